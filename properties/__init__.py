@@ -1,0 +1,32 @@
+"""The claims of "Scaling Laws are Redundancy Laws" (Bi and Calhoun 2025, arXiv 2509.20721), one module a statement."""
+
+from __future__ import annotations
+
+from properties import (
+    corollary_1,
+    equation_3,
+    figure_5,
+    figure_7,
+    lemma_1,
+    lemma_2,
+    lemma_3,
+    proof_step_a4,
+    remark_1,
+    theorem_1,
+)
+from verifier.claims import Reading
+
+STATEMENTS = (
+    lemma_1,
+    lemma_2,
+    lemma_3,
+    equation_3,
+    theorem_1,
+    proof_step_a4,
+    corollary_1,
+    remark_1,
+    figure_5,
+    figure_7,
+)
+
+CLAIMS: tuple[Reading, ...] = tuple(reading for statement in STATEMENTS for reading in statement.READINGS)

@@ -1,0 +1,199 @@
+"""Hypothesis strategies of instances, in human numbers.
+
+Numbers come from short decimals: a coarse grid first, then a finer one, sorted so that what a reader would call simplest
+comes first and is what a counterexample shrinks to. Families are ordered from plain to elaborate for the same reason. No
+strategy knows which claim it serves: each contains the instances for which a claim is true together with those for which
+it is false.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from verifier.instances import (
+    BallTarget,
+    BrokenPowerLaw,
+    CriticalTarget,
+    Exponential,
+    ExponentialTarget,
+    Finite,
+    Instance,
+    LacunaryTarget,
+    LogCorrected,
+    LogPeriodic,
+    Noise,
+    PowerLaw,
+    RandomTarget,
+    SingleEigenfunction,
+    SmootherTarget,
+    Spectrum,
+    Spiked,
+    Target,
+    Truncated,
+)
+
+BETAS = (1.05, 6.0)
+SMOOTHNESS = (0.05, 3.0)
+
+
+def decimals(low: float, high: float, near: float, places: int = 2) -> SearchStrategy[float]:
+    """Decimals of [low, high] with at most ``places`` digits after the point, simplest (fewest digits, then closest to
+    ``near``) first; half of the draws have one digit after the point or are an end of the interval.
+    """
+    scale = 10**places
+    fine = [k / scale for k in range(round(low * scale), round(high * scale) + 1)]
+
+    def simplicity(value: float) -> tuple[int, float, float]:
+        digits = next(d for d in range(places + 1) if abs(round(value, d) - value) < 1e-12)
+        return digits, abs(value - near), value
+
+    fine.sort(key=simplicity)
+    coarse = [value for value in fine if simplicity(value)[0] <= 1]
+    coarse += [end for end in (low, high) if end not in coarse]
+    return st.one_of(st.sampled_from(coarse), st.sampled_from(fine))
+
+
+def betas(low: float = BETAS[0], high: float = BETAS[1]) -> SearchStrategy[float]:
+    """Tail indices."""
+    return decimals(low, high, near=2.0)
+
+
+def smoothness(low: float = SMOOTHNESS[0], high: float = SMOOTHNESS[1]) -> SearchStrategy[float]:
+    """Source indices."""
+    return decimals(low, high, near=1.0)
+
+
+def noises(*, silent: bool = True, noisy: bool = True) -> SearchStrategy[Noise]:
+    """Label noise from 0.01 to 10, and none."""
+    levels: list[float] = []
+    if noisy:
+        levels += [1.0, 2.0, 0.5, 5.0, 0.2, 10.0, 0.1, 0.05, 0.02, 0.01]
+    if silent:
+        levels += [0.0]
+    return st.sampled_from(levels).map(lambda sigma: Noise(sigma=sigma))
+
+
+def power_laws() -> SearchStrategy[PowerLaw]:
+    """Pure power laws, mostly of scale one."""
+    return st.builds(PowerLaw, beta=betas(), scale=st.sampled_from([1.0, 1.0, 1.0, 2.0, 0.5, 10.0, 0.1]))
+
+
+def power_tails() -> SearchStrategy[Spectrum]:
+    """Spectra whose tail is a pure power of the index, whatever their head."""
+    broken = st.builds(
+        BrokenPowerLaw,
+        beta=betas(),
+        head_beta=decimals(0.3, 5.0, near=1.0, places=1),
+        knee=st.sampled_from([2, 5, 10, 30, 100, 300]),
+    )
+    spiked = st.builds(
+        Spiked,
+        beta=betas(),
+        spikes=st.sampled_from([1, 2, 3, 10, 30, 100]),
+        height=st.sampled_from([2.0, 5.0, 10.0, 100.0, 1000.0]),
+    )
+    return st.one_of(power_laws(), broken, spiked)
+
+
+@st.composite
+def log_periodic(draw: st.DrawFn) -> LogPeriodic:
+    """Log-periodic spectra, the amplitude a share of the largest one that keeps the sequence decreasing."""
+    beta = draw(betas())
+    frequency = draw(st.sampled_from([1.0, 2.0, 3.0, 4.0, 5.0]))
+    share = draw(st.sampled_from([0.5, 1.0, 0.8, 0.2, 0.1]))
+    return LogPeriodic(
+        beta=beta, amplitude=math.floor(1000 * share * min(1.0, beta / frequency)) / 1000, frequency=frequency
+    )
+
+
+def assumption_r_spectra() -> SearchStrategy[Spectrum]:
+    """Spectra that satisfy Assumption R, c1 i^-beta <= l_i <= c2 i^-beta."""
+    return st.one_of(power_tails(), log_periodic())
+
+
+def log_corrected() -> SearchStrategy[LogCorrected]:
+    """Regularly varying spectra outside Assumption R."""
+    return st.builds(LogCorrected, beta=betas(), power=st.sampled_from([1.0, -1.0, 0.5, -0.5, 2.0, -2.0]))
+
+
+def finite_spectra() -> SearchStrategy[Finite]:
+    """Up to eight eigenvalues, written out."""
+    values = st.lists(decimals(0.01, 10.0, near=1.0), min_size=1, max_size=8)
+    return values.map(lambda v: Finite(eigenvalues=tuple(sorted(v, reverse=True))))
+
+
+def truncated_power_laws(*, inverse_index: bool = False) -> SearchStrategy[Truncated]:
+    """Power laws cut at p; with ``inverse_index`` the eigenvalues i^(-1/beta) of reading R-alt."""
+    return st.builds(
+        Truncated,
+        spectrum=st.builds(PowerLaw, beta=betas()),
+        size=st.sampled_from([1, 2, 3, 5, 10, 30, 100, 1000, 10_000]),
+        inverse_index=st.just(inverse_index),
+    )
+
+
+def trace_class_spectra() -> SearchStrategy[Spectrum]:
+    """Trace-class spectra of every kind: finite, power laws and their perturbations, exponential."""
+    exponential = st.builds(Exponential, rate=decimals(0.2, 5.0, near=1.0, places=1))
+    return st.one_of(finite_spectra(), assumption_r_spectra(), exponential)
+
+
+def single_targets(
+    s: SearchStrategy[float], classes: Sequence[str] = ("S-L2", "S-tail", "S-H")
+) -> SearchStrategy[Target]:
+    """Individual targets of the given source classes, plain ones first."""
+    norms = (["L2"] if {"S-L2", "S-tail"} & set(classes) else []) + (["RKHS"] if "S-H" in classes else [])
+    reading = st.sampled_from(norms)
+    excess = decimals(0.1, 1.0, near=0.5, places=1)
+    ball = [
+        st.builds(SingleEigenfunction, s=s, source_norm=reading, index=st.sampled_from([1, 2, 3, 5, 10, 30])),
+        st.builds(SmootherTarget, s=s, source_norm=reading, excess=excess),
+        st.builds(ExponentialTarget, s=s, source_norm=reading, rate=st.sampled_from([1.0, 2.0, 0.5])),
+        st.builds(RandomTarget, s=s, source_norm=reading, seed=st.integers(0, 99), excess=excess),
+    ]
+    edge = [
+        st.builds(CriticalTarget, s=s),
+        st.builds(LacunaryTarget, s=s, ratio=st.sampled_from([2.0, 3.0, 10.0, 30.0])),
+    ]
+    return st.one_of(*(edge + ball if "S-tail" in classes else ball))
+
+
+def hardest_targets(s: SearchStrategy[float], classes: Sequence[str]) -> SearchStrategy[Target]:
+    """The hardest target of each class: critical for S-tail, the worst of the ball for S-L2, both in the RKHS norm for S-H."""
+    options: list[SearchStrategy[Target]] = []
+    if "S-tail" in classes:
+        options.append(st.builds(CriticalTarget, s=s))
+    if "S-L2" in classes:
+        options.append(st.builds(BallTarget, s=s))
+    if "S-H" in classes:
+        options.append(st.builds(CriticalTarget, s=s, source_norm=st.just("RKHS")))
+        options.append(st.builds(BallTarget, s=s, source_norm=st.just("RKHS")))
+    return st.one_of(*options)
+
+
+def plain_instances(spectra: SearchStrategy[Spectrum]) -> SearchStrategy[Instance]:
+    """Instances for claims about the spectrum alone: critical target, s = 1/2, unit noise."""
+    return spectra.map(lambda spectrum: Instance(spectrum=spectrum))
+
+
+def instances(
+    spectra: SearchStrategy[Spectrum],
+    targets: SearchStrategy[Target] | None = None,
+    noise: SearchStrategy[Noise] | None = None,
+) -> SearchStrategy[Instance]:
+    """Instances of the given spectra, targets (default: critical, any s) and noise (default: any level, and none)."""
+
+    def fits(pair: tuple[Spectrum, Target, Noise]) -> bool:
+        target = pair[1]
+        return not isinstance(target, SingleEigenfunction) or target.index <= pair[0].size
+
+    parts = st.tuples(
+        spectra,
+        st.builds(CriticalTarget, s=smoothness()) if targets is None else targets,
+        noises() if noise is None else noise,
+    )
+    return parts.filter(fits).map(lambda pair: Instance(spectrum=pair[0], target=pair[1], noise=pair[2]))

@@ -1,0 +1,421 @@
+"""One HTML file out of the records of a run.
+
+The records are read as they are: what is absent (no minimal counterexample, no evidence, no findings at all)
+is said or left out, never an error, so that a run that went wrong still has a page that says so. All text
+passes through jinja2 with autoescape; what is put in as markup (MathML, JSON blocks, the scripts) is built in
+one place each and escaped there. A content security policy that names the scripts of the page by their hash
+stands behind that: a script that got in by mistake would not run, and nothing can be fetched.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import re
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from reports.figures import Evidence, curve_figure, drawings, json_block, relation, script, slope_figure
+from reports.mathml import statement_markup
+from reports.matrix import Matrix, build_matrix
+from reports.words import number, show_chance, show_date, show_number, show_seconds, symbols
+
+REPORT = "report.html"
+_TEMPLATES = Path(__file__).parent / "templates"
+_COLUMNS = ("id", "role", "series", "x", "y", "lo", "hi")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a verdict is called in a sentence, and what it means in one."""
+
+    name: str
+    word: str
+    counted: tuple[str, str]  # of one reading, of several
+    meaning: str
+
+    @property
+    def css(self) -> str:
+        """The name of its class in the style sheet."""
+        return self.name.lower()
+
+
+_WORDS = {
+    "SURVIVED": (
+        "survived",
+        ("survived", "survived"),
+        "no violation in the instances judged, with the power stated",
+    ),
+    "FALSIFIED": (
+        "falsified",
+        ("was falsified", "were falsified"),
+        "a violation was found and confirmed on fresh randomness",
+    ),
+    "UNDERPOWERED": (
+        "underpowered",
+        ("is undecided", "are undecided"),
+        "no violation, but a wrong claim might not have been noticed within the budget",
+    ),
+    "VACUOUS": (
+        "vacuous",
+        ("was left without a test", "were left without a test"),
+        "too few instances met the hypotheses for a verdict",
+    ),
+    "ERROR": (
+        "error",
+        ("ended in an error", "ended in an error"),
+        "the machinery failed: no verdict",
+    ),
+}
+VERDICTS = {name: Verdict(name, *words) for name, words in _WORDS.items()}
+_UNKNOWN = ("has an unknown verdict", "have an unknown verdict")
+
+
+def verdict_of(name: Any) -> Verdict:
+    """The verdict called ``name``; one that this page does not know is shown under its own name."""
+    word = str(name or "ERROR")
+    return VERDICTS.get(word) or Verdict(word, word.lower(), _UNKNOWN, "this page does not know this verdict")
+
+
+_EVIDENCE = {
+    "equivalent": "deterministic equivalent",
+    "simulation": "simulation",
+    "certificate": "certificate",
+    "proof": "proof",
+}
+_ROLES = {
+    "minimal": ("Minimal counterexample", "the simplest instance on which the reading fails"),
+    "worst": ("Worst counterexample", "the instance on which it fails by most"),
+    "typical": ("Closest call", "the instance in scope that came closest to a violation"),
+}
+# Control characters and the marks that reorder a line: a title must not rearrange the words around it.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+
+
+# ----------------------------------------------------------------------------------------------------- public
+
+
+def render(run_dir: Path) -> Path:
+    """Draw the page of a run again from ``findings.json``, ``run.json`` and ``evidence.parquet`` in
+    ``run_dir``.
+
+    A missing ``evidence.parquet`` means a page without charts; the other two are needed. Returns the path of
+    the page.
+    """
+    run_dir = Path(run_dir)
+    findings = _read(run_dir / "findings.json", list)
+    run = _read(run_dir / "run.json", dict)
+    table = run_dir / "evidence.parquet"
+    evidence = pd.read_parquet(table) if table.exists() else pd.DataFrame(columns=list(_COLUMNS))
+    return write_report(run_dir, findings, run, evidence)
+
+
+def write_report(run_dir: Path, findings: list[dict[str, Any]], run: dict[str, Any], evidence: pd.DataFrame) -> Path:
+    """Write ``report.html`` into ``run_dir``, whole or not at all, and return its path.
+
+    ``findings``: the records of ``findings.json``; ``run``: that of ``run.json``; ``evidence``: the long
+    table id, role, series, x, y, lo, hi, one row a point (it may be empty).
+    """
+    if not evidence.empty:
+        missing = [name for name in _COLUMNS if name not in evidence.columns]
+        if missing:
+            raise ValueError(
+                f"evidence={list(evidence.columns)} lacks the columns {missing}; give the table with {list(_COLUMNS)}"
+            )
+    text = page(findings, run, evidence)
+    run_dir = Path(run_dir)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    target = run_dir / REPORT
+    beside = target.with_name(f".{REPORT}.{uuid.uuid4().hex}.tmp")
+    try:
+        beside.write_bytes(text.encode("utf-8", errors="replace"))
+        os.replace(beside, target)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            beside.unlink()
+    return target
+
+
+def page(findings: Sequence[Mapping[str, Any]], run: Mapping[str, Any], evidence: pd.DataFrame) -> str:
+    """The page as one string of HTML."""
+    points = Evidence(evidence)
+    slugs = _slugs([str(finding.get("id") or "reading") for finding in findings])
+    readings = [_reading(finding, slug, points) for finding, slug in zip(findings, slugs, strict=True)]
+    behaviour = _template("page.js")
+    engine = script() if any(case["figures"] for reading in readings for case in reading["cases"]) else ""
+    return _environment().get_template("page.html").render(
+        readings=readings,
+        statements=_statements(readings),
+        summary=_summary(readings, run),
+        run=run,
+        drawings=json_block(drawings()) if engine else None,
+        style=Markup(_template("style.css")),
+        engine=Markup(engine),
+        behaviour=Markup(behaviour),
+        policy=_policy([block for block in (engine, behaviour) if block]),
+    )  # fmt: skip
+
+
+# --------------------------------------------------------------------------------------------------- the view
+
+
+def _reading(finding: Mapping[str, Any], slug: str, points: Evidence) -> dict[str, Any]:
+    """One record with what the template needs beside it."""
+    name = str(finding.get("id") or "reading")
+    claim, _, reading = name.partition("/")
+    power = finding.get("power") or {}
+    return {
+        **finding,
+        "id": name,
+        "claim": str(finding.get("claim") or claim),
+        "reading": str(finding.get("reading") or reading),
+        "slug": slug,
+        "title": str(finding.get("title") or ""),
+        "verdict": verdict_of(finding.get("verdict")),
+        "agreement": _agreement(finding),
+        "statement_markup": statement_markup(str(finding.get("latex") or ""), str(finding.get("statement") or "")),
+        "rests_on": [_EVIDENCE.get(str(kind), str(kind)) for kind in finding.get("evidence") or ()],
+        "instances": finding.get("instances") or {},
+        "power": power,
+        "power_at": [(delta, number(chance)) for delta, chance in (power.get("at") or {}).items()],
+        "size": finding.get("size") or {},
+        "stale": bool((finding.get("calibration") or {}).get("stale")),
+        "calibration_facts": _scalars(finding.get("calibration") or {}, without=("stale", "text")),
+        "certificate_data": _shown((finding.get("certificate") or {}).get("data")),
+        "cases": _cases(finding, slug, points),
+    }
+
+
+def _agreement(finding: Mapping[str, Any]) -> str:
+    """yes, differs, open (nobody knows what to expect) or none (an expectation, but nothing to hold against
+    it).
+    """
+    if finding.get("agrees") is None:
+        return "open" if finding.get("expected") is None else "none"
+    return "yes" if finding["agrees"] else "differs"
+
+
+def _cases(finding: Mapping[str, Any], slug: str, points: Evidence) -> list[dict[str, Any]]:
+    """The cases of a reading; where the minimal counterexample is the worst one too, it is shown once."""
+    cases = {role: case for role in _ROLES if (case := _case(finding, role, slug, points))}
+    minimal, worst = (cases.get(role, {}).get("record", {}).get("digest") for role in ("minimal", "worst"))
+    if minimal is not None and minimal == worst:
+        del cases["worst"]
+        cases["minimal"]["heading"] = "Minimal and worst counterexample"
+        cases["minimal"]["meaning"] = "the simplest instance on which the reading fails, and by most"
+    return list(cases.values())
+
+
+def _case(finding: Mapping[str, Any], role: str, slug: str, points: Evidence) -> dict[str, Any] | None:
+    """One counterexample, or closest call, with its figures; None when there is neither record nor
+    evidence.
+    """
+    case = finding.get(role)
+    record: Mapping[str, Any] = case if isinstance(case, Mapping) else {}
+    name = str(finding.get("id") or "reading")
+    observable = finding.get("observable") or {}
+    figures = []
+    for build in (curve_figure, slope_figure):
+        figure = build(points, name, role, record, observable)
+        if figure:
+            block = {key: figure[key] for key in ("kind", "rows", "signals")}
+            figures.append({**figure, "block": json_block(block), "slug": f"{slug}-{role}-{figure['kind']}"})
+    if not record and not figures:
+        return None
+    heading, meaning = _ROLES[role]
+    return {
+        "role": role,
+        "slug": f"{slug}-{role}",
+        "heading": heading,
+        "meaning": meaning,
+        "record": record,
+        "relation": relation(record),
+        "instance": _shown(record.get("instance")),
+        "figures": figures,
+    }
+
+
+def _statements(readings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The readings grouped by statement, in the order in which they come, each group with its matrix if it
+    has one.
+    """
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for reading in readings:
+        groups.setdefault(reading["claim"], []).append(reading)
+    slugs = _slugs(list(groups))
+    statements = []
+    for (claim, group), slug in zip(groups.items(), slugs, strict=True):
+        matrix: Matrix | None = build_matrix((reading, reading.get("cells") or ()) for reading in group)
+        sources = dict.fromkeys(str(reading.get("source") or "") for reading in group)
+        shared = len(group) > 1 and len({str(reading["statement_markup"]) for reading in group}) == 1
+        statements.append(
+            {
+                "claim": claim,
+                "slug": f"statement-{slug}",
+                "readings": group,
+                "source": next(iter(sources)) if len(sources) == 1 else "",
+                "shared": group[0]["statement_markup"] if shared else None,
+                "counts": _counts(group),
+                "matrix": matrix,
+            }
+        )
+    return statements
+
+
+def _counts(readings: Iterable[Mapping[str, Any]]) -> list[tuple[Verdict, int]]:
+    counted = Counter(reading["verdict"] for reading in readings)
+    order = {name: place for place, name in enumerate(VERDICTS)}
+    return sorted(counted.items(), key=lambda item: (order.get(item[0].name, len(order)), item[0].name))
+
+
+def _summary(readings: Sequence[dict[str, Any]], run: Mapping[str, Any]) -> dict[str, Any]:
+    controls = run.get("controls") or []
+    stale = [reading for reading in readings if reading["stale"]]
+    return {
+        "counts": _counts(readings),
+        "sentence": _sentence(readings),
+        "readings": len(readings),
+        "statements": len({reading["claim"] for reading in readings}),
+        "agree": sum(reading["agreement"] == "yes" for reading in readings),
+        "differ": [reading for reading in readings if reading["agreement"] == "differs"],
+        "open": [reading for reading in readings if reading["agreement"] == "open"],
+        "controls": controls,
+        "wrong": [control for control in controls if not control.get("right")],
+        "stale": stale,
+        "is_stale": bool(run.get("stale")) or bool(stale),
+        "unmeasured": sum(not reading.get("calibration") for reading in readings),
+    }
+
+
+def _sentence(readings: Sequence[Mapping[str, Any]]) -> str:
+    """The outcome in words: "20 readings survived, 12 were falsified and 2 are undecided"."""
+    counts = _counts(readings)
+    if not counts:
+        return "No reading was judged"
+    parts = [f"{count} {verdict.counted[count != 1]}" for verdict, count in counts]
+    parts[0] = parts[0].replace(" ", " reading " if counts[0][1] == 1 else " readings ", 1)
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def _scalars(record: Mapping[str, Any], *, without: Sequence[str]) -> list[tuple[str, str]]:
+    """What of a free-form record fits on a line each."""
+    facts = []
+    for key, value in record.items():
+        if key in without or value is None:
+            continue
+        shown = json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, (dict, list)) else value
+        text = show_number(shown) if isinstance(shown, (int, float)) and not isinstance(shown, bool) else str(shown)
+        facts.append((str(key).replace("_", " "), _clipped(text, 400)))
+    return facts
+
+
+def _shown(value: Any) -> str:
+    """A JSON value for reading; empty for null. What is long is clipped: the run directory holds the
+    whole.
+    """
+    return (
+        "" if value in (None, {}, []) else _clipped(json.dumps(value, ensure_ascii=False, indent=1, default=str), 4000)
+    )
+
+
+def _clipped(text: str, length: int) -> str:
+    return text if len(text) <= length else text[:length] + " … (the rest stands in findings.json)"
+
+
+def _slugs(names: Sequence[str]) -> list[str]:
+    """Distinct ids for elements, made of letters, digits and hyphens whatever the names hold."""
+    taken: Counter[str] = Counter()
+    result = []
+    for name in names:
+        base = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:60] or "unnamed"
+        if re.sub(r"[/-]", "-", name) != base:  # something was lost: keep names apart that differ in it only
+            base += "-" + hashlib.sha256(name.encode("utf-8", errors="replace")).hexdigest()[:6]
+        taken[base] += 1
+        result.append("r-" + (base if taken[base] == 1 else f"{base}--{taken[base]}"))
+    return result
+
+
+# -------------------------------------------------------------------------------------------------- machinery
+
+
+def _printable(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, str) and _UNPRINTABLE.search(value):
+        clean = _UNPRINTABLE.sub("\ufffd", value)
+        return Markup(clean) if isinstance(value, Markup) else clean
+    return value
+
+
+def _tolerant(show: Callable[..., str]) -> Callable[..., str]:
+    """``show`` for templates: what a record lacks is shown as null is."""
+
+    @functools.wraps(show)
+    def shown(value: Any, *options: Any) -> str:
+        return show(None if isinstance(value, jinja2.Undefined) else value, *options)
+
+    return shown
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.ChainableUndefined,  # records may lack what is optional
+        finalize=_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name, show in (
+        ("num", show_number),
+        ("chance", show_chance),
+        ("seconds", show_seconds),
+        ("date", show_date),
+        ("symbols", symbols),
+    ):
+        environment.filters[name] = _tolerant(show)
+    environment.globals["verdict_of"] = verdict_of
+    return environment
+
+
+@functools.cache
+def _template(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _policy(scripts: Iterable[str]) -> str:
+    """The content security policy: the scripts of this page by their SHA-256, no other script, and no
+    request.
+    """
+    hashes = " ".join(
+        "'sha256-" + base64.b64encode(hashlib.sha256(block.encode()).digest()).decode() + "'" for block in scripts
+    )
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _read(path: Path, kind: type) -> Any:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"run_dir={str(path.parent)!r} holds no readable {path.name} ({error}); give a finished run"
+        ) from error
+    if not isinstance(value, kind):
+        raise ValueError(f"{path.name} holds a {type(value).__name__}, expected a {kind.__name__}; give a finished run")
+    return value

@@ -1,0 +1,681 @@
+"""The ``verifier`` command: audit, falsify, replay, claims.
+
+Exit codes are part of the answer, so nothing else may use them: 0 to 3 are verdicts (falsify), agreement
+with what is expected (audit) or sameness (replay); 3 is also a crash of the machinery; 64 is bad usage
+everywhere (EX_USAGE of BSD's sysexits.h); 130 an interrupt. Results go to standard output, progress and
+complaints to standard error.
+"""
+
+# ruff: noqa: E402
+from __future__ import annotations
+
+import os
+
+# A BLAS reads its thread count once, when it loads, and every worker inherits it: so before numpy.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+import difflib
+import importlib.metadata
+import math
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import joblib
+import threadpoolctl
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+from typer.core import TyperGroup
+
+from verifier import provenance, records
+from verifier.claims import ENTRY_POINT_GROUP, Claim, load_pack
+from verifier.instances import Instance
+from verifier.records import RecordError, RunDirectory
+from verifier.verdicts.audit import AuditEvent, run_audit
+from verifier.verdicts.falsify import Budget, Finding, falsify
+from verifier.verdicts.findings import counterexample_record
+from verifier.verdicts.replay import replay
+
+ERROR = 3
+USAGE = 64
+INTERRUPTED = 130
+
+_STYLES = {
+    "SURVIVED": "green",
+    "FALSIFIED": "red",
+    "UNDERPOWERED": "yellow",
+    "VACUOUS": "yellow",
+    "ERROR": "magenta",
+}
+# A table in a log is cut by nobody's window.
+_LOG_WIDTH = 200
+_DEFAULT_EXAMPLES = 200
+
+
+class Profile(StrEnum):
+    """How much an audit looks at."""
+
+    quick = "quick"
+    full = "full"
+
+
+# ----------------------------------------------------------------------------------------------------
+# Exit codes and output
+
+
+class _Commands(TyperGroup):
+    """Commands whose bad usage exits 64 and whose crash exits 3: the usual 2 and 1 are verdicts here."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a command and exit with its code, or return the code when not ``standalone_mode``."""
+        try:
+            code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra) or 0
+        except typer.TyperException as error:
+            error.show() if hasattr(error, "show") else _complain(str(error))
+            code = USAGE
+        except typer.Abort:
+            code = INTERRUPTED
+        except Exception as error:
+            traceback.print_exc()
+            _complain(f"failed: {type(error).__name__}: {error}")
+            code = ERROR
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+
+class _Console(Console):
+    """A console that a closed pipe silences: ``verifier audit | head`` still exits with the verdict."""
+
+    def on_broken_pipe(self) -> None:
+        """Say no more, and let the interpreter flush into nothing at exit."""
+        self.quiet = True
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, self.file.fileno())
+        os.close(nothing)
+
+
+def _console(*, stderr: bool = False) -> _Console:
+    """Return a console on the present stdout or stderr; text is printed as it is, never read as markup."""
+    console = _Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _LOG_WIDTH
+    return console
+
+
+def _clean(text: object) -> str:
+    """Return ``text`` without control characters: a pack's title must not steer the terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else "�" for char in str(text))
+
+
+def _complain(sentence: str) -> None:
+    _console(stderr=True).print(Text(_clean(f"verifier: {sentence}")), soft_wrap=True)
+
+
+def _refuse(sentence: str) -> NoReturn:
+    """Say why the command cannot be run as given, and exit 64."""
+    _complain(sentence)
+    raise typer.Exit(USAGE)
+
+
+# ----------------------------------------------------------------------------------------------------
+# Which claims
+
+
+@dataclass
+class _Registry:
+    """The claims that could be loaded, the ``--pack`` of each, and a sentence for each broken pack."""
+
+    claims: dict[str, Claim] = field(default_factory=dict)
+    packs: dict[str, str] = field(default_factory=dict)
+    broken_installed: list[str] = field(default_factory=list)
+    broken_named: list[str] = field(default_factory=list)
+
+    @classmethod
+    def load(cls, packs: Sequence[str]) -> _Registry:
+        """Load the installed packs and those on the command line; a broken one is named and left out."""
+        if packs and "" not in sys.path and os.getcwd() not in sys.path:
+            # `python -m` would find a pack in the working directory; the installed command has to as well.
+            sys.path.insert(0, os.getcwd())
+        registry = cls()
+        entries = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
+        # Installed packs first: theirs is the id when two packs register the same.
+        for spec in dict.fromkeys(entry.value for entry in sorted(entries, key=lambda entry: entry.name)):
+            registry._add(spec, registry.broken_installed)
+        for spec in dict.fromkeys(packs):
+            registry.packs |= dict.fromkeys(registry._add(spec, registry.broken_named), spec)
+        return registry
+
+    def _add(self, spec: str, broken: list[str]) -> list[str]:
+        """Add the claims of one pack and return their ids: all, or none and a sentence in ``broken``."""
+        try:
+            claims = load_pack(spec)
+            taken = [claim.id for claim in claims if claim.id in self.claims]
+            if taken:
+                raise ValueError(f"pack {spec!r} registers the id {taken[0]!r}, which another pack has: rename it")
+        except (Exception, SystemExit) as error:  # the pack is somebody else's code: it may raise anything
+            understood = isinstance(error, ValueError)
+            sentence = str(error) if understood else f"pack {spec!r} failed: {type(error).__name__}: {error}"
+            _complain(sentence)
+            broken.append(sentence)
+            return []
+        self.claims |= {claim.id: claim for claim in claims}
+        return [claim.id for claim in claims]
+
+    def select(self, words: Iterable[str]) -> list[Claim]:
+        """Return the claims with these ids, as registered; a statement's id stands for all its readings."""
+        wanted: set[str] = set()
+        for word in words:
+            found = {claim.id for claim in self.claims.values() if word in (claim.id, claim.statement_id)}
+            if not found:
+                _refuse(f"no claim is called {word!r}{self._suggest(word)}")
+            wanted |= found
+        return [claim for claim in self.claims.values() if claim.id in wanted]
+
+    def everything(self) -> list[Claim]:
+        """Return all claims; exit 64 when there is none."""
+        if not self.claims:
+            broken = self.broken_installed or self.broken_named
+            _refuse("no claim could be loaded" if broken else "no claim is registered: install this project")
+        return list(self.claims.values())
+
+    def _suggest(self, word: str) -> str:
+        known = {name.lower(): name for claim in self.claims.values() for name in (claim.statement_id, claim.id)}
+        near = [known[name] for name in difflib.get_close_matches(word.lower(), list(known), n=3, cutoff=0.5)]
+        return f": did you mean {' or '.join(near)}?" if near else ": see `verifier claims`"
+
+    def exit_code(self, code: int, *, everything: bool = False) -> int:
+        """Return ``code``, or 64 when a pack of the command line could not take part.
+
+        A broken installed pack is an error of a command that was to look at ``everything``, and of no other.
+        """
+        if self.broken_named:
+            return USAGE
+        return max(code, ERROR) if everything and self.broken_installed else code
+
+
+def _words(values: Sequence[str]) -> list[str]:
+    """Split ``T1,L2`` and repeated options alike."""
+    return [word.strip() for value in values for word in value.split(",") if word.strip()]
+
+
+# ----------------------------------------------------------------------------------------------------
+# The commands
+
+app = typer.Typer(
+    name="verifier",
+    cls=_Commands,
+    help="Attack the claims of a paper on scaling laws, and say which survive.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Packs = Annotated[
+    list[str] | None,
+    typer.Option("--pack", metavar="MODULE:ATTRIBUTE", help="Claims of your own; repeatable. Imports the module."),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same run.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where to write, instead of below runs/.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        state = provenance.checkout()
+        commit = f" (commit {state.commit[:12]}{', changed' * state.dirty})" if state.commit else ""
+        typer.echo(f"verifier {provenance.version()}{commit}")
+        raise typer.Exit(0)
+
+
+@app.callback(invoke_without_command=True)
+def _start(
+    context: typer.Context,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    # Where numpy was loaded before this module, the environment came too late for this process.
+    threadpoolctl.threadpool_limits(limits=1, user_api="blas")
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), nl=False)
+        raise typer.Exit(0)
+
+
+@app.command("audit")
+def _audit(
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="T1,L2", help="Statements or readings to judge, instead of all."),
+    ] = None,
+    profile: Annotated[Profile, typer.Option(help="How much to look at.")] = Profile.quick,
+    seed: Seed = 0,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", min=1, help="Worker processes.", show_default="the number of processors"),
+    ] = None,
+    out: Out = None,
+    pack: Packs = None,
+) -> None:
+    """Judge every claim and write one HTML file that a referee can read.
+
+    Exits 0 when every verdict is the expected one, 1 when one differs, 2 when one is undecided that should
+    not be, 3 on an error or when a control came out wrong.
+    """
+    registry = _Registry.load(pack or [])
+    claims = registry.everything() if only is None else registry.select(_words(only))
+    if not claims:
+        _refuse("--only names no claim: give ids such as T1,L2")
+    directory = _directory(out, seed=seed)
+    command = _command("audit", only=",".join(_words(only or [])), profile=profile.value, seed=seed, pack=pack or [])
+    events: list[AuditEvent] = []
+    try:
+        with _progress() as show:
+
+            def progress(event: AuditEvent) -> None:
+                events.append(event)
+                show(event)
+
+            result = run_audit(
+                claims,
+                profile=profile.value,
+                seed=seed,
+                jobs=jobs or joblib.cpu_count(),
+                out=directory.path,
+                progress=progress,
+                command=command,
+                packs={claim.id: registry.packs[claim.id] for claim in claims if claim.id in registry.packs},
+            )
+    except KeyboardInterrupt:
+        _interrupted(directory, command, events)
+    _print_audit(result.findings, result.run, Path(result.report))
+    raise typer.Exit(registry.exit_code(result.exit_code, everything=only is None))
+
+
+@app.command("falsify")
+def _falsify(
+    claim: Annotated[str | None, typer.Argument(metavar="[CLAIM]", help="T1 or T1/s-above-1.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", help="How long to attack each claim, instead of --examples.")
+    ] = None,
+    examples: Annotated[
+        int | None,
+        typer.Option("--examples", min=1, help=f"How many instances to try; {_DEFAULT_EXAMPLES} by default."),
+    ] = None,
+    seed: Seed = 0,
+    pack: Packs = None,
+    out: Out = None,
+) -> None:
+    """Attack one claim, all readings of a statement, or all claims of a pack.
+
+    Exits 0 for SURVIVED, 1 for FALSIFIED, 2 for UNDERPOWERED or VACUOUS, 3 for ERROR; for several claims,
+    the highest.
+    """
+    if claim is None and not pack:
+        _refuse("falsify needs a CLAIM or --pack MODULE:ATTRIBUTE: see `verifier claims`")
+    budget = _budget(seconds, examples)
+    registry = _Registry.load(pack or [])
+    claims = registry.select([claim]) if claim else [registry.claims[name] for name in registry.packs]
+    if not claims:
+        _refuse("there is no claim to attack" if registry.broken_named else "the pack holds no claim")
+    directory = _directory(out or Path("runs") / _slug("falsify", claim or (pack or [])[0], seed), seed=seed)
+    console, findings = _console(), []
+    code = 0
+    try:
+        for attacked in claims:
+            with _attacking(attacked):
+                finding = falsify(attacked, budget=budget, seed=seed)
+            pack_name = registry.packs.get(attacked.id)
+            replays = _save_counterexamples(directory, finding, pack_name)
+            findings.append(finding.to_record())
+            records.save_findings(directory, findings)
+            _print_finding(console, findings[-1], replays)
+            code = max(code, finding.exit_code)
+    except KeyboardInterrupt:
+        _complain(f"interrupted; {len(findings)} of {len(claims)} claims are in {directory.path}")
+        raise typer.Exit(INTERRUPTED) from None
+    raise typer.Exit(registry.exit_code(code))
+
+
+@app.command("replay")
+def _replay(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A counterexample, as audit and falsify write it.")],
+    pack: Packs = None,
+) -> None:
+    """Judge one counterexample again from its file alone.
+
+    Exits 0 when the stored verdict comes out again, 1 when not. Nothing in the file is executed: a
+    counterexample to a claim of a pack needs --pack.
+    """
+    try:
+        record = records.load_counterexample(file)
+    except RecordError as error:
+        _refuse(str(error))
+    registry = _Registry.load(pack or [])
+    found = registry.claims.get(record["claim"])
+    if found is None:
+        if record["pack"] is not None and not pack:
+            _refuse(
+                f"{file}: is about the claim {record['claim']!r} of the pack {record['pack']!r}: "
+                f"where you trust that pack, add --pack {shlex.quote(record['pack'])}"
+            )
+        _refuse(f"{file}: no claim is called {record['claim']!r}{registry._suggest(record['claim'])}")
+    try:
+        Instance.from_json(record["instance"])
+    except ValueError as error:
+        _refuse(f"{file}: $.instance: {error}")
+    result = replay(record, found)
+    _console().print(Text(_clean(result.text)), soft_wrap=True)
+    raise typer.Exit(registry.exit_code(result.exit_code))
+
+
+@app.command("claims")
+def _claims(
+    claim: Annotated[str | None, typer.Argument(metavar="[CLAIM]", help="Show this one in full.")] = None,
+    pack: Packs = None,
+) -> None:
+    """List what is registered, with its source and readings."""
+    registry = _Registry.load(pack or [])
+    claims = registry.select([claim]) if claim else registry.everything()
+    if claim:
+        _print_claims_in_full(claims)
+    else:
+        _print_claims(claims)
+    raise typer.Exit(registry.exit_code(0, everything=claim is None))
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="verifier")
+
+
+# ----------------------------------------------------------------------------------------------------
+# Pieces of the commands
+
+
+def _directory(out: Path | None, *, seed: int) -> RunDirectory:
+    try:
+        return RunDirectory.create(out, seed=seed)
+    except RecordError as error:
+        _refuse(str(error))
+
+
+def _budget(seconds: float | None, examples: int | None) -> Budget:
+    if seconds is not None and examples is not None:
+        _refuse("--seconds and --examples are two ways to say how much: give one of them")
+    if seconds is None:
+        return Budget(examples=examples or _DEFAULT_EXAMPLES)
+    if not (math.isfinite(seconds) and seconds > 0):
+        _refuse(f"--seconds is {seconds}: give a positive number")
+    return Budget(seconds=seconds)
+
+
+def _save_counterexamples(directory: RunDirectory, finding: Finding, pack: str | None) -> dict[str, str]:
+    """Write a replayable file for each counterexample and return the command that replays it, by role."""
+    commands: dict[str, str] = {}
+    for role in records.ROLES:
+        record = counterexample_record(finding, role, pack)
+        if record is None:
+            continue
+        path = records.save_counterexample(directory.counterexample(finding.claim.id, role), record)
+        words = ["verifier", "replay", str(path), *(("--pack", pack) if pack else ())]
+        commands[role] = shlex.join(words)
+    return commands
+
+
+def _slug(*parts: object) -> str:
+    """Return ``falsify-T1-s-above-1-0``: words that may stand in a path."""
+    return records.slug("-".join(str(part) for part in parts))
+
+
+def _command(verb: str, **options: object) -> str:
+    """Return the command that repeats a run. Where it wrote is left out: that is a path of one machine."""
+    words = ["verifier", verb]
+    for name, value in options.items():
+        for item in value if isinstance(value, list) else [value]:
+            words += [f"--{name}", str(item)] if item != "" else []
+    return shlex.join(words)
+
+
+def _interrupted(directory: RunDirectory, command: str, events: Sequence[AuditEvent]) -> NoReturn:
+    """Keep the verdicts that were reached, say where, and exit 130."""
+    done = [
+        {"id": event.id, "verdict": event.verdict, "seconds": event.seconds}
+        for event in events
+        if event.stage == "reading"
+    ]
+    records.write_json(
+        directory.interrupted,
+        {"schema": records.SCHEMA, "kind": "interrupted", "command": command, "done": done},
+    )
+    _complain(f"interrupted after {len(done)} readings; what they gave is in {directory.path}")
+    raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def _attacking(claim: Claim) -> Iterator[None]:
+    console = _console(stderr=True)
+    label = Text(_clean(f"attacking {claim.id}"))
+    if not console.is_terminal:
+        console.print(label)
+    with console.status(label) if console.is_terminal else nullcontext():
+        yield
+
+
+# ----------------------------------------------------------------------------------------------------
+# Progress, on standard error
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[AuditEvent], None]]:
+    """Yield what shows an event: a bar on a terminal, one plain line a finished reading elsewhere."""
+    console = _console(stderr=True)
+    if not console.is_terminal:
+        yield lambda event: _print_line(console, event)
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+    )
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def show(event: AuditEvent) -> None:
+            bar.update(task, description=_event_text(event), completed=event.done, total=event.total)
+
+        yield show
+
+
+def _print_line(console: Console, event: AuditEvent) -> None:
+    width = len(str(event.total))
+    counted = f"[{event.done:{width}}/{event.total}] " if event.stage == "reading" else ""
+    spent = f" {event.seconds:.1f} s" if event.stage == "reading" else ""
+    console.print(Text(f"{counted}{_event_text(event)}{spent}"), soft_wrap=True)
+
+
+def _event_text(event: AuditEvent) -> str:
+    match event.stage:
+        case "start":
+            return f"judging {event.total} readings"
+        case "reading":
+            return _clean(f"{event.id} {event.verdict}")
+        case "controls":
+            return "controls: claims known to be true and known to be false"
+        case _:
+            return "writing the report"
+
+
+# ----------------------------------------------------------------------------------------------------
+# Results, on standard output
+
+
+def _print_audit(findings: Sequence[Mapping[str, Any]], run: Mapping[str, Any], report: Path) -> None:
+    """Print the table of verdicts, the controls, and, as the last line, the path of the page."""
+    console = _console()
+    controls = run["controls"]
+    wrong = [control for control in controls if not control["right"]]
+    if wrong:
+        names = ", ".join(f"{control['id']} came out {control['verdict']}" for control in wrong)
+        console.print(
+            Text(_clean(f"A CONTROL IS WRONG, so no verdict of this run can be relied on: {names}"), "bold red")
+        )
+    table = Table(header_style="bold")
+    for name in ("claim", "reading"):
+        table.add_column(name, overflow="fold")
+    for name in ("verdict", "expected", "agrees"):
+        table.add_column(name, no_wrap=True)
+    for name in ("instances", "power", "seconds"):
+        table.add_column(name, justify="right")
+    for finding in findings:
+        table.add_row(
+            Text(_clean(finding["claim"])),
+            Text(_clean(finding["reading"])),
+            _verdict(finding["verdict"]),
+            _verdict(finding["expected"]),
+            _agreement(finding["agrees"]),
+            str(finding["instances"]["judged"]),
+            _power(finding["power"]),
+            f"{finding['seconds']:.1f}",
+        )
+    console.print(table)
+    for finding in findings:
+        if finding["verdict"] == "ERROR" or (finding["agrees"] is False and finding["message"]):
+            console.print(Text(_clean(f"{finding['id']}: {finding['message']}")), soft_wrap=True)
+    agreeing = sum(finding["agrees"] is True for finding in findings)
+    news = sum(finding["agrees"] is None for finding in findings)
+    console.print(
+        f"{agreeing} of {len(findings) - news} verdicts are the expected ones"
+        + (f"; {news} more were open" if news else "")
+    )
+    console.print(f"Controls: {len(controls) - len(wrong)} of {len(controls)} right")
+    console.print(Text(str(report)), soft_wrap=True)
+
+
+def _verdict(name: str | None) -> Text:
+    return Text("open", "dim") if name is None else Text(_clean(name), _STYLES.get(name, ""))
+
+
+def _agreement(agrees: bool | None) -> Text:
+    match agrees:
+        case None:
+            return Text("open", "dim")
+        case True:
+            return Text("yes")
+        case _:
+            return Text("NO", "bold red")
+
+
+def _power(power: Mapping[str, Any] | None) -> str:
+    """Return the power in one cell: for exponents, the chance to notice one that is wrong by .05."""
+    if power is None:
+        return ""
+    chance = power["at"].get("0.05")
+    return str(_clean(power["kind"])) if chance is None else f"{chance:.3f} at 0.05"
+
+
+def _print_finding(console: Console, finding: Mapping[str, Any], replays: Mapping[str, str]) -> None:
+    """Print one verdict with its counterexamples and what they rest on."""
+    line = Text(_clean(finding["id"]), "bold") + Text("  ") + _verdict(finding["verdict"])
+    console.print(line)
+    rows = [("claim", finding["statement"]), ("predicted", finding["prediction"]), ("", finding["message"])]
+    for role in records.ROLES:
+        case = finding[role]
+        if role == "worst" and case is not None and case["digest"] == finding["minimal"]["digest"]:
+            rows.append((role, "the minimal one"))
+        elif case is not None:
+            rows += _case_rows(role, case, replays.get(role, ""))
+    counts = finding["instances"]
+    rows.append(("instances", ", ".join(f"{counts[name]} {name.replace('_', ' ')}" for name in counts)))
+    rows.append(("size", finding["size"]["text"]))
+    if finding["power"] is not None:
+        rows.append(("power", finding["power"]["text"]))
+    if finding["certificate"] is not None:
+        rows.append(("certificate", finding["certificate"]["text"]))
+    if finding["proof"] is not None:
+        rows += [("proof", finding["proof"]["text"]), *(("", step) for step in finding["proof"]["steps"])]
+    _print_rows(console, rows)
+
+
+def _case_rows(role: str, case: Mapping[str, Any], replay_command: str) -> list[tuple[str, str]]:
+    rows = [(role, case["describe"])]
+    if (predicted := case["predicted"]) is not None:
+        value = "" if predicted["value"] is None else f" {predicted['value']:.6g}"
+        rows.append(("  predicted", f"{predicted['kind']}{value}"))
+    if case["exponent"] is not None:
+        tolerance = "" if case["tolerance"] is None else f", tolerance {case['tolerance']:.2g}"
+        rows.append(("  measured", f"exponent {case['exponent']:.6g}{tolerance}"))
+    if case["interval"] is not None:
+        low, high = case["interval"]
+        rows.append(("  interval", f"[{low:.6g}, {high:.6g}]"))
+    if case["witness"]:
+        rows.append(("  witness", ", ".join(f"{name} = {number:.6g}" for name, number in case["witness"].items())))
+    return [*rows, ("  because", case["reason"]), ("  replay", replay_command)]
+
+
+def _print_claims(claims: Sequence[Claim]) -> None:
+    table = Table(header_style="bold")
+    for name in ("claim", "title", "source", "expected"):
+        table.add_column(name, overflow="fold")
+    for claim in claims:
+        table.add_row(
+            Text(_clean(claim.id)),
+            Text(_clean(claim.title)),
+            Text(_clean(claim.source)),
+            _verdict(claim.expected),
+        )
+    console = _console()
+    console.print(table)
+    statements = len({claim.statement_id for claim in claims})
+    console.print(f"{len(claims)} readings of {statements} statements")
+
+
+def _print_claims_in_full(claims: Sequence[Claim]) -> None:
+    console = _console()
+    for claim in claims:
+        console.print(Text(_clean(claim.id), "bold"))
+        hypotheses = [getattr(each, "__name__", repr(each)).replace("_", " ") for each in claim.hypotheses]
+        rows = [
+            ("title", claim.title),
+            ("statement", claim.statement),
+            ("source", claim.source),
+            ("predicts", claim.prediction),
+            ("tuning", claim.tuning if isinstance(claim.tuning, str) else "a function of the claim"),
+            ("under", ", ".join(hypotheses)),
+            ("expected", claim.expected or "open"),
+            ("note", claim.note),
+            *(("cell", cell) for cell in claim.cells),
+        ]
+        _print_rows(console, rows)
+
+
+def _print_rows(console: Console, rows: Iterable[tuple[str, str]]) -> None:
+    """Print the rows that say something as two columns; commands stay whole, to be copied."""
+    for name, text in rows:
+        if text:
+            console.print(Text(f"  {name:<12}{_clean(text)}"), soft_wrap=True)

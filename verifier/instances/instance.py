@@ -1,0 +1,83 @@
+"""An instance: one immutable, JSON-serialisable point of a claim's domain."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, cast
+
+from verifier.instances.ingredient import Ingredient
+from verifier.instances.noise import Noise
+from verifier.instances.spectra import Spectrum, tail_index
+from verifier.instances.targets import CriticalTarget, SingleEigenfunction, Target
+
+
+@dataclass(frozen=True)
+class Instance:
+    """Kernel ridge regression on iid Gaussian inputs x ~ N(0, Sigma) with labels <theta, x> + noise.
+
+    ``spectrum`` gives the eigenvalues of Sigma, ``target`` the coefficients of the regression function in its
+    eigenbasis, ``noise`` the label noise. Two instances are equal exactly when their JSON forms are.
+    """
+
+    spectrum: Spectrum
+    target: Target = field(default_factory=lambda: CriticalTarget(s=0.5))
+    noise: Noise = field(default_factory=Noise)
+
+    def __post_init__(self) -> None:
+        for name, value, protocol in (("spectrum", self.spectrum, Spectrum), ("target", self.target, Target)):
+            if not isinstance(value, protocol):
+                raise ValueError(f"{name}={value!r} is not a {name}; see the methods listed at vf.{name.title()}")
+        if not isinstance(self.noise, Noise):
+            raise ValueError(f"noise={self.noise!r} must be a Noise, for example Noise(sigma=1.0)")
+        if isinstance(self.target, SingleEigenfunction) and self.target.index > self.spectrum.size:
+            raise ValueError(
+                f"target index={self.target.index} exceeds the {self.spectrum.size:g} eigenvalues of the spectrum"
+            )
+
+    @property
+    def beta(self) -> float:
+        """Tail index of the spectrum; ValueError where it has none."""
+        return tail_index(self.spectrum)
+
+    @property
+    def s(self) -> float:
+        """Declared source index of the target."""
+        return self.target.s
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation of the label noise."""
+        return self.noise.sigma
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form; every float survives the round trip."""
+        parts = {"spectrum": self.spectrum, "target": self.target, "noise": self.noise}
+        for name, part in parts.items():
+            if not hasattr(part, "to_json"):
+                raise ValueError(f"{name}={part!r} has no to_json method, so this instance cannot be recorded")
+        return {name: cast(Ingredient, part).to_json() for name, part in parts.items()}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Instance:
+        """Rebuild an instance from :meth:`to_json`, validating every part."""
+        if not isinstance(record, Mapping) or set(record) != {"spectrum", "target", "noise"}:
+            raise ValueError(f"an instance is a JSON object with spectrum, target and noise, got {record!r}")
+        return cls(
+            spectrum=cast(Spectrum, Ingredient.from_json(record["spectrum"])),
+            target=cast(Target, Ingredient.from_json(record["target"])),
+            noise=Noise.from_json(record["noise"]),
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON form, in hexadecimal."""
+        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def describe(self) -> str:
+        """One line for people."""
+        return "; ".join((self.spectrum.describe(), self.target.describe(), self.noise.describe()))

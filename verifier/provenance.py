@@ -1,0 +1,132 @@
+"""Where a number comes from: which code, which libraries, which kind of machine.
+
+A verdict can only be checked by somebody who knows what computed it. This module says so in a form that may
+be published: versions and the commit, never a path, a host or a user.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import threadpoolctl
+
+_DISTRIBUTION = "verifier"
+_LIBRARIES = ("numpy", "scipy", "hypothesis")
+# What decides a verdict; a changed note or README does not make a run irreproducible.
+_SOURCES = ("verifier", "properties", "reports", "pyproject.toml")
+_GIT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """The state of the source: ``commit`` is None when the code does not run from a git checkout of its own.
+
+    ``dirty`` says that a source file differs from that commit.
+    """
+
+    commit: str | None
+    dirty: bool
+
+
+def version() -> str:
+    """Return the version of the installed distribution, ``unknown`` when it was never installed."""
+    return _installed(_DISTRIBUTION)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a number can depend on: python, numpy, scipy, hypothesis, blas."""
+    libraries = {name: _installed(name) for name in _LIBRARIES}
+    return {"python": platform.python_version(), **libraries, "blas": blas()}
+
+
+def blas() -> str:
+    """Describe every BLAS that is loaded, as ``openblas 0.3.30 (Haswell), 1 thread``; ``none loaded``
+    before numpy is.
+
+    The kernel in brackets matters: the same library rounds differently on another one.
+    """
+    pools = [pool for pool in threadpoolctl.threadpool_info() if pool.get("user_api") == "blas"]
+    # numpy and scipy each bring a copy of the same library: said once.
+    return "; ".join(sorted({_describe_pool(pool) for pool in pools})) or "none loaded"
+
+
+def machine() -> str:
+    """Return the operating system, the processor family and the C library: ``Linux x86_64, glibc 2.36``."""
+    library = " ".join(part for part in platform.libc_ver() if part)
+    system = f"{platform.system()} {platform.machine()}".strip()
+    return f"{system}, {library}" if library else system
+
+
+def checkout(package: Path | None = None) -> Checkout:
+    """Return the commit of the checkout that holds ``package`` (default: this one) at its top level.
+
+    A package that was copied elsewhere, even into an environment that lies inside some checkout, has none:
+    the commit of the directory around it says nothing about the code that runs.
+    """
+    package = Path(__file__).resolve().parent if package is None else package.resolve()
+    top = _git(package, "rev-parse", "--show-toplevel")
+    if top is None or Path(top).resolve() != package.parent:
+        return Checkout(commit=None, dirty=False)
+    commit = _git(package, "rev-parse", "HEAD")
+    if commit is None:  # a repository without a commit
+        return Checkout(commit=None, dirty=False)
+    present = [name for name in _SOURCES if (package.parent / name).exists()]
+    changes = _git(package.parent, "status", "--porcelain", "--", *present)
+    # Where git cannot say that nothing changed, the run must not claim it.
+    return Checkout(commit=commit, dirty=changes is None or changes != "")
+
+
+def provenance() -> dict[str, Any]:
+    """Return what run.json says of its origin: version, commit, dirty, versions, platform."""
+    state = checkout()
+    return {
+        "version": version(),
+        "commit": state.commit,
+        "dirty": state.dirty,
+        "versions": versions(),
+        "platform": machine(),
+    }
+
+
+def _installed(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _describe_pool(pool: dict[str, Any]) -> str:
+    """Name one BLAS without its file: ``threadpool_info`` also gives the path, which stays on the machine."""
+    name = " ".join(str(pool[key]) for key in ("internal_api", "version") if pool.get(key))
+    kernel = f" ({pool['architecture']})" if pool.get("architecture") else ""
+    threads = int(pool.get("num_threads", 1))
+    return f"{name}{kernel}, {threads} thread{'' if threads == 1 else 's'}"
+
+
+def _git(directory: Path, *arguments: str) -> str | None:
+    """Return what git prints in ``directory``, stripped; None when it is absent, slow or unwilling."""
+    # Variables such as GIT_DIR, set inside a hook, would answer for another repository.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_GIT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

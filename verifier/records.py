@@ -1,0 +1,707 @@
+"""What is kept of a run, and where: JSON and parquet, written whole or not at all, and checked when read.
+
+A run directory holds ``findings.json`` (one object a reading), ``run.json`` (what ran, on what, with which
+controls), ``evidence.parquet`` (the points of every figure), ``judgements.parquet`` (every judged
+instance), ``report.html`` and ``counterexamples/`` (one replayable file each). The form of each is written
+down here once, as a table of checks, and used on both sides: what this module writes, it can read.
+
+Every file carries the number of its schema. A reader refuses a number larger than its own, since it cannot
+know what it would misread. Additional keys are allowed. Floats survive exactly (Python writes the shortest
+decimal that returns the same double); ``nan`` and ``inf`` have no JSON and are refused by name, never
+turned into null: a null that stands for infinity would come back as another instance.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, Literal, cast
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SCHEMA = 1
+
+Role = Literal["minimal", "worst", "typical"]
+ROLES: tuple[Role, ...] = ("minimal", "worst", "typical")
+PathLike = str | os.PathLike[str]
+Check = Callable[[object, str], None]
+
+_VERDICTS = ("SURVIVED", "FALSIFIED", "UNDERPOWERED", "VACUOUS", "ERROR")
+_JUDGEMENTS = ("consistent", "violated", "inconclusive", "out-of-scope")
+_PARQUET_SCHEMA_KEY = b"verifier.schema"
+_UNFINISHED = ".tmp"
+
+
+class RecordError(ValueError):
+    """A file of a run that cannot be read, written or trusted; the message names the file and the key."""
+
+
+# ----------------------------------------------------------------------------------------------------
+# Plain JSON
+
+
+def plain(value: object, key: str = "$") -> Any:
+    """Return ``value`` as plain JSON types: numpy scalars and arrays, tuples and mappings are unpacked.
+
+    Raises RecordError, naming the key, for a number that is not finite, a key that is not a string, text
+    that UTF-8 cannot hold, and every type that JSON has no form for.
+    """
+    match value:
+        case None | bool():
+            return value
+        case np.bool_():
+            return bool(value)
+        case int() | np.integer():
+            return int(value)
+        case float() | np.floating():
+            if not math.isfinite(value):
+                raise RecordError(f"{key} is {float(value)}, which JSON cannot hold: record a finite number")
+            return float(value)
+        case str():
+            return _encodable(value, key)
+        case Mapping():
+            return {_name(name, key): plain(item, f"{key}.{name}") for name, item in value.items()}
+        case list() | tuple():
+            return [plain(item, f"{key}[{index}]") for index, item in enumerate(value)]
+        case np.ndarray():
+            return plain(value.tolist(), key)
+        case _:
+            raise RecordError(f"{key} is of type {type(value).__name__}, which JSON has no form for")
+
+
+def _name(name: object, key: str) -> str:
+    if not isinstance(name, str):
+        raise RecordError(f"{key} has the key {name!r}: keys are strings")
+    return _encodable(str(name), key)
+
+
+def _encodable(text: str, key: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise RecordError(f"{key} holds text that UTF-8 cannot write: {error}") from None
+    return str(text)
+
+
+def write_json(path: PathLike, value: object) -> Path:
+    """Write ``value`` as indented UTF-8 JSON, atomically; see :func:`plain` for what is refused."""
+    path = Path(path)
+    try:
+        text = json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    except RecordError as error:
+        raise RecordError(f"{path.name}: {error}") from None
+    with _replacing(path) as stream:
+        stream.write(text.encode("utf-8") + b"\n")
+    return path
+
+
+def read_json(path: PathLike) -> Any:
+    """Read strict JSON: no NaN, no Infinity, no number that overflows, no key twice. Raises RecordError."""
+    path = Path(path)
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise RecordError(f"{path}: is not UTF-8 text: {error.reason} at byte {error.start}") from None
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique_keys)
+    except json.JSONDecodeError as error:
+        raise RecordError(f"{path}: is not JSON: {error.msg} at line {error.lineno}") from None
+    except RecursionError:
+        raise RecordError(f"{path}: is nested too deeply to be a record of this verifier") from None
+    except ValueError as error:
+        raise RecordError(f"{path}: {error}") from None
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"holds {name}, which is not a finite number")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"holds {digits}, which is too large for a double")
+    return value
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"holds the key {twice!r} twice in one object")
+    return record
+
+
+# ----------------------------------------------------------------------------------------------------
+# Atomic files
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Yield a stream beside ``path`` that becomes ``path`` when the block ends well, and vanishes when it
+    does not.
+
+    The bytes reach the disk before the name does, so a crash leaves the old file or the new one.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_UNFINISHED}")
+    try:
+        with open(beside, "xb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    _sync_directory(path.parent)
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make the new name itself durable where the system can open a directory (not on Windows)."""
+    try:
+        handle = os.open(directory, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass  # some network file systems refuse; the file itself is safe
+    finally:
+        os.close(handle)
+
+
+# ----------------------------------------------------------------------------------------------------
+# The form of a record: small checks that compose, each called with a value and the key it stands at
+
+
+def _text(value: object, key: str) -> None:
+    _expect(isinstance(value, str), value, key, "a string")
+
+
+def _flag(value: object, key: str) -> None:
+    _expect(isinstance(value, bool), value, key, "true or false")
+
+
+def _whole(value: object, key: str) -> None:
+    _expect(isinstance(value, int) and not isinstance(value, bool), value, key, "a whole number")
+
+
+def _number(value: object, key: str) -> None:
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    _expect(good, value, key, "a finite number")
+
+
+def _anything(value: object, key: str) -> None:
+    """Accept every JSON value: the form belongs to somebody else (an instance checks itself)."""
+
+
+def _json_object(value: object, key: str) -> None:
+    _object(value, key)
+
+
+def _maybe(check: Check) -> Check:
+    def maybe(value: object, key: str) -> None:
+        if value is not None:
+            check(value, key)
+
+    return maybe
+
+
+def _one_of(*words: str) -> Check:
+    def one_of(value: object, key: str) -> None:
+        _expect(isinstance(value, str) and value in words, value, key, "one of " + ", ".join(words))
+
+    return one_of
+
+
+def _list(check: Check, length: int | None = None) -> Check:
+    wanted = "a list" if length is None else f"a list of {length}"
+
+    def every(value: object, key: str) -> None:
+        good = isinstance(value, list) and (length is None or len(value) == length)
+        _expect(good, value, key, wanted)
+        for index, item in enumerate(cast("list[object]", value)):
+            check(item, f"{key}[{index}]")
+
+    return every
+
+
+def _table(check: Check) -> Check:
+    def every(value: object, key: str) -> None:
+        for name, item in _object(value, key).items():
+            check(item, f"{key}.{name}")
+
+    return every
+
+
+def _either(first: Check, second: Check) -> Check:
+    def either(value: object, key: str) -> None:
+        (first if not isinstance(value, list) else second)(value, key)
+
+    return either
+
+
+def _form(checks: Mapping[str, Check]) -> Check:
+    """Check an object that must have all the keys of ``checks``; further keys are allowed."""
+
+    def form(value: object, key: str) -> None:
+        record = _object(value, key)
+        missing = [name for name in checks if name not in record]
+        if missing:
+            raise RecordError(f"{key} lacks the key{'s' * (len(missing) > 1)} {', '.join(missing)}")
+        for name, check in checks.items():
+            check(record[name], f"{key}.{name}")
+
+    return form
+
+
+def _object(value: object, key: str) -> dict[str, object]:
+    _expect(isinstance(value, dict), value, key, "an object")
+    return cast("dict[str, object]", value)
+
+
+def _expect(good: bool, value: object, key: str, wanted: str) -> None:
+    if not good:
+        shown = repr(value)
+        shown = shown if len(shown) <= 60 else shown[:57] + "..."
+        raise RecordError(f"{key} is {shown}, expected {wanted}")
+
+
+_PREDICTED = _form({"kind": _text, "value": _maybe(_number)})
+
+_CERTIFICATE = _form({"kind": _text, "text": _text, "data": _anything})
+
+_CERTIFICATION = _form(
+    {
+        "agrees": _flag,
+        "points": _list(
+            _form(
+                {
+                    "n": _number,
+                    "simulated": _number,
+                    "stderr": _number,
+                    "equivalent": _number,
+                    "z": _maybe(_number),
+                }
+            )
+        ),
+        "replicates": _whole,
+        "slope": _maybe(_number),
+        "slope_stderr": _maybe(_number),
+        "text": _text,
+    }
+)
+
+_CASE = _form(
+    {
+        "instance": _json_object,
+        "describe": _text,
+        "digest": _text,
+        "verdict": _one_of(*_JUDGEMENTS),
+        "predicted": _maybe(_PREDICTED),
+        "exponent": _maybe(_number),
+        "tolerance": _maybe(_number),
+        "interval": _maybe(_list(_number, length=2)),
+        "reason": _text,
+        "witness": _table(_number),
+        "replay": _text,
+        "certification": _maybe(_CERTIFICATION),
+    }
+)
+
+_POWER = _form(
+    {
+        "kind": _text,
+        "at": _table(_maybe(_number)),
+        "tightest": _maybe(_number),
+        "corner": _maybe(_number),
+        "text": _text,
+    }
+)
+
+_FINDING = _form(
+    {
+        "schema": _whole,
+        "claim": _text,
+        "reading": _text,
+        "id": _text,
+        "title": _text,
+        "statement": _text,
+        "latex": _text,
+        "source": _text,
+        "hypotheses": _list(_text),
+        "note": _text,
+        "cells": _list(_text),
+        "prediction": _text,
+        "tuning": _text,
+        "observable": _form({"name": _text, "variable": _text, "ylabel": _text}),
+        "verdict": _one_of(*_VERDICTS),
+        "expected": _maybe(_one_of(*_VERDICTS)),
+        "agrees": _maybe(_flag),
+        "evidence": _list(_text),
+        "instances": _form(dict.fromkeys(("judged", "consistent", "violated", "inconclusive", "out_of_scope"), _whole)),
+        "size": _form({"level": _number, "confirmations": _whole, "cap": _whole, "text": _text}),
+        "power": _maybe(_POWER),
+        "calibration": _maybe(_json_object),
+        "minimal": _maybe(_CASE),
+        "worst": _maybe(_CASE),
+        "typical": _maybe(_CASE),
+        "certificate": _maybe(_CERTIFICATE),
+        "proof": _maybe(_form({"text": _text, "steps": _list(_text)})),
+        "message": _text,
+        "seconds": _number,
+    }
+)
+
+_RUN = _form(
+    {
+        "schema": _whole,
+        "version": _text,
+        "commit": _maybe(_text),
+        "dirty": _flag,
+        "seed": _whole,
+        "profile": _text,
+        "jobs": _whole,
+        "started": _text,
+        "seconds": _number,
+        "versions": _table(_text),
+        "platform": _text,
+        "command": _text,
+        "controls": _list(
+            _form(
+                {
+                    "id": _text,
+                    "truth": _one_of("true", "false"),
+                    "verdict": _one_of(*_VERDICTS),
+                    "right": _flag,
+                    "text": _text,
+                }
+            )
+        ),
+        "exit_code": _whole,
+        "confirmations": _form({"spent": _whole, "cap": _whole, "level": _number}),
+        "stale": _maybe(_flag),
+    }
+)
+
+_COUNTEREXAMPLE = _form(
+    {
+        "schema": _whole,
+        "kind": _one_of("counterexample"),
+        "claim": _text,
+        "pack": _maybe(_text),
+        "instance": _json_object,
+        "seed": _whole,
+        "role": _one_of(*ROLES),
+        "predicted": _maybe(_PREDICTED),
+        "verdict": _one_of(*_JUDGEMENTS),
+        "exponent": _maybe(_number),
+        "tolerance": _maybe(_number),
+        "witness": _table(_number),
+        "numbers": _table(_either(_number, _list(_number))),
+        "numpy": _text,
+        "version": _text,
+        "certificate": _maybe(_CERTIFICATE),
+    }
+)
+
+
+def _checked(record: object, check: Check, path: Path, key: str = "$") -> Any:
+    """Return ``record`` if its schema is known and ``check`` accepts it; the error names file and key."""
+    try:
+        schema = _object(record, key).get("schema")
+        _whole(schema, f"{key}.schema")
+        _refuse_newer(cast(int, schema))
+        check(record, key)
+    except RecordError as error:
+        raise RecordError(f"{path}: {error}") from None
+    return record
+
+
+def _refuse_newer(schema: int) -> None:
+    if schema > SCHEMA:
+        raise RecordError(f"was written with schema {schema}, this verifier reads up to {SCHEMA}: install a newer one")
+
+
+# ----------------------------------------------------------------------------------------------------
+# The run directory
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """Where one run is kept. Works wherever a path does: ``load_findings(directory)``."""
+
+    path: Path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    @classmethod
+    def create(cls, out: PathLike | None = None, *, seed: int = 0, now: datetime | None = None) -> RunDirectory:
+        """Make the directory ``out``, by default ``runs/<UTC stamp>-seed<seed>``, and return it empty of
+        records.
+
+        The records of an earlier run are removed, so that none of its counterexamples survives among the
+        new ones. A directory that holds anything else is refused: RecordError names it and the remedy.
+        """
+        path = _fresh(seed, now) if out is None else Path(out)
+        if path.exists() and not path.is_dir():
+            raise RecordError(f"{path} is a file: name a directory that is new, empty or of an earlier run")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            _clear(path)
+        except OSError as error:
+            raise RecordError(f"{path}: cannot be written: {error.strerror or error}") from None
+        return cls(path)
+
+    @property
+    def findings(self) -> Path:
+        """One object a reading."""
+        return self.path / "findings.json"
+
+    @property
+    def run(self) -> Path:
+        """What ran, on what, with which controls."""
+        return self.path / "run.json"
+
+    @property
+    def evidence(self) -> Path:
+        """The points of every figure."""
+        return self.path / "evidence.parquet"
+
+    @property
+    def judgements(self) -> Path:
+        """Every judged instance."""
+        return self.path / "judgements.parquet"
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.path / "report.html"
+
+    @property
+    def interrupted(self) -> Path:
+        """The verdicts that were reached before a run was stopped."""
+        return self.path / "interrupted.json"
+
+    @property
+    def counterexamples(self) -> Path:
+        """The directory of replayable files."""
+        return self.path / "counterexamples"
+
+    def counterexample(self, claim_id: str, role: Role) -> Path:
+        """Return where the counterexample of that claim and role is kept; see :func:`counterexample_name`."""
+        return self.counterexamples / counterexample_name(claim_id, role)
+
+
+def counterexample_name(claim_id: str, role: Role) -> str:
+    """Return ``T1-s-above-1.minimal.json`` for ``T1/s-above-1``."""
+    return f"{slug(claim_id)}.{role}.json"
+
+
+def slug(text: str) -> str:
+    """Return ``text`` with everything replaced by a hyphen that a shell or a path could take for its own."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "claim"
+
+
+def _fresh(seed: int, now: datetime | None) -> Path:
+    """Return a new name below runs/; a second run within the same second gets a number."""
+    stamp = (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    names = (f"{stamp}-seed{seed}{suffix}" for suffix in ("", *(f"-{count}" for count in range(2, 1000))))
+    return next(path for path in (Path("runs") / name for name in names) if not path.exists())
+
+
+def _clear(path: Path) -> None:
+    """Remove the records of an earlier run from ``path``; RecordError when it holds something else."""
+    run = RunDirectory(path)
+    ours = {run.findings, run.run, run.evidence, run.judgements, run.report, run.interrupted}
+    replays = list(run.counterexamples.glob("*.json")) if run.counterexamples.is_dir() else []
+    unfinished = [entry for entry in path.rglob(f".*{_UNFINISHED}") if entry.is_file()]
+    strangers = [entry.name for entry in path.iterdir() if entry not in {*ours, run.counterexamples, *unfinished}]
+    known = not any(path.iterdir()) or any(mark.exists() for mark in (run.findings, run.run, run.interrupted))
+    if strangers or not known:
+        example = f", such as {sorted(strangers)[0]}," if strangers else ""
+        raise RecordError(f"{path} holds files{example} that are not of a run: name a new or empty directory")
+    for entry in (*ours, *replays, *unfinished):
+        entry.unlink(missing_ok=True)
+
+
+# ----------------------------------------------------------------------------------------------------
+# Writers and readers, one pair a file
+
+
+def save_findings(run_dir: PathLike, findings: Sequence[Mapping[str, Any]]) -> Path:
+    """Write findings.json; every finding is checked first."""
+    path = RunDirectory(Path(run_dir)).findings
+    records = _plain(list(findings), path)
+    for index, record in enumerate(records):
+        _checked(record, _FINDING, path, f"$[{index}]")
+    return write_json(path, records)
+
+
+def load_findings(run_dir: PathLike) -> list[dict[str, Any]]:
+    """Read findings.json."""
+    path = RunDirectory(Path(run_dir)).findings
+    records = read_json(path)
+    if not isinstance(records, list):
+        raise RecordError(f"{path}: $ is not a list of findings")
+    return [_checked(record, _FINDING, path, f"$[{index}]") for index, record in enumerate(records)]
+
+
+def save_run(run_dir: PathLike, run: Mapping[str, Any]) -> Path:
+    """Write run.json."""
+    path = RunDirectory(Path(run_dir)).run
+    return write_json(path, _checked(_plain(run, path), _RUN, path))
+
+
+def load_run(run_dir: PathLike) -> dict[str, Any]:
+    """Read run.json."""
+    path = RunDirectory(Path(run_dir)).run
+    return dict(_checked(read_json(path), _RUN, path))
+
+
+def save_counterexample(path: PathLike, record: Mapping[str, Any]) -> Path:
+    """Write one replayable counterexample."""
+    path = Path(path)
+    return write_json(path, _checked(_plain(record, path), _COUNTEREXAMPLE, path))
+
+
+def load_counterexample(path: PathLike) -> dict[str, Any]:
+    """Read one counterexample. Nothing in the file is executed or imported, whatever it says."""
+    path = Path(path)
+    return dict(_checked(read_json(path), _COUNTEREXAMPLE, path))
+
+
+def _plain(value: object, path: Path) -> Any:
+    try:
+        return plain(value)
+    except RecordError as error:
+        raise RecordError(f"{path}: {error}") from None
+
+
+# ----------------------------------------------------------------------------------------------------
+# Parquet
+
+
+def _column(name: str, kind: pa.DataType, null: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=null)
+
+
+EVIDENCE = pa.schema(
+    [
+        _column("id", pa.string()),
+        _column("role", pa.string()),
+        _column("series", pa.string()),
+        _column("x", pa.float64()),
+        _column("y", pa.float64()),
+        _column("lo", pa.float64(), null=True),
+        _column("hi", pa.float64(), null=True),
+    ]
+)
+JUDGEMENTS = pa.schema(
+    [
+        _column("id", pa.string()),
+        _column("digest", pa.string()),
+        _column("instance", pa.string()),
+        _column("verdict", pa.string()),
+        _column("predicted_kind", pa.string(), null=True),
+        _column("predicted", pa.float64(), null=True),
+        _column("exponent", pa.float64(), null=True),
+        _column("tolerance", pa.float64(), null=True),
+        _column("score", pa.float64(), null=True),
+    ]
+)
+
+
+def save_evidence(run_dir: PathLike, evidence: pd.DataFrame) -> Path:
+    """Write evidence.parquet: the columns of :data:`EVIDENCE`; lo and hi are null without a band."""
+    return write_parquet(RunDirectory(Path(run_dir)).evidence, evidence, EVIDENCE)
+
+
+def load_evidence(run_dir: PathLike) -> pd.DataFrame:
+    """Read evidence.parquet."""
+    return read_parquet(RunDirectory(Path(run_dir)).evidence, EVIDENCE)
+
+
+def save_judgements(run_dir: PathLike, judgements: pd.DataFrame) -> Path:
+    """Write judgements.parquet: the columns of :data:`JUDGEMENTS`; a bound has no exponent, so null."""
+    return write_parquet(RunDirectory(Path(run_dir)).judgements, judgements, JUDGEMENTS)
+
+
+def load_judgements(run_dir: PathLike) -> pd.DataFrame:
+    """Read judgements.parquet."""
+    return read_parquet(RunDirectory(Path(run_dir)).judgements, JUDGEMENTS)
+
+
+def write_parquet(path: PathLike, frame: pd.DataFrame, columns: pa.Schema) -> Path:
+    """Write ``frame`` atomically as parquet with exactly ``columns`` and the schema in its metadata."""
+    path = Path(path)
+    missing = [name for name in columns.names if name not in frame.columns]
+    if missing:
+        raise RecordError(f"{path}: lacks the columns {', '.join(missing)}")
+    # Nulls are let through here and refused below, with the row.
+    lenient = pa.schema([field.with_nullable(True) for field in columns])
+    try:
+        table = pa.Table.from_pandas(frame[columns.names], schema=lenient, preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise RecordError(f"{path}: {error}") from None
+    _check_table(table, columns, path)
+    with _replacing(path) as stream:
+        pq.write_table(table.cast(columns.with_metadata({_PARQUET_SCHEMA_KEY: str(SCHEMA)})), stream)
+    return path
+
+
+def read_parquet(path: PathLike, columns: pa.Schema) -> pd.DataFrame:
+    """Read a parquet file that :func:`write_parquet` wrote with ``columns``."""
+    path = Path(path)
+    try:
+        with open(path, "rb") as stream:
+            table = pq.read_table(stream)
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except pa.ArrowInvalid as error:
+        raise RecordError(f"{path}: is not parquet: {error}") from None
+    number = (table.schema.metadata or {}).get(_PARQUET_SCHEMA_KEY, b"")
+    if not number.isdigit():
+        raise RecordError(f"{path}: carries no schema number, so this verifier did not write it")
+    try:
+        _refuse_newer(int(number))
+    except RecordError as error:
+        raise RecordError(f"{path}: {error}") from None
+    wrong = [
+        field.name
+        for field in columns
+        if field.name not in table.schema.names or table.schema.field(field.name).type != field.type
+    ]
+    if wrong:
+        raise RecordError(f"{path}: the columns {', '.join(wrong)} are absent or of another type")
+    _check_table(table, columns, path)
+    frame: pd.DataFrame = table.select(columns.names).to_pandas()
+    return frame
+
+
+def _check_table(table: pa.Table, columns: pa.Schema, path: Path) -> None:
+    """Refuse nulls where ``columns`` forbids them, and infinities everywhere, naming column and row."""
+    for field in columns:
+        column = table.column(field.name)
+        nulls = np.asarray(column.is_null().to_numpy())
+        if not field.nullable and nulls.any():
+            raise RecordError(f"{path}: the column {field.name} has no value in row {int(np.argmax(nulls))}")
+        if pa.types.is_floating(field.type):
+            infinite = ~(nulls | np.isfinite(column.to_numpy()))
+            if infinite.any():
+                raise RecordError(f"{path}: the column {field.name} is not finite in row {int(np.argmax(infinite))}")

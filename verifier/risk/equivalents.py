@@ -1,0 +1,346 @@
+r"""The deterministic equivalent of the excess risk of kernel ridge regression: no randomness, any n.
+
+With the degrees of freedom :math:`d_1(\kappa) = \sum_i l_i/(l_i + \kappa)` and
+:math:`d_2(\kappa) = \sum_i (l_i/(l_i + \kappa))^2`, the effective ridge :math:`\kappa(n, \lambda)` solves
+:math:`n = d_1(\kappa) + n\lambda/\kappa` and
+
+.. math:: E(n, \lambda) = \frac{\sum_i f_i^2 (\kappa/(l_i+\kappa))^2 + \sigma^2 d_2(\kappa)/n}{1 - d_2(\kappa)/n}
+
+(Simon, Dickens, Karkada and DeWeese 2023, eq. 5; Cheng and Montanari 2024, Theorem 2). Everything is parametrised by
+kappa, since :math:`\lambda = \kappa (1 - d_1(\kappa)/n)` is explicit in it: a tuned risk is one minimisation over kappa
+and needs no fixed point. All terms of all sums are positive, so nothing cancels, at any n.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from verifier.instances import Instance, log_index_at
+from verifier.risk.quadrature import modes
+
+Array = NDArray[np.float64]
+Tuning = str | Callable[[Instance, float], float]
+
+GRID_STEP = 0.5  # in ln kappa; with a coarser grid the minimum of a stepped risk can be missed
+LOG_KAPPA_MIN = -330.0  # smaller kappas are left out: kappa^2 would no longer be a normal double
+_CHUNK = 10_000  # matrix entries worked on at a time: they stay in the cache; does not change the result
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """Spectral sums at each kappa (shape of kappa), with first and second derivatives in ln kappa where asked for."""
+
+    df1: Array
+    df2: Array
+    bias: Array
+    df2_slope: Array
+    df2_curvature: Array
+    bias_slope: Array
+    bias_curvature: Array
+
+
+class Equivalent:
+    """Spectral sums of one instance, and the effective and optimal ridge that follow from them."""
+
+    def __init__(self, instance: Instance, log_reach: float) -> None:
+        self.instance = instance
+        self.modes = modes(instance, log_reach)
+        self.trace = float(self.modes.multiplicity @ self.modes.eigenvalues)
+        self.size = instance.spectrum.size
+        self.variance = instance.sigma**2
+        self._continuous_ball = self.modes.supremum and not math.isfinite(self.size)
+
+    def sums(self, kappa: Array) -> Sums:
+        """All sums at the given kappas, shape (k,); kappa = 0 is allowed for finite spectra."""
+        pieces = []
+        rows = max(1, _CHUNK // (len(self.modes.eigenvalues) + len(self.modes.target_eigenvalues)))
+        for start in range(0, len(kappa), rows):
+            pieces.append(self._rows(kappa[start : start + rows]))
+        return Sums(*(np.concatenate([piece[j] for piece in pieces]) for j in range(7)))
+
+    def _rows(self, kappa: Array) -> tuple[Array, ...]:
+        # r = l/(l+kappa), q = 1 - r = kappa/(l+kappa); d r / d ln kappa = -r q.
+        ell, weight = self.modes.eigenvalues, self.modes.multiplicity
+        r = ell / (ell + kappa[:, None])
+        r2 = r * r
+        r3 = r2 * r
+        df1, df2, t3 = r @ weight, r2 @ weight, r3 @ weight
+        t4 = (r3 * r) @ weight
+        df2_slope = -2.0 * (df2 - t3)
+        df2_curvature = 2.0 * (2.0 * df2 - 5.0 * t3 + 3.0 * t4)
+        bias, bias_slope, bias_curvature = self._bias(kappa)
+        return df1, df2, bias, df2_slope, df2_curvature, bias_slope, bias_curvature
+
+    def _bias(self, kappa: Array) -> tuple[Array, Array, Array]:
+        lt, energy = self.modes.target_eigenvalues, self.modes.target_energy
+        if self.modes.supremum:
+            return self._worst_bias(kappa)
+        q = kappa[:, None] / (lt + kappa[:, None])
+        q2 = q * q
+        q3 = q2 * q
+        b, b3, b4 = q2 @ energy, q3 @ energy, (q3 * q) @ energy
+        return b, 2.0 * (b - b3), 2.0 * (2.0 * b - 5.0 * b3 + 3.0 * b4)
+
+    def _worst_bias(self, kappa: Array) -> tuple[Array, Array, Array]:
+        """Supremum over i of R^2 l_i^(2s') (kappa/(l_i+kappa))^2.
+
+        On an infinite spectrum l runs over (0, l_1] as a continuum, an upper bound whose relative gap is O((beta/i)^2)
+        at the maximising index i; on a finite one the maximum is taken over the eigenvalues themselves.
+        """
+        target = self.instance.target
+        index = target.l2_index
+        if self._continuous_ball and index < 1.0:
+            top = float(self.modes.target_eigenvalues.max())
+            peak = np.minimum(kappa * index / (1.0 - index), top)
+            value = target.norm**2 * peak ** (2.0 * index) * (kappa / (peak + kappa)) ** 2
+            ratio = peak / (peak + kappa)
+            interior = peak < top
+            slope = np.where(interior, 2.0 * index, 2.0 * ratio) * value
+            curvature = np.where(interior, 4.0 * index**2, 2.0 * ratio * (3.0 * ratio - 1.0)) * value
+            return value, slope, curvature
+        lt, energy = self.modes.target_eigenvalues, self.modes.target_energy
+        terms = energy * (kappa[:, None] / (lt + kappa[:, None])) ** 2
+        best = np.argmax(terms, axis=1)
+        value = terms[np.arange(len(kappa)), best]
+        ratio = lt[best] / (lt[best] + kappa)
+        return value, 2.0 * ratio * value, 2.0 * ratio * (3.0 * ratio - 1.0) * value
+
+    def _grid(self, low: float, high: float) -> tuple[Array, Sums]:
+        """Sums on a grid of step 1/2 in ln kappa that covers [low, high]; cached, since all n share it."""
+        first, last = math.floor(low / GRID_STEP) - 1, math.ceil(high / GRID_STEP) + 1
+        cached: tuple[int, int, Array, Sums] | None = getattr(self, "_table", None)
+        if cached is None or first < cached[0] or last > cached[1]:
+            if cached is not None:
+                first, last = min(first, cached[0]), max(last, cached[1])
+            grid = GRID_STEP * np.arange(first, last + 1.0)
+            cached = (first, last, grid, self.sums(np.exp(grid)))
+            self._table = cached
+        return cached[2], cached[3]
+
+    def effective_ridge(self, n: Array, lam: Array) -> Array:
+        """kappa(n, lambda), shape (k,): Newton's method from the right on a convex function, so it converges from
+        any grid point above the root; relative error 1e-13.
+        """
+        kappa = np.zeros_like(n)
+        solve = ~((lam == 0.0) & (n >= self.size))  # a sample that outnumbers the directions needs no ridge
+        if not solve.any():
+            return kappa
+        m, ridge = n[solve], lam[solve]
+        ceiling = np.log(ridge + self.trace / m)
+        grid, table = self._grid(float(log_kappa_floor(self.instance, m, ridge).min()), float(ceiling.max()))
+        excess = np.exp(grid) * (1.0 - table.df1 / m[:, None]) - ridge[:, None]
+        start = grid[np.argmax(excess > 0.0, axis=1)]
+        root = np.exp(np.minimum(start, ceiling))
+        weight, ell = self.modes.multiplicity, self.modes.eigenvalues
+        for _ in range(60):
+            r = ell / (ell + root[:, None])
+            df1, df2 = r @ weight, (r * r) @ weight
+            step = (root * (1.0 - df1 / m) - ridge) / (1.0 - df2 / m)
+            # kappa = lambda + (positive): a rounding error may not carry the root to zero.
+            root = np.maximum(root - step, np.maximum(ridge, 0.1 * root))
+            if np.all(np.abs(step) <= 1e-13 * root):
+                break
+        kappa[solve] = root
+        return kappa
+
+    def ridge(self, n: Array, kappa: Array) -> Array:
+        """lambda = kappa (1 - d1(kappa)/n), never below zero."""
+        return np.maximum(kappa * (1.0 - self.sums(kappa).df1 / n), 0.0)
+
+    def terms(self, n: Array, kappa: Array) -> tuple[Array, Array]:
+        """Terms of the excess risk from target and noise at (n, kappa), infinite at the interpolation threshold."""
+        sums = self.sums(kappa)
+        room = 1.0 - sums.df2 / n
+        open_room = room > 1e-15
+        with np.errstate(divide="ignore", invalid="ignore"):
+            bias = np.where(open_room | (sums.bias == 0.0), sums.bias / np.where(open_room, room, 1.0), np.inf)
+            noise = self.variance * sums.df2 / n
+            return bias, np.where(open_room | (noise == 0.0), noise / np.where(open_room, room, 1.0), np.inf)
+
+    def risk(self, n: Array, kappa: Array) -> Array:
+        """Excess risk at (n, kappa): the sum of its two terms."""
+        return np.asarray(np.add(*self.terms(n, kappa)))
+
+    def optimum(self, n: Array) -> Array:
+        """kappa of the ridge lambda >= 0 that minimises the expected risk at each n, shape (k,).
+
+        kappas below exp(-330) are not looked at (at such n only a noiseless optimum would lie there). The best grid point is
+        refined by Newton's method on d ln E / d ln kappa inside its bracket; the ridge zero (kappa at its smallest)
+        competes with it.
+        """
+        boundary = np.full_like(n, math.exp(LOG_KAPPA_MIN))
+        reached = log_kappa_floor(self.instance, n, np.zeros_like(n)) > LOG_KAPPA_MIN
+        if math.isfinite(self.size):
+            reached |= n >= self.size
+        if reached.any():
+            boundary[reached] = self.effective_ridge(n[reached], np.zeros(int(reached.sum())))
+        with np.errstate(divide="ignore"):
+            low = np.log(boundary)
+        finite = np.isfinite(low)
+        floor = float(low[finite].min()) if finite.all() else self._log_signal_floor(n)
+        # At this ridge the bias has reached the target's whole energy: a larger one cannot help.
+        grid, table = self._grid(floor, math.log(self.trace) + 2.0)
+        room = 1.0 - table.df2 / n[:, None]
+        feasible = (grid > low[:, None]) & (room > 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = np.where(feasible, (table.bias + self.variance * table.df2 / n[:, None]) / room, np.inf)
+        best = np.argmin(values, axis=1)
+        u = grid[best]
+        lower, upper = np.maximum(u - GRID_STEP, low), u + GRID_STEP
+        for _ in range(12):
+            sums = self.sums(np.exp(u))
+            top = sums.bias + self.variance * sums.df2 / n
+            top1 = sums.bias_slope + self.variance * sums.df2_slope / n
+            top2 = sums.bias_curvature + self.variance * sums.df2_curvature / n
+            room_u = 1.0 - sums.df2 / n
+            slope = top1 / top + sums.df2_slope / n / room_u
+            curvature = (
+                top2 / top - (top1 / top) ** 2 + sums.df2_curvature / n / room_u + (sums.df2_slope / n / room_u) ** 2
+            )
+            lower, upper = np.where(slope < 0.0, u, lower), np.where(slope > 0.0, u, upper)
+            middle = np.where(np.isfinite(lower), 0.5 * (lower + upper), upper - 1.0)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                newton = u - slope / curvature
+            inside = (curvature > 0.0) & (newton > lower) & (newton < upper)
+            following = np.where(inside, newton, middle)
+            done = np.abs(following - u) < 1e-7
+            u = following
+            if done.all():
+                break
+        kappa = np.exp(u)
+        inner = self.risk(n, kappa)
+        outer = self.risk(n, boundary)
+        return np.where(outer <= inner, boundary, kappa)
+
+    def _log_signal_floor(self, n: Array) -> float:
+        """ln kappa below which a finite spectrum with n >= p is fitted without bias to rounding error."""
+        last = float(self.instance.spectrum.log_eigenvalues(np.array([math.log(self.size)]))[0])
+        return last - 12.0 - math.log(float(n.max()))
+
+
+def log_kappa_floor(instance: Instance, n: Array, lam: Array) -> Array:
+    """Lower bound of ln kappa(n, lambda): kappa >= lambda; d1(l_2n) >= n; on a finite spectrum kappa >= l_p (p - n)/p."""
+    spectrum = instance.spectrum
+    with np.errstate(divide="ignore"):
+        floor = np.log(lam)
+    reach = np.log(np.ceil(2.0 * n))
+    inside = reach <= math.log(spectrum.size)
+    if inside.any():
+        floor[inside] = np.maximum(floor[inside], spectrum.log_eigenvalues(reach[inside]))
+    short = ~inside & (n < spectrum.size)
+    if short.any():
+        last = float(spectrum.log_eigenvalues(np.array([math.log(spectrum.size)]))[0])
+        floor[short] = np.maximum(floor[short], last + np.log1p(-n[short] / spectrum.size))
+    return floor
+
+
+@lru_cache(maxsize=128)
+def _equivalent(instance: Instance, log_reach: float) -> Equivalent:
+    return Equivalent(instance, log_reach)
+
+
+def equivalent(instance: Instance, log_kappa: float) -> Equivalent:
+    """The :class:`Equivalent` of an instance with nodes down to kappa = exp(``log_kappa``), cached."""
+    size = instance.spectrum.size
+    level = np.array([max(log_kappa, LOG_KAPPA_MIN)])
+    reach = math.log(size) if math.isfinite(size) else float(log_index_at(instance.spectrum, level, steps=16)[0])
+    return _equivalent(instance, 4.0 * math.ceil((reach + 0.5) / 4.0))
+
+
+def equivalent_for(instance: Instance, n: Array, lam: Array) -> Equivalent:
+    """The cached equivalent that serves the given sample sizes and ridges, arrays of shape (k,)."""
+    floor = float(log_kappa_floor(instance, n, lam).min())
+    return equivalent(instance, floor if math.isfinite(floor) else LOG_KAPPA_MIN)
+
+
+def scheduled_ridge(instance: Instance, n: ArrayLike) -> Array:
+    r"""The paper's schedule :math:`\lambda_n = n^{-1/(2s + 1/\beta)}` with the declared s, shape of n."""
+    return np.asarray(np.asarray(n, dtype=np.float64) ** (-1.0 / (2.0 * instance.s + 1.0 / instance.beta)))
+
+
+def ridge(instance: Instance, n: ArrayLike, tuning: Tuning = "optimal") -> Array:
+    """The ridge that a tuning rule uses at each n: "optimal" (the oracle), "schedule", or a function (instance, n)."""
+    sizes = _sample_sizes(n)
+    flat = sizes.ravel()
+    if tuning == "optimal":
+        engine = equivalent_for(instance, flat, np.zeros_like(flat))
+        return engine.ridge(flat, engine.optimum(flat)).reshape(sizes.shape)
+    if tuning == "schedule":
+        return scheduled_ridge(instance, sizes)
+    if callable(tuning):
+        return _ridges([tuning(instance, float(m)) for m in flat], flat).reshape(sizes.shape)
+    raise ValueError(f"tuning={tuning!r} must be 'optimal', 'schedule' or a function (instance, n) -> lambda")
+
+
+def optimal_ridge(instance: Instance, n: ArrayLike) -> Array:
+    """The oracle's ridge: argmin over lambda >= 0 of the deterministic equivalent, shape of n."""
+    return ridge(instance, n, "optimal")
+
+
+def effective_ridge(instance: Instance, n: ArrayLike, lam: ArrayLike) -> Array:
+    """kappa(n, lambda) of the deterministic equivalent, broadcast over n and lambda."""
+    sizes, ridges = np.broadcast_arrays(_sample_sizes(n), np.asarray(lam, dtype=np.float64))
+    flat = sizes.ravel().astype(np.float64)
+    checked = _ridges(ridges.ravel(), flat)
+    return equivalent_for(instance, flat, checked).effective_ridge(flat, checked).reshape(sizes.shape)
+
+
+def equivalent_risk(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> Array | float:
+    """Excess risk of ridge regression by the deterministic equivalent, broadcast over n and lambda.
+
+    ``n`` is one or more sample sizes from 1 to 1e60 (kappa must stay a normal double: about 1e300^(1/beta)); ``lam`` is
+    a ridge >= 0, an array of them, "optimal" (default), "schedule", or a function (instance, n) -> lambda. Returns a
+    float for scalar input. The relative error of the sums is below 1e-9; how far the equivalent itself is from the
+    expected risk at finite n is what simulation certifies.
+    """
+    result = sum(risk_terms(instance, n=n, lam=lam))
+    return float(result) if np.ndim(result) == 0 else np.asarray(result)
+
+
+def risk_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, Array]:
+    """The two terms of :func:`equivalent_risk`, from the target and from the noise, each of the shape of n."""
+    sizes = _sample_sizes(n)
+    if isinstance(lam, str) and lam == "optimal":
+        flat = sizes.ravel()
+        engine = equivalent_for(instance, flat, np.zeros_like(flat))
+        kappa = engine.optimum(flat)
+    else:
+        ridges = ridge(instance, sizes, lam) if isinstance(lam, str) or callable(lam) else np.asarray(lam, float)
+        sizes, ridges = np.broadcast_arrays(sizes, ridges)
+        flat = sizes.ravel().astype(np.float64)
+        checked = _ridges(ridges.ravel(), flat)
+        engine = equivalent_for(instance, flat, checked)
+        kappa = engine.effective_ridge(flat, checked)
+    target, noise = engine.terms(flat, kappa)
+    return target.reshape(sizes.shape), noise.reshape(sizes.shape)
+
+
+def effective_dimension(instance: Instance, lam: ArrayLike) -> Array:
+    r"""Effective dimension :math:`N(\lambda) = \sum_i l_i/(l_i + \lambda)`, shape of lambda > 0."""
+    ridges = np.asarray(lam, dtype=np.float64)
+    if not np.all(ridges > 0.0):
+        raise ValueError(f"lam={lam!r} must be positive; N(lambda) is infinite at zero")
+    flat = ridges.ravel()
+    return equivalent(instance, math.log(flat.min())).sums(flat).df1.reshape(ridges.shape)
+
+
+def _sample_sizes(n: ArrayLike) -> Array:
+    sizes = np.asarray(n, dtype=np.float64)
+    if sizes.size == 0 or not np.all(np.isfinite(sizes)) or np.any(sizes < 1.0):
+        raise ValueError(f"n={n!r} must be one or more finite sample sizes of at least 1")
+    return sizes
+
+
+def _ridges(lam: ArrayLike, n: Array) -> Array:
+    ridges = np.asarray(lam, dtype=np.float64)
+    bad = ~np.isfinite(ridges) | (ridges < 0.0)
+    if bad.any():
+        where = int(np.argmax(bad))
+        raise ValueError(f"lam={ridges[where]!r} at n={n[where]:g} must be a finite ridge >= 0")
+    return np.asarray(ridges, dtype=np.float64)

@@ -1,0 +1,399 @@
+r"""Observables: the curves y(x) that claims are about, evaluated without randomness as ln y at ln x.
+
+The excess risk against n is the usual one. Lemmas speak of others: the effective dimension against 1/lambda, the
+counting function, or the ratio of the two sides of an inequality along the limit in which it could fail. Every
+observable says how far its curve can be evaluated (``log_range``), what the worst case behind a point is (``witness``)
+and, if a random experiment stands behind it, which learning curve would certify it (``experiment``).
+
+An object of another package with the methods of :class:`Observable` serves as well.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+
+from verifier.instances import Instance, SingleEigenfunction, Truncated, log_index_at
+from verifier.risk.equivalents import (
+    Tuning,
+    effective_dimension,
+    effective_ridge,
+    equivalent,
+    ridge,
+    risk_terms,
+)
+from verifier.risk.quadrature import source_norm_squared
+
+Array = NDArray[np.float64]
+
+DEEPEST = 300.0  # ln of the inverse of the smallest kappa in use: kappa^2 stays a normal double
+SMALL_SAMPLE = 10.0  # "N(lambda) << n" is read as N(lambda) <= n / 10
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A learning curve whose simulation certifies an observable: instance, sample sizes and ridge rule."""
+
+    instance: Instance
+    n: tuple[int, ...]
+    tuning: Tuning
+
+
+@runtime_checkable
+class Observable(Protocol):
+    """A curve y(x) of an instance."""
+
+    @property
+    def name(self) -> str:
+        """What y is."""
+
+    @property
+    def variable(self) -> str:
+        """What x is."""
+
+    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        """Interval of ln x on which the curve can be evaluated."""
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        """ln y at each ln x, shape (k,)."""
+
+    def log_terms(self, instance: Instance, log_x: Array, tuning: Tuning) -> tuple[Array, ...]:
+        """ln of positive terms that sum to y and whose exponents may be taken separately (the smallest one wins)."""
+
+    def witness(self, instance: Instance, log_x: float, tuning: Tuning) -> dict[str, float]:
+        """The numbers (n, lam, ...) behind the point at ln x."""
+
+    def experiment(self, instance: Instance, tuning: Tuning, sizes: tuple[int, ...]) -> Experiment | None:
+        """The simulation that certifies this observable, None where nothing in it is random."""
+
+
+FARTHEST = 600.0  # ln n beyond which no curve is followed
+
+
+@dataclass(frozen=True)
+class ExcessRisk:
+    """Excess risk against the sample size n, at the claim's ridge."""
+
+    name: str = "excess risk"
+    variable: str = "n"
+
+    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        """From n = 100, or where the irregular head of spectrum and target is resolved, to where kappa reaches exp(-300).
+
+        The interpolating kappa is of the order of the n-th eigenvalue, n^-beta. A ridge on the schedule, or the oracle's
+        against noise that already dominates at that depth, decays as n^-(1/(2s + 1/beta)) only, so that such curves can
+        be followed farther.
+        """
+        spectrum, target = instance.spectrum, instance.target
+        if math.isfinite(spectrum.size) or spectrum.tail_index is None:
+            return math.log(100.0), 30.0
+        beta = spectrum.tail_index
+        floor = -2.0 * DEEPEST * min(target.l2_index, 1.0) + 5.0
+        noisy = instance.sigma > 0.0 and 2.0 * math.log(instance.sigma) > floor
+        if tuning == "schedule":
+            power = 1.0 / (2.0 * instance.s + 1.0 / beta)
+        elif tuning == "optimal" and noisy:
+            power = 1.0 / (2.0 * min(target.l2_index, 1.0) + 1.0 / beta)
+        else:
+            power = beta
+        return max(math.log(100.0), self._log_resolving_size(instance, tuning)), min(DEEPEST / power, FARTHEST)
+
+    def _log_resolving_size(self, instance: Instance, tuning: Tuning) -> float:
+        """ln n at which kappa falls below the last irregular eigenvalue, so that what follows is the tail's own curve."""
+        head = max(instance.spectrum.head, instance.target.head)
+        if head == 1:
+            return 0.0
+        level = float(instance.spectrum.log_eigenvalues(np.array([math.log(head)]))[0])
+        log_n = np.arange(4.0, 120.0, 4.0)
+        kappa = effective_ridge(instance, np.exp(log_n), ridge(instance, np.exp(log_n), tuning))
+        below = np.flatnonzero(np.log(kappa) < level - 1.0)
+        return float(log_n[below[0]]) if below.size else float(log_n[-1])
+
+    def log_terms(self, instance: Instance, log_x: Array, tuning: Tuning) -> tuple[Array, ...]:
+        """Under a ridge that does not react to the noise, target and noise terms are curves of their own; the oracle
+        balances them against each other, so that only their sum has an exponent.
+        """
+        terms = risk_terms(instance, n=np.exp(log_x), lam=tuning)
+        if tuning == "optimal" or instance.sigma == 0.0:
+            return (_log(terms[0] + terms[1]),)
+        return tuple(_log(term) for term in terms)
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        return _log(sum(risk_terms(instance, n=np.exp(log_x), lam=tuning)))
+
+    def witness(self, instance: Instance, log_x: float, tuning: Tuning) -> dict[str, float]:
+        n = math.exp(log_x)
+        return {"n": n, "lam": float(ridge(instance, n, tuning))}
+
+    def experiment(self, instance: Instance, tuning: Tuning, sizes: tuple[int, ...]) -> Experiment:
+        return Experiment(instance, sizes, tuning)
+
+
+def _log(values: Array | int) -> Array:
+    """Natural logarithm, minus infinity at zero."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(values))
+
+
+class _OneTerm:
+    """Shared by observables that are one term."""
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        raise NotImplementedError
+
+    def log_terms(self, instance: Instance, log_x: Array, tuning: Tuning) -> tuple[Array, ...]:
+        return (self.log_values(instance, log_x, tuning),)
+
+
+class _Deterministic(_OneTerm):
+    """Shared by observables in which nothing is random."""
+
+    def experiment(self, instance: Instance, tuning: Tuning, sizes: tuple[int, ...]) -> None:
+        return None
+
+    def witness(self, instance: Instance, log_x: float, tuning: Tuning) -> dict[str, float]:
+        return {"lam": math.exp(-log_x)}
+
+
+@dataclass(frozen=True)
+class EffectiveDimension(_Deterministic):
+    r""":math:`N(\lambda) = \sum_i l_i/(l_i + \lambda)` against :math:`1/\lambda`."""
+
+    name: str = "effective dimension N(lambda)"
+    variable: str = "1/lambda"
+
+    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        return _ridge_range(instance)
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        return np.log(effective_dimension(instance, np.exp(-log_x)))
+
+
+@dataclass(frozen=True)
+class CountingFunction(_Deterministic):
+    r""":math:`\#\{i : l_i \ge \lambda\}` against :math:`1/\lambda`, for spectra that are decreasing functions of a real
+    index: the index is found by bisection and rounded down to a whole number.
+    """
+
+    name: str = "counting function"
+    variable: str = "1/lambda"
+
+    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        return _ridge_range(instance)
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        spectrum = instance.spectrum
+        if spectrum.size <= 4096:
+            levels = spectrum.log_eigenvalues(np.log(np.arange(1.0, spectrum.size + 1.0)))
+            # A level that equals lambda counts; the slack is the rounding of exp and log.
+            return _log(np.maximum(np.sum(levels >= -log_x[:, None] - 1e-12, axis=1), 1))
+        low = log_index_at(spectrum, -log_x, steps=80)
+        small = low < 30.0
+        return np.where(small, np.log(np.floor(np.exp(np.where(small, low, 0.0)) * (1 + 1e-12))), low)
+
+
+@dataclass(frozen=True)
+class Eigenvalues(_Deterministic):
+    """The eigenvalue l_i against its index i."""
+
+    name: str = "eigenvalue"
+    variable: str = "i"
+
+    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        return math.log(100.0), min(DEEPEST / (instance.spectrum.tail_index or 1.0), math.log(instance.spectrum.size))
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        return np.asarray(instance.spectrum.log_eigenvalues(log_x))
+
+    def witness(self, instance: Instance, log_x: float, tuning: Tuning) -> dict[str, float]:
+        return {"i": math.exp(log_x)}
+
+
+@dataclass(frozen=True)
+class DimensionAtLastEigenvalue(_Deterministic):
+    r"""Under R-alt, :math:`N(\lambda)\lambda^{1/\beta}` at the last eigenvalue :math:`\lambda = l_p`, against p.
+
+    The instance fixes beta; the family of its truncations runs over p, because a constant in the claim may not depend
+    on where the spectrum is cut.
+    """
+
+    name: str = "N(l_p) l_p^(1/beta)"
+    variable: str = "p"
+
+    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        return math.log(64.0), math.log(1e8)
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        cut = instance.spectrum
+        if not isinstance(cut, Truncated):
+            raise ValueError(f"spectrum={cut!r} must be a Truncated power law; R-alt exists for finite p only")
+        values = []
+        for x in log_x:
+            size = round(math.exp(x))
+            member = dataclasses.replace(instance, spectrum=dataclasses.replace(cut, size=size))
+            last = float(member.spectrum.log_eigenvalues(np.array([math.log(size)]))[0])
+            dimension = float(effective_dimension(member, math.exp(last)))
+            values.append(math.log(dimension) + last / cut.spectrum.beta)
+        return np.array(values)
+
+    def witness(self, instance: Instance, log_x: float, tuning: Tuning) -> dict[str, float]:
+        return {"p": float(round(math.exp(log_x)))}
+
+
+def _ridge_range(instance: Instance) -> tuple[float, float]:
+    """Interval of ln 1/lambda from the largest eigenvalue down."""
+    first = float(instance.spectrum.log_eigenvalues(np.zeros(1))[0])
+    if math.isfinite(instance.spectrum.size):
+        return -first, -first + 60.0
+    return -first + 2.0, DEEPEST
+
+
+@dataclass(frozen=True)
+class BiasRatio(_Deterministic):
+    r"""Population bias over its claimed bound, :math:`\|f_\lambda - f^*\|^2 / (R^2 \lambda^{2s})`, against
+    :math:`1/\lambda`, with :math:`\|f_\lambda - f^*\|^2 = \sum_i f_i^2 (\lambda/(l_i + \lambda))^2` and the smallest
+    admissible :math:`R^2 = \sum_i g_i^2`.
+    """
+
+    name: str = "bias / (R^2 lambda^(2s))"
+    variable: str = "1/lambda"
+
+    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        first = float(instance.spectrum.log_eigenvalues(np.zeros(1))[0])
+        return -first - 8.0 * math.log(10.0), -first + 8.0 * math.log(10.0)
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        lam = np.exp(-log_x)
+        engine = equivalent(instance, math.log(lam.min()))
+        bias = engine.sums(lam).bias
+        return np.log(bias) + 2.0 * instance.s * log_x - math.log(source_norm_squared(instance))
+
+
+@dataclass(frozen=True)
+class ConvexityDeficit(_Deterministic):
+    r"""Negative over positive part of the second derivative of the bound :math:`R^2\lambda^{2s} +
+    \sigma^2 \lambda^{-1/\beta}/n` in lambda (n = 1; another n only rescales sigma), against :math:`1/\lambda`:
+
+    .. math:: \frac{2s(1 - 2s) R^2 \lambda^{2s-2}}{\beta^{-1}(\beta^{-1} + 1) \sigma^2 \lambda^{-1/\beta - 2}}
+
+    Strict convexity at lambda is ratio < 1; minus infinity where s >= 1/2, plus infinity where only sigma = 0 is left.
+    """
+
+    name: str = "negative / positive part of the second derivative"
+    variable: str = "1/lambda"
+
+    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        return -8.0 * math.log(10.0), 8.0 * math.log(10.0)
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        s, inverse = instance.s, 1.0 / instance.beta
+        negative = 2.0 * s * (1.0 - 2.0 * s) * instance.target.norm**2
+        if negative <= 0.0:
+            return np.full_like(log_x, -np.inf)
+        positive = inverse * (inverse + 1.0) * instance.sigma**2
+        if positive == 0.0:
+            return np.full_like(log_x, np.inf)
+        return math.log(negative / positive) - (2.0 * s + inverse) * log_x
+
+
+@dataclass(frozen=True)
+class _WorstOverSampleSizes(_OneTerm):
+    r"""Supremum over n >= 1 of a ratio at each lambda.
+
+    The sample size is explicit in kappa, :math:`n = d_1(\kappa) \kappa / (\kappa - \lambda)`, so the supremum runs over
+    a grid of kappa > lambda, with n real; the interpolation threshold n = p is inside it. The spectral sums are cubic
+    splines in ln kappa through a table of step 1/4 (relative error below 1e-5, nothing to a supremum that is followed
+    over hundreds of e-folds of lambda).
+    """
+
+    small_samples: bool
+    """False keeps only sample sizes with N(lambda) <= n / 10."""
+
+    variable: str = "1/lambda"
+
+    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        return _ridge_range(instance)
+
+    def _log_ratio(self, instance: Instance, n: Array, lam: Array, dimension: Array, df2: Array, bias: Array) -> Array:
+        """ln of the ratio; lam and dimension have shape (lambdas, 1), the others (lambdas, kappas)."""
+        raise NotImplementedError
+
+    def _table(self, instance: Instance, log_x: Array) -> tuple[Array, Array]:
+        """Sample sizes and ln of the ratio at each lambda (rows) and kappa (columns)."""
+        deepest = -float(log_x.max())
+        engine = equivalent(instance, deepest)
+        grid = np.arange(deepest - 0.5, math.log(engine.trace) + 7.0, 0.25)
+        sums = engine.sums(np.exp(grid))
+        columns = np.log(np.maximum(np.stack([sums.df1, sums.df2, sums.bias]), 1e-300))
+        spline = CubicSpline(grid, columns, axis=1)
+        lam = np.exp(-log_x)[:, None]
+        dimension = np.exp(spline(-log_x)[0])[:, None]
+        # kappa / lambda - 1 from 1e-4 (n far above N) to where kappa exceeds every eigenvalue.
+        excess = np.exp(np.arange(-9.0, math.log(engine.trace) + 6.0 - deepest, 0.25))
+        log_kappa = np.minimum(np.log1p(excess) - log_x[:, None], grid[-1])
+        df1, df2, bias = np.exp(spline(log_kappa))
+        n = df1 * (1.0 + excess) / excess
+        least = 1.0 if self.small_samples else np.maximum(1.0, SMALL_SAMPLE * dimension)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = self._log_ratio(instance, n, lam, dimension, df2, bias)
+        return n, np.where((n >= least) & (log_kappa < grid[-1]), values, -np.inf)
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        return np.asarray(self._table(instance, log_x)[1].max(axis=1))
+
+    def witness(self, instance: Instance, log_x: float, tuning: Tuning) -> dict[str, float]:
+        n, values = self._table(instance, np.array([log_x]))
+        return {"lam": math.exp(-log_x), "n": float(np.maximum(1.0, np.rint(n[0, np.argmax(values[0])])))}
+
+    def _experiment(self, instance: Instance, sizes: tuple[int, ...]) -> Experiment:
+        """Simulation at ridges on the scale of the n-th eigenvalue, where both sides of the ratio are in play."""
+        decay = instance.spectrum.tail_index or 2.0
+        return Experiment(instance, sizes, PowerRidge(decay))
+
+
+@dataclass(frozen=True)
+class PowerRidge:
+    """The ridge rule lambda = n^(-power)."""
+
+    power: float
+
+    def __call__(self, instance: Instance, n: float) -> float:
+        return float(n ** (-self.power))
+
+
+@dataclass(frozen=True)
+class VarianceRatio(_WorstOverSampleSizes):
+    r"""Variance over its claimed bound, :math:`\sup_n V n / (\sigma^2 N(\lambda))`, with
+    :math:`V = \sigma^2 d_2/(n - d_2)` at the effective ridge.
+    """
+
+    name: str = "variance / (sigma^2 N(lambda) / n)"
+
+    def _log_ratio(self, instance: Instance, n: Array, lam: Array, dimension: Array, df2: Array, bias: Array) -> Array:
+        return np.asarray(np.log(df2) - np.log(np.maximum(1.0 - df2 / n, 0.0)) - np.log(dimension))
+
+    def experiment(self, instance: Instance, tuning: Tuning, sizes: tuple[int, ...]) -> Experiment:
+        # A target of negligible norm leaves the variance alone in the risk.
+        silent = SingleEigenfunction(s=instance.s, norm=1e-8, index=1)
+        return self._experiment(dataclasses.replace(instance, target=silent), sizes)
+
+
+@dataclass(frozen=True)
+class RiskRatio(_WorstOverSampleSizes):
+    r"""Excess risk over its claimed bound, :math:`\sup_n E(n, \lambda) / (R^2\lambda^{2s} + \sigma^2 N(\lambda)/n)`."""
+
+    name: str = "risk / (R^2 lambda^(2s) + sigma^2 N(lambda) / n)"
+
+    def _log_ratio(self, instance: Instance, n: Array, lam: Array, dimension: Array, df2: Array, bias: Array) -> Array:
+        risk = (bias + instance.sigma**2 * df2 / n) / (1.0 - df2 / n)
+        bound = instance.target.norm**2 * lam ** (2.0 * instance.s) + instance.sigma**2 * dimension / n
+        return np.asarray(np.log(risk) - np.log(bound))
+
+    def experiment(self, instance: Instance, tuning: Tuning, sizes: tuple[int, ...]) -> Experiment:
+        return self._experiment(instance, sizes)

@@ -1,0 +1,1 @@
+"""What is concluded: slopes, extrapolation, judgement, falsification, calibration, and the records of all of it."""

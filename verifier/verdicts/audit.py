@@ -1,0 +1,210 @@
+"""The audit: every reading judged, controls beside them, records and the page written as they come.
+
+Readings are independent of each other, and each is keyed by its own id and the run's seed, so that neither the number of
+workers nor their order changes a verdict. joblib is the one seam for parallel work; workers are sent the name of a claim
+and its pack, never code.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pandas as pd
+import threadpoolctl
+
+from verifier import provenance, records
+from verifier.claims import Claim, load_pack, registered_claims
+from verifier.verdicts.controls import controls, run_control
+from verifier.verdicts.falsify import CONFIRMATIONS, ERROR, FALSE_ALARMS, Budget, falsify
+from verifier.verdicts.findings import (
+    counterexample_record,
+    evidence_rows,
+    finding_record,
+    judgement_rows,
+)
+
+EXAMPLES = {"quick": 40, "full": 400}
+AGREES, DIFFERS, UNDECIDED, FAILED = 0, 1, 2, 3
+
+
+@dataclass(frozen=True)
+class AuditEvent:
+    """Progress of an audit: ``stage`` is "start", "controls", "reading" or "report"."""
+
+    stage: str
+    id: str = ""
+    verdict: str = ""
+    seconds: float = 0.0
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """What an audit wrote."""
+
+    findings: list[dict[str, Any]]
+    run: dict[str, Any]
+    exit_code: int
+    report: Path
+    directory: Path
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What a worker sends back: plain records only."""
+
+    record: dict[str, Any]
+    evidence: list[dict[str, Any]]
+    judgements: list[dict[str, Any]]
+    counterexamples: dict[records.Role, dict[str, Any]]
+
+
+def run_audit(
+    claims: Sequence[Claim],
+    *,
+    profile: str = "quick",
+    seed: int = 0,
+    jobs: int = 1,
+    out: Path,
+    progress: Callable[[AuditEvent], None] | None = None,
+    command: str = "",
+    packs: Mapping[str, str] | None = None,
+) -> AuditResult:
+    """Judge the claims and write findings, evidence, counterexamples and the page into the directory ``out``.
+
+    ``packs`` names the pack (module:attribute) of each claim that is not installed. What is finished is written after
+    every reading, so that an interruption loses nothing.
+    """
+    if profile not in EXAMPLES:
+        raise ValueError(f"profile={profile!r} must be one of {', '.join(EXAMPLES)}")
+    packs = packs or {}
+    tell = progress or (lambda event: None)
+    started, clock = datetime.now(UTC), time.perf_counter()
+    names = [claim.id for claim, _ in controls(seed)]
+    total = len(claims) + len(names)
+    tell(AuditEvent("start", total=total))
+
+    order = {claim.id: place for place, claim in enumerate(claims)}
+    control_records: list[dict[str, Any]] = []
+    judged: dict[str, _Judged] = {}
+    tasks: list[Any] = [joblib.delayed(_run_control)(name, seed) for name in names]
+    tasks += [joblib.delayed(_judge_claim)(claim.id, packs.get(claim.id), EXAMPLES[profile], seed) for claim in claims]
+    for done, result in enumerate(_parallel(tasks, min(jobs, total)), start=1):
+        if isinstance(result, _Judged):
+            judged[result.record["id"]] = result
+            for role, record in result.counterexamples.items():
+                name = records.counterexample_name(result.record["id"], role)
+                records.save_counterexample(out / "counterexamples" / name, record)
+            records.save_findings(out, [judged[i].record for i in sorted(judged, key=order.__getitem__)])
+            tell(
+                AuditEvent(
+                    "reading",
+                    result.record["id"],
+                    result.record["verdict"],
+                    result.record["seconds"],
+                    done,
+                    total,
+                )
+            )
+        else:
+            control_records.append(result)
+            tell(AuditEvent("controls", result["id"], result["verdict"], 0.0, done, total))
+
+    finished = [judged[claim.id] for claim in claims]
+    findings = [item.record for item in finished]
+    control_records.sort(key=lambda record: names.index(record["id"]))
+    spent = sum(f["size"]["confirmations"] for f in findings) + sum(c.pop("confirmations") for c in control_records)
+    code = exit_code(findings, control_records)
+    run = {
+        "schema": records.SCHEMA,
+        **provenance.provenance(),
+        "seed": seed,
+        "profile": profile,
+        "jobs": jobs,
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": time.perf_counter() - clock,
+        "command": command,
+        "controls": control_records,
+        "exit_code": code,
+        "confirmations": {"spent": spent, "cap": CONFIRMATIONS, "level": FALSE_ALARMS / CONFIRMATIONS},
+        "stale": None,
+    }
+    evidence = pd.DataFrame(
+        [row for item in finished for row in item.evidence],
+        columns=["id", "role", "series", "x", "y", "lo", "hi"],
+    )
+    tell(AuditEvent("report", done=total, total=total))
+    records.save_run(out, run)
+    records.save_evidence(out, evidence)
+    records.save_judgements(out, _judgement_table(finished))
+    from reports import write_report
+
+    page = write_report(out, findings, run, evidence)
+    return AuditResult(findings, run, code, page, out)
+
+
+def exit_code(findings: Sequence[Mapping[str, Any]], control_records: Sequence[Mapping[str, Any]]) -> int:
+    """3 on an error or a wrong control, 1 when a verdict differs from its expected one, 2 when one is undecided."""
+    if any(f["verdict"] == ERROR for f in findings) or not all(c["right"] for c in control_records):
+        return FAILED
+    wrong = [f for f in findings if f["agrees"] is False]
+    if any(f["verdict"] in ("SURVIVED", "FALSIFIED") for f in wrong):
+        return DIFFERS
+    return UNDECIDED if wrong else AGREES
+
+
+def _parallel(tasks: Sequence[Any], jobs: int) -> Iterator[Any]:
+    if jobs == 1:
+        for function, args, kwargs in tasks:
+            yield function(*args, **kwargs)
+        return
+    yield from joblib.Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered", batch_size=1)(tasks)
+
+
+def _run_control(name: str, seed: int) -> dict[str, Any]:
+    with threadpoolctl.threadpool_limits(limits=1):
+        return run_control(name, seed)
+
+
+def _judge_claim(claim_id: str, pack: str | None, examples: int, seed: int) -> _Judged:
+    """Judge one claim, found by name. An exception of its machinery becomes a finding with verdict ERROR."""
+    claim = find_claim(claim_id, pack)
+    with threadpoolctl.threadpool_limits(limits=1):
+        finding = falsify(claim, budget=Budget(examples=examples), seed=seed)
+    files = {role: counterexample_record(finding, role, pack) for role in records.ROLES}
+    return _Judged(
+        record=finding_record(finding),
+        evidence=evidence_rows(finding),
+        judgements=judgement_rows(finding),
+        counterexamples={role: record for role, record in files.items() if record is not None},
+    )
+
+
+def find_claim(claim_id: str, pack: str | None) -> Claim:
+    """The claim of that id, from its pack or from the installed ones."""
+    claims = registered_claims() if pack is None else {claim.id: claim for claim in load_pack(pack)}
+    if claim_id not in claims:
+        raise ValueError(f"no claim is called {claim_id!r} in {pack or 'the installed packs'}")
+    return claims[claim_id]
+
+
+def _judgement_table(finished: Sequence[_Judged]) -> pd.DataFrame:
+    columns = [
+        "id",
+        "digest",
+        "instance",
+        "verdict",
+        "predicted_kind",
+        "predicted",
+        "exponent",
+        "tolerance",
+        "score",
+    ]
+    return pd.DataFrame([row for item in finished for row in item.judgements], columns=columns)

@@ -1,0 +1,286 @@
+"""A finding as records: the JSON of ``findings.json``, replayable counterexample files, rows of evidence, and plain text."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+from verifier.claims import Claim
+from verifier.provenance import version, versions
+from verifier.records import ROLES, SCHEMA, Role, counterexample_name
+from verifier.verdicts.extrapolate import local_exponents
+from verifier.verdicts.falsify import CONFIRMATIONS, FALSE_ALARMS, Case, Finding
+from verifier.verdicts.judge import Judgement
+
+
+def finding_record(finding: Finding) -> dict[str, Any]:
+    """The finding as one entry of ``findings.json``."""
+    claim = finding.claim
+    tuning = claim.tuning if isinstance(claim.tuning, str) else getattr(claim.tuning, "__name__", repr(claim.tuning))
+    record: dict[str, Any] = {
+        "schema": SCHEMA,
+        "claim": claim.statement_id,
+        "reading": claim.reading,
+        "id": claim.id,
+        "title": claim.title,
+        "statement": claim.statement,
+        "latex": claim.latex,
+        "source": claim.source,
+        "hypotheses": [getattr(h, "__name__", repr(h)).replace("_", " ") for h in claim.hypotheses],
+        "note": claim.note,
+        "cells": list(claim.cells),
+        "prediction": claim.prediction,
+        "tuning": tuning,
+        "observable": {
+            "name": claim.observable.name,
+            "variable": claim.observable.variable,
+            "ylabel": claim.observable.name,
+        },
+        "verdict": finding.verdict,
+        "expected": claim.expected,
+        "agrees": finding.agrees,
+        "evidence": _evidence(finding),
+        "instances": {
+            "judged": finding.counts.judged,
+            "consistent": finding.counts.consistent,
+            "violated": finding.counts.violated,
+            "inconclusive": finding.counts.inconclusive,
+            "out_of_scope": finding.counts.out_of_scope,
+        },
+        "size": {
+            "level": finding.size,
+            "confirmations": finding.confirmations,
+            "cap": CONFIRMATIONS,
+            "text": f"each confirmation is made at level {finding.size:.2g}: {FALSE_ALARMS:g} for the run over at most "
+            f"{CONFIRMATIONS} confirmations; this reading spent {finding.confirmations}",
+        },
+        "power": None
+        if finding.power is None
+        else {
+            "kind": finding.power.kind,
+            "at": finding.power.at,
+            "tightest": _plain(finding.power.tightest),
+            "corner": finding.power.corner,
+            "text": finding.power.text,
+        },
+        "calibration": None,
+        "certificate": None,
+        "proof": None if finding.proof is None else {"text": finding.proof.text, "steps": list(finding.proof.steps)},
+        "message": finding.message,
+        "seconds": finding.seconds,
+    }
+    for role in ROLES:
+        case: Case | None = getattr(finding, role)
+        record[role] = None if case is None else case_record(claim, case, role)
+    if finding.minimal is not None and finding.minimal.certificate is not None:
+        record["certificate"] = finding.minimal.certificate.to_json()
+    return record
+
+
+def _evidence(finding: Finding) -> list[str]:
+    """What the verdict rests on."""
+    if finding.proof is not None:
+        return ["proof"]
+    kinds = ["equivalent"]
+    cases = [case for case in (finding.minimal, finding.worst, finding.typical) if case is not None]
+    if any(case.judgement.certification is not None for case in cases):
+        kinds.append("simulation")
+    if any(case.certificate is not None for case in cases):
+        kinds.append("certificate")
+    return kinds
+
+
+def _plain(value: float | None) -> float | None:
+    """A finite float, or None: JSON has no infinity."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def case_record(claim: Claim, case: Case, role: Role) -> dict[str, Any]:
+    """One instance with its judgement as JSON."""
+    judged = case.judgement
+    interval = judged.interval
+    certification = judged.certification
+    return {
+        "instance": case.instance.to_json(),
+        "describe": case.instance.describe(),
+        "digest": case.instance.digest,
+        "verdict": judged.verdict,
+        "predicted": None
+        if judged.predicted is None
+        else {
+            "kind": judged.predicted.kind,
+            "value": _plain(judged.predicted.value),
+        },
+        "exponent": _plain(judged.exponent),
+        "tolerance": _plain(judged.tolerance),
+        "interval": None if interval is None or not all(map(math.isfinite, interval)) else list(interval),
+        "reason": judged.reason,
+        "witness": {name: value for name, value in judged.witness.items() if math.isfinite(value)},
+        "replay": f"verifier replay counterexamples/{counterexample_name(claim.id, role)}",
+        "certification": None
+        if certification is None
+        else {
+            "agrees": certification.agrees,
+            "points": [
+                {"n": n, "simulated": mean, "stderr": stderr, "equivalent": expected, "z": _plain(z)}
+                for n, mean, stderr, expected, z in zip(
+                    certification.n,
+                    certification.simulated,
+                    certification.stderr,
+                    certification.equivalent,
+                    certification.z,
+                    strict=True,
+                )
+            ],
+            "replicates": certification.replicates,
+            "slope": certification.slope,
+            "slope_stderr": certification.slope_stderr,
+            "text": certification.text,
+        },
+    }
+
+
+def numbers(judged: Judgement) -> dict[str, list[float] | float]:
+    """The numbers that a replay must reproduce: the curve's logarithm, the exponent, the simulated risks."""
+    result: dict[str, list[float] | float] = {}
+    if judged.evidence is not None:
+        keep = np.isfinite(judged.evidence.log_y)
+        result["log_y"] = [float(v) for v in judged.evidence.log_y[keep]]
+    if judged.exponent is not None and math.isfinite(judged.exponent):
+        result["exponent"] = float(judged.exponent)
+    if judged.certification is not None:
+        result["simulated"] = list(judged.certification.simulated)
+    return result
+
+
+def counterexample_record(finding: Finding, role: Role, pack: str | None = None) -> dict[str, Any] | None:
+    """A file that ``verifier replay`` understands, None where the finding has no such instance."""
+    case: Case | None = getattr(finding, role)
+    if case is None:
+        return None
+    judged = case.judgement
+    return {
+        "schema": SCHEMA,
+        "kind": "counterexample",
+        "claim": finding.claim.id,
+        "pack": pack,
+        "instance": case.instance.to_json(),
+        "seed": finding.seed,
+        "role": role,
+        "predicted": None
+        if judged.predicted is None
+        else {
+            "kind": judged.predicted.kind,
+            "value": _plain(judged.predicted.value),
+        },
+        "verdict": judged.verdict,
+        "exponent": _plain(judged.exponent),
+        "tolerance": _plain(judged.tolerance),
+        "witness": {name: value for name, value in judged.witness.items() if math.isfinite(value)},
+        "numbers": numbers(judged),
+        "numpy": versions()["numpy"],
+        "version": version(),
+        "certificate": None if case.certificate is None else case.certificate.to_json(),
+    }
+
+
+def evidence_rows(finding: Finding) -> list[dict[str, Any]]:
+    """Rows of ``evidence.parquet``: the curve, its simulation and its local exponents, for each recorded instance."""
+    rows: list[dict[str, Any]] = []
+
+    def add(role: str, series: str, x: float, y: float, low: float | None = None, high: float | None = None) -> None:
+        if math.isfinite(x) and math.isfinite(y):
+            rows.append(
+                {
+                    "id": finding.claim.id,
+                    "role": role,
+                    "series": series,
+                    "x": x,
+                    "y": y,
+                    "lo": low,
+                    "hi": high,
+                }
+            )
+
+    for role in ROLES:
+        case: Case | None = getattr(finding, role)
+        if case is None:
+            continue
+        judged = case.judgement
+        if judged.evidence is not None:
+            shown = judged.evidence.log_x < 138.0  # 1e60: farther out the axis shows nothing new
+            log_x, log_y = judged.evidence.log_x[shown], judged.evidence.log_y[shown]
+            for x, y in zip(log_x, log_y, strict=True):
+                if abs(y) < 690.0:
+                    add(role, "equivalent", math.exp(x), math.exp(y))
+            if judged.exponent is not None and len(log_x) > 2:
+                for x, y in zip(*local_exponents(log_x, log_y), strict=True):
+                    add(role, "local_slope", math.exp(x), float(y))
+        if judged.certification is not None and judged.evidence is not None and judged.exponent is not None:
+            c = judged.certification
+            for n, mean, stderr in zip(c.n, c.simulated, c.stderr, strict=True):
+                add(
+                    role,
+                    "simulation",
+                    float(n),
+                    mean,
+                    max(mean - 1.96 * stderr, 1e-300),
+                    mean + 1.96 * stderr,
+                )
+    return rows
+
+
+def judgement_rows(finding: Finding) -> list[dict[str, Any]]:
+    """Rows of ``judgements.parquet``: every instance that the search judged."""
+    return [
+        {
+            "id": finding.claim.id,
+            "digest": instance.digest,
+            "instance": json.dumps(instance.to_json(), sort_keys=True),
+            "verdict": judged.verdict,
+            "predicted_kind": None if judged.predicted is None else judged.predicted.kind,
+            "predicted": None if judged.predicted is None else _plain(judged.predicted.value),
+            "exponent": _plain(judged.exponent),
+            "tolerance": _plain(judged.tolerance),
+            "score": _plain(judged.score),
+        }
+        for instance, judged in finding.judged
+    ]
+
+
+def explain(finding: Finding) -> str:
+    """A finding in plain text: statement, verdict, minimal and worst instance, and how to replay them."""
+    claim = finding.claim
+    lines = [f"{claim.id}: {finding.verdict}", f"  claim      {claim.statement}"]
+    for role in ROLES:
+        case: Case | None = getattr(finding, role)
+        if case is None or (
+            role == "worst" and finding.minimal is not None and case.instance == finding.minimal.instance
+        ):
+            continue
+        lines += [f"  {role:<10} {case.instance.describe()}", f"  {'':<10} {case.judgement.reason}"]
+        if case.judgement.predicted is not None:
+            lines.append(f"  {'predicted':<10} {case.judgement.predicted.describe()}")
+        interval = case.judgement.interval
+        if interval is not None:
+            lines.append(
+                f"  {'measured':<10} {case.judgement.exponent:.5f}, interval [{interval[0]:.5f}, {interval[1]:.5f}]"
+            )
+        if case.judgement.witness:
+            shown = ", ".join(f"{name} = {value:.6g}" for name, value in case.judgement.witness.items())
+            lines.append(f"  {'witness':<10} {shown}")
+        if case.judgement.certification is not None:
+            lines.append(f"  {'simulation':<10} {case.judgement.certification.text}")
+        if case.certificate is not None:
+            lines.append(f"  {'certified':<10} {case.certificate.text}")
+    if finding.proof is not None:
+        lines.append(f"  {'proof':<10} {finding.proof.text}")
+    if finding.power is not None:
+        lines.append(f"  {'power':<10} {finding.power.text}")
+    if finding.message:
+        lines.append(f"  {'note':<10} {finding.message}")
+    lines.append(f"  {'reproduce':<10} verifier falsify {claim.id} --seed {finding.seed}")
+    return "\n".join(lines)
