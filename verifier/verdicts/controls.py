@@ -1,7 +1,7 @@
 """Controls: claims whose truth is known, drawn afresh in every audit and judged by the machinery under audit.
 
 True controls claim the exponent that a theorem gives (:mod:`verifier.risk.asymptotics`). False controls claim exponents
-that a careless reader could take for it: alpha + 0.1, a factor 2 dropped, s and beta exchanged. A control that comes out
+that a careless reader could take for it: alpha + 0.1, a factor 2 dropped, beta in the place of 1/beta. A control that comes out
 wrong means that no verdict of the audit can be trusted.
 """
 
@@ -29,7 +29,7 @@ def _exponent(instance: Instance) -> float:
 FALSE: dict[str, Callable[[Instance], Prediction]] = {
     "alpha-plus-a-tenth": lambda i: Exponent(_exponent(i) + 0.1),
     "a-two-dropped": lambda i: Exponent(i.s / (i.s + 1.0 / i.beta)),
-    "s-and-beta-exchanged": lambda i: Exponent(2.0 * i.beta / (2.0 * i.beta + 1.0 / i.s)),
+    "beta-for-its-inverse": lambda i: Exponent(2.0 * i.s / (2.0 * i.s + i.beta)),
 }
 
 

@@ -404,13 +404,14 @@ def _noticed(found: Judgement, error: float) -> float:
     """Probability that this judgement would notice a claim wrong by ``error``.
 
     A two-sided prediction is wrong by +error or -error with equal weight. A one-sided one is wrong when it claims that much
-    more than the instance's own exponent; how much less the reading claims of it does not matter.
+    more than the instance's own exponent; how much less the reading claims of it does not matter. Where the claim was
+    violated, what counts is the resolution.
     """
-    if found.verdict != CONSISTENT or found.exponent is None or found.tolerance is None or found.predicted is None:
+    if found.verdict == INCONCLUSIVE or found.exponent is None or found.tolerance is None or found.predicted is None:
         return 0.0
     offset = found.exponent - found.predicted.value
     kind = found.predicted.kind
-    if kind in ("AtLeast", "AtMost"):
+    if kind in ("AtLeast", "AtMost") or found.verdict == VIOLATED:
         return float(error > found.tolerance)
     return 0.5 * float(abs(offset - error) > found.tolerance) + 0.5 * float(abs(offset + error) > found.tolerance)
 

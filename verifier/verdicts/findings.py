@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ def finding_record(finding: Finding) -> dict[str, Any]:
         "statement": claim.statement,
         "latex": claim.latex,
         "source": claim.source,
-        "hypotheses": [getattr(h, "__name__", repr(h)).replace("_", " ") for h in claim.hypotheses],
+        "hypotheses": [_in_words(hypothesis) for hypothesis in claim.hypotheses],
         "note": claim.note,
         "cells": list(claim.cells),
         "prediction": claim.prediction,
@@ -78,6 +79,13 @@ def finding_record(finding: Finding) -> dict[str, Any]:
     if finding.minimal is not None and finding.minimal.certificate is not None:
         record["certificate"] = finding.minimal.certificate.to_json()
     return record
+
+
+def _in_words(hypothesis: Callable[..., bool]) -> str:
+    """A hypothesis by name, with the first line of its docstring."""
+    name = getattr(hypothesis, "__name__", repr(hypothesis)).replace("_", " ")
+    document = (getattr(hypothesis, "__doc__", None) or "").strip().splitlines()
+    return f"{name}: {document[0]}" if document else name
 
 
 def _evidence(finding: Finding) -> list[str]:

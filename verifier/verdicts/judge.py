@@ -57,6 +57,9 @@ WAVY = 0.01
 """Amplitude of a persistent oscillation of the local exponent above which a curve is not a straight line."""
 
 SETTLED = 0.008  # half-width at which the first look is enough
+LASTING = 0.8
+"""Share of an earlier oscillation that a lasting one must keep: one that fades as 1 / ln n keeps 0.6 of it."""
+
 FIRST_REACH = 64.0  # ln n of the first look; curves that have not settled by then are followed to the end
 STEP = 1.2  # ln x between points
 MOST_POINTS = 160
@@ -69,6 +72,8 @@ CERTIFICATION_Z = 3.5
 @dataclass(frozen=True)
 class Certification:
     """Simulation against the equivalent at each sample size, and slope against slope.
+
+    ``z`` is what a difference exceeds c/n by, in standard errors: zero where the equivalent's own error explains it.
 
     ``precision`` bounds the error of a local exponent that the simulation could have missed: z standard errors of the
     simulated slope, plus what a relative error c/n of the equivalent does to the local exponent at the largest n.
@@ -217,7 +222,9 @@ def _followed_cached(observable: Any, instance: Instance, tuning: Tuning) -> tup
         terms = observable.log_terms(instance, log_x, tuning)
         log_y = np.asarray(np.logaddexp.reduce(terms), dtype=np.float64)
         limits = [asymptote(log_x, term) for term in terms]
-        limit = _slowest(limits)
+        whole = asymptote(log_x, log_y)
+        # Exponents are taken term by term; whether the curve is straight is a question to the sum.
+        limit = replace(_slowest(limits), oscillation=whole.oscillation, earlier_oscillation=whole.earlier_oscillation)
         plateau = _on_noiseless_plateau(observable, instance, tuning, float(log_y[-1]))
         evidence = Evidence(log_x, log_y, limit, tuple(zip(terms, limits, strict=True)))
         if limit.half_width < SETTLED and not plateau:
@@ -326,7 +333,7 @@ def _compare_line(p: Prediction, limit: Asymptote, tolerance: float, evidence: E
         return by_exponent
     amplitude = limit.oscillation
     score = amplitude / WAVY - 1.0
-    if score > 0.0 and amplitude > 0.7 * limit.earlier_oscillation:
+    if score > 0.0 and amplitude > LASTING * limit.earlier_oscillation:
         reason = (
             f"the local exponent keeps oscillating by +-{amplitude:.3f} about {limit.exponent:.4f}: no straight line"
         )
@@ -429,18 +436,21 @@ def certify(
     systematic = agreement_constant(instance) / sizes * expected
     # Student's quantile at the same tail probability: the standard errors come from finitely many replicates.
     quantile = float(stats.t.isf(stats.norm.sf(z), replicates - 1))
-    scores = (curve.risk - expected) / (curve.stderr + 1e-300)
-    off = np.abs(curve.risk - expected) > quantile * curve.stderr + systematic + 1e-9 * expected
+    difference = curve.risk - expected
+    beyond = np.maximum(np.abs(difference) - systematic - 1e-9 * expected, 0.0)
+    scores = np.sign(difference) * beyond / (curve.stderr + 1e-300)
+    off = beyond > quantile * curve.stderr
     fit = fit_slope(curve)
     equivalent_slope = fit.project(expected)
     allowed = quantile * fit.stderr + _slope_systematic(sizes, agreement_constant(instance))
     slope_off = abs(fit.exponent - equivalent_slope) > allowed
     agrees = not bool(off.any()) and not slope_off
-    where = f"n = {n[int(np.argmax(off))]}" if off.any() else "the slope"
+    where = f"at n = {n[int(np.argmax(off))]}" if off.any() else "in the slope"
+    within = f"{quantile:.1f} standard errors + c/n, c = {agreement_constant(instance):g}"
     text = (
-        f"simulated and equivalent risk agree at n = {', '.join(map(str, n))}"
+        f"simulated and equivalent risk agree at n = {', '.join(map(str, n))} within {within}"
         if agrees
-        else f"simulated and equivalent risk disagree at {where} by more than {quantile:.1f} standard errors + c/n"
+        else f"simulated and equivalent risk disagree {where} by more than {within}"
     )
     return Certification(
         agrees=agrees,
