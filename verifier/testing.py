@@ -15,7 +15,7 @@ from verifier.claims import Claim
 from verifier.verdicts.falsify import FALSIFIED, SURVIVED, Budget, Counterexample, Finding, Undecided, falsify
 from verifier.verdicts.findings import explain
 
-EXAMPLES = {"quick": 40, "ci": 80, "nightly": 2000}
+EXAMPLES = {"quick": 25, "ci": 40, "nightly": 2000}
 DATABASE = ".hypothesis/examples"
 
 

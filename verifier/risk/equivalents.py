@@ -193,30 +193,36 @@ class Equivalent:
         best = np.argmin(values, axis=1)
         u = grid[best]
         lower, upper = np.maximum(u - GRID_STEP, low), u + GRID_STEP
+        active = np.arange(len(n))
         for _ in range(12):
-            sums = self.sums(np.exp(u))
-            top = sums.bias + self.variance * sums.df2 / n
-            top1 = sums.bias_slope + self.variance * sums.df2_slope / n
-            top2 = sums.bias_curvature + self.variance * sums.df2_curvature / n
-            room_u = 1.0 - sums.df2 / n
-            slope = top1 / top + sums.df2_slope / n / room_u
-            curvature = (
-                top2 / top - (top1 / top) ** 2 + sums.df2_curvature / n / room_u + (sums.df2_slope / n / room_u) ** 2
+            u[active], lower[active], upper[active], settled = self._refine(
+                n[active], u[active], lower[active], upper[active]
             )
-            lower, upper = np.where(slope < 0.0, u, lower), np.where(slope > 0.0, u, upper)
-            middle = np.where(np.isfinite(lower), 0.5 * (lower + upper), upper - 1.0)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                newton = u - slope / curvature
-            inside = (curvature > 0.0) & (newton > lower) & (newton < upper)
-            following = np.where(inside, newton, middle)
-            done = np.abs(following - u) < 1e-7
-            u = following
-            if done.all():
+            active = active[~settled]
+            if active.size == 0:
                 break
         kappa = np.exp(u)
         inner = self.risk(n, kappa)
         outer = self.risk(n, boundary)
         return np.where(outer <= inner, boundary, kappa)
+
+    def _refine(self, n: Array, u: Array, lower: Array, upper: Array) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
+        """One Newton step of ln kappa towards the minimum of ln E, kept inside a bracket that shrinks with it."""
+        sums = self.sums(np.exp(u))
+        top = sums.bias + self.variance * sums.df2 / n
+        top1 = sums.bias_slope + self.variance * sums.df2_slope / n
+        top2 = sums.bias_curvature + self.variance * sums.df2_curvature / n
+        room = 1.0 - sums.df2 / n
+        closing = sums.df2_slope / n / room
+        slope = top1 / top + closing
+        curvature = top2 / top - (top1 / top) ** 2 + sums.df2_curvature / n / room + closing**2
+        lower, upper = np.where(slope < 0.0, u, lower), np.where(slope > 0.0, u, upper)
+        middle = np.where(np.isfinite(lower), 0.5 * (lower + upper), upper - 1.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            newton = u - slope / curvature
+        inside = (curvature > 0.0) & (newton > lower) & (newton < upper)
+        following = np.where(inside, newton, middle)
+        return following, lower, upper, np.abs(following - u) < 1e-6
 
     def _log_signal_floor(self, n: Array) -> float:
         """ln kappa below which a finite spectrum with n >= p is fitted without bias to rounding error."""

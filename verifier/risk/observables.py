@@ -335,7 +335,8 @@ class _WorstOverSampleSizes(_OneTerm):
         lam = np.exp(-log_x)[:, None]
         dimension = np.exp(spline(-log_x)[0])[:, None]
         # kappa / lambda - 1 from 1e-4 (n far above N) to where kappa exceeds every eigenvalue.
-        excess = np.exp(np.arange(-9.0, math.log(engine.trace) + 6.0 - deepest, 0.25))
+        farthest = math.log(engine.trace) + 6.0 - deepest
+        excess = np.exp(np.concatenate([np.arange(-9.0, 6.0, 0.25), np.arange(6.0, farthest, 0.5)]))
         log_kappa = np.minimum(np.log1p(excess) - log_x[:, None], grid[-1])
         df1, df2, bias = np.exp(spline(log_kappa))
         n = df1 * (1.0 + excess) / excess

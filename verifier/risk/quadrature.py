@@ -145,7 +145,7 @@ def _index_nodes(spectrum: Spectrum, target: Target, log_n_max: float, skip: int
 
     width = min(3.0, 5.0 / decay)
     if spectrum.period is not None:
-        width = min(width, spectrum.period / 4.0)
+        width = min(width, spectrum.period / 2.5)
     edges = np.linspace(start, end, max(2, math.ceil((end - start) / width) + 1))
     half = 0.5 * np.diff(edges)[:, None]
     middle = 0.5 * (edges[1:] + edges[:-1])[:, None]

@@ -305,7 +305,9 @@ class _Search:
     def _violate(self, instance: Instance) -> None:
         found = self._judged(instance)
         assume(found.verdict != OUT_OF_SCOPE)
-        hypothesis.target(float(np.clip(found.score, -50.0, 50.0)), label="distance to a violation")
+        # An undecided instance is no progress towards a violation: it counts like one that is one tolerance away.
+        score = -1.0 if found.verdict == INCONCLUSIVE else found.score
+        hypothesis.target(float(np.clip(score, -50.0, 50.0)), label="distance to a violation")
         if found.verdict == VIOLATED:
             self.minimal = (instance, found)
             raise _Violation

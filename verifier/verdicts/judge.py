@@ -61,8 +61,9 @@ LASTING = 0.8
 """Share of an earlier oscillation that a lasting one must keep: one that fades as 1 / ln n keeps 0.6 of it."""
 
 FIRST_REACH = 64.0  # ln n of the first look; curves that have not settled by then are followed to the end
+PERIODS = 8.0  # of an oscillation, at least, on the first look: a shorter stretch looks like a limit
 STEP = 1.2  # ln x between points
-MOST_POINTS = 160
+MOST_POINTS = 120
 
 CERTIFICATION_SIZES = (100, 200, 1600)
 CERTIFICATION_REPLICATES = 16
@@ -210,9 +211,7 @@ def _is_random(claim: Claim, instance: Instance) -> bool:
 @lru_cache(maxsize=4096)
 def _followed_cached(observable: Any, instance: Instance, tuning: Tuning) -> tuple[Evidence, bool]:
     low, end = observable.log_range(instance, tuning)
-    reaches = [min(max(FIRST_REACH, low + 40.0), end), end]
-    if any(getattr(part, "period", None) is not None for part in (instance.spectrum, instance.target)):
-        reaches = [end]  # a short stretch of a long oscillation looks like a limit
+    reaches = [min(max(FIRST_REACH, low + 40.0, low + PERIODS * _longest_period(instance)), end), end]
     evidence, plateau = Evidence(np.zeros(0), np.zeros(0)), False
     for reach in dict.fromkeys(reaches):
         log_x = np.linspace(low, reach, min(max(24, math.ceil((reach - low) / STEP)), MOST_POINTS))
@@ -230,6 +229,13 @@ def _followed_cached(observable: Any, instance: Instance, tuning: Tuning) -> tup
         if limit.half_width < SETTLED and not plateau:
             break
     return evidence, plateau
+
+
+def _longest_period(instance: Instance) -> float:
+    """Longest period of an oscillation in ln x; the index that n resolves grows no slower than n^(1/(2 beta s + 1))."""
+    periods = [getattr(part, "period", None) or 0.0 for part in (instance.spectrum, instance.target)]
+    beta = instance.spectrum.tail_index or 1.0
+    return max(periods) * (2.0 * beta * min(instance.target.l2_index, 1.0) + 1.0)
 
 
 def _followed(claim: Claim, instance: Instance) -> tuple[Evidence, bool]:
@@ -355,7 +361,7 @@ _COMPARE: dict[type[Prediction], Callable[[Prediction, Asymptote, float, Evidenc
 
 def _assess_bound(claim: Claim, instance: Instance, predicted: Bound) -> Judgement:
     low, end = claim.observable.log_range(instance, claim.tuning)
-    log_x = np.linspace(low, end, max(32, math.ceil((end - low) / STEP)))
+    log_x = np.linspace(low, end, min(max(32, math.ceil((end - low) / STEP)), MOST_POINTS))
     log_y = claim.observable.log_values(instance, log_x, claim.tuning)
     evidence = Evidence(log_x, log_y)
     if math.isfinite(predicted.value):
