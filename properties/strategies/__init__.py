@@ -121,9 +121,11 @@ def log_corrected() -> SearchStrategy[LogCorrected]:
 
 
 def finite_spectra() -> SearchStrategy[Finite]:
-    """Up to eight eigenvalues, written out."""
+    """Up to eight eigenvalues, written out; one eigenvalue equal to 1 is the simplest and takes the fewest choices."""
     values = st.lists(decimals(0.01, 10.0, near=1.0), min_size=1, max_size=8)
-    return values.map(lambda v: Finite(eigenvalues=tuple(sorted(v, reverse=True))))
+    return st.just(Finite(eigenvalues=(1.0,))) | values.map(
+        lambda v: Finite(eigenvalues=tuple(sorted(v, reverse=True)))
+    )
 
 
 def truncated_power_laws(*, inverse_index: bool = False) -> SearchStrategy[Truncated]:

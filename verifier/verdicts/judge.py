@@ -38,7 +38,7 @@ CONSISTENT, VIOLATED, INCONCLUSIVE, OUT_OF_SCOPE = "consistent", "violated", "in
 WIDEST = 0.05
 """An extrapolation known no better than this, relative to exponents above one, decides nothing."""
 
-CERTIFIED = {"noisy": 0.008, "noiseless": 0.08}
+CERTIFIED = {"noisy": 0.008, "noiseless": 0.045}
 """Part of the tolerance kept for the certification of the equivalent; a simulation that is less precise widens it.
 
 Without noise the risk of one sample varies far more, and so do the exponents: 2 beta min(s, 1) runs up to 12.
