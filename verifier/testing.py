@@ -7,16 +7,19 @@ and ci keep no example database, so that they are repeatable, nightly keeps one.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from verifier.claims import Claim
+from verifier.records import counterexample_name, save_counterexample
 from verifier.verdicts.falsify import FALSIFIED, SURVIVED, Budget, Counterexample, Finding, Undecided, falsify
-from verifier.verdicts.findings import explain
+from verifier.verdicts.findings import counterexample_record, explain
 
 EXAMPLES = {"quick": 25, "ci": 40, "nightly": 2000}
 DATABASE = ".hypothesis/examples"
+KEPT = "runs/pytest"
 
 
 def register_profiles() -> None:
@@ -45,6 +48,19 @@ def load_profile(default: str = "quick") -> None:
     settings.load_profile(name)
 
 
+def _replay_command(finding: Finding) -> str:
+    """Keep the minimal counterexample in a file, where that can be done, and say how to judge it again."""
+    record = counterexample_record(finding, "minimal")
+    if record is None:
+        return f"verifier falsify {finding.claim.id} --seed {finding.seed}"
+    path = Path(KEPT) / counterexample_name(finding.claim.id, "minimal")
+    try:
+        save_counterexample(path, record)
+    except OSError as error:
+        return f"not kept: {path}: {error.strerror or error}"
+    return f"verifier replay {path}"
+
+
 def check(claim: Claim, *, seed: int = 0) -> Finding:
     """Falsify a claim with the examples of the active profile.
 
@@ -54,7 +70,7 @@ def check(claim: Claim, *, seed: int = 0) -> Finding:
     active = settings()
     finding = falsify(claim, budget=Budget(examples=active.max_examples), seed=seed, database=active.database)
     if finding.verdict == FALSIFIED:
-        raise Counterexample(finding)
+        raise Counterexample(finding, f"{explain(finding)}\n  {'replay':<10} {_replay_command(finding)}")
     if finding.verdict != SURVIVED:
         raise Undecided(explain(finding))
     return finding

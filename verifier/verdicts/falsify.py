@@ -166,10 +166,8 @@ class Finding:
 class Counterexample(AssertionError):
     """A claim was falsified; carries the finding and prints the minimal instance."""
 
-    def __init__(self, finding: Finding) -> None:
-        from verifier.verdicts.findings import explain
-
-        super().__init__(explain(finding))
+    def __init__(self, finding: Finding, text: str) -> None:
+        super().__init__(text)
         self.finding = finding
 
 

@@ -61,6 +61,9 @@ LASTING = 0.8
 """Share of an earlier oscillation that a lasting one must keep: one that fades as 1 / ln n keeps 0.6 of it."""
 
 FIRST_REACH = 64.0  # ln n of the first look; curves that have not settled by then are followed to the end
+RATIO_ROUNDING = 1e-6  # ln of an excess that rounding could explain, with room to spare
+FEWEST_POINTS = 16
+
 PERIODS = 8.0  # of an oscillation, at least, on the first look: a shorter stretch looks like a limit
 STEP = 1.2  # ln x between points
 MOST_POINTS = 120
@@ -365,54 +368,63 @@ def _assess_bound(claim: Claim, instance: Instance, predicted: Bound) -> Judgeme
     log_y = claim.observable.log_values(instance, log_x, claim.tuning)
     evidence = Evidence(log_x, log_y)
     if math.isfinite(predicted.value):
-        excess = log_y - math.log(predicted.value)
-        worst = int(np.argmax(excess))
-        witness = _simplest_witness(claim, instance, log_x, excess, worst)
-        # Rounding in the sums is below 1e-9 (verifier.risk.quadrature): an excess smaller than 1e-6 is not one.
-        score = float(np.clip(excess[worst] - 1e-6, -50.0, 50.0))
-        if score > 0.0:
-            reached = math.exp(min(float(log_y[worst]), 700.0))
-            reason = f"the ratio reaches {reached:.6g} where at most {predicted.value:g} is claimed"
-            return Judgement(VIOLATED, predicted, None, None, score, reason, witness=witness, evidence=evidence)
-        reason = f"the ratio stays at most {math.exp(excess[worst]) * predicted.value:.6g}"
+        return _assess_given_constant(claim, instance, predicted, evidence)
+    return _assess_some_constant(claim, instance, predicted, evidence)
+
+
+def _assess_given_constant(claim: Claim, instance: Instance, predicted: Bound, evidence: Evidence) -> Judgement:
+    """One point above the constant refutes the bound."""
+    log_bound = math.log(predicted.value)
+    worst = int(np.argmax(evidence.log_y))
+    log_largest = float(evidence.log_y[worst])
+    # Rounding in the sums is below 1e-9 (verifier.risk.quadrature): an excess smaller than this is not one.
+    score = float(np.clip(log_largest - log_bound - RATIO_ROUNDING, -50.0, 50.0))
+    if score <= 0.0:
+        witness = claim.observable.witness(instance, float(evidence.log_x[worst]), claim.tuning)
+        reason = f"the ratio stays at most {_exp(log_largest):.6g}"
         return Judgement(CONSISTENT, predicted, None, None, score, reason, witness=witness, evidence=evidence)
-    usable = np.isfinite(log_y)
-    if usable.sum() < 16:
-        return Judgement(
-            INCONCLUSIVE,
-            predicted,
-            None,
-            None,
-            0.0,
-            "too few points satisfy the condition on n",
-            evidence=evidence,
-        )
-    largest = math.exp(float(log_y[usable].max()))
-    base = Judgement(CONSISTENT, predicted, None, None, -1.0, f"the ratio reaches {largest:.4g}", evidence=evidence)
-    judged = _worse(base, _growth_verdict(log_x[usable], log_y[usable], upper=True))
-    worst = int(np.argmax(np.where(usable, log_y, -np.inf)))
-    return replace(
-        judged,
-        score=float(np.clip(judged.score, -50.0, 50.0)),
-        witness=claim.observable.witness(instance, float(log_x[worst]), claim.tuning),
+    log_x, log_y = _simplest_violation(claim, instance, log_bound, evidence)
+    witness = {k: float(f"{v:.12g}") for k, v in claim.observable.witness(instance, log_x, claim.tuning).items()}
+    shown = ", ".join(f"{name} = {value:g}" for name, value in witness.items())
+    reason = (
+        f"the ratio is {_exp(log_y):.6g} at {shown}, where at most {predicted.value:g} is claimed; "
+        f"on the range looked at it reaches {_exp(log_largest):.3g}"
     )
+    return Judgement(VIOLATED, predicted, None, None, score, reason, witness=witness, evidence=evidence)
 
 
-def _simplest_witness(claim: Claim, instance: Instance, log_x: Array, excess: Array, worst: int) -> dict[str, float]:
-    """The violating power of ten closest to one, or the worst grid point where no power of ten violates."""
-    low, high = float(log_x[0]), float(log_x[-1])
-    decades = np.arange(math.ceil(low / math.log(10.0)), math.floor(high / math.log(10.0)) + 1.0)
-    if excess[worst] > 0.0 and decades.size:
-        candidates = np.asarray(decades[np.argsort(np.abs(decades))] * math.log(10.0), dtype=np.float64)
+def _simplest_violation(claim: Claim, instance: Instance, log_bound: float, evidence: Evidence) -> tuple[float, float]:
+    """ln x and ln y at the violating power of ten closest to one, or at the worst grid point where none violates."""
+    low, high = (float(evidence.log_x[end]) / math.log(10.0) for end in (0, -1))
+    decades = np.arange(math.ceil(low), math.floor(high) + 1.0)
+    candidates = np.asarray(decades[np.argsort(np.abs(decades))] * math.log(10.0), dtype=np.float64)
+    if candidates.size:
         values = claim.observable.log_values(instance, candidates, claim.tuning)
-        bound = claim.predicted(instance).value
-        hit = np.flatnonzero(values > math.log(bound) + 1e-6)
+        hit = np.flatnonzero(values > log_bound + RATIO_ROUNDING)
         if hit.size:
-            return {
-                k: float(f"{v:.12g}")
-                for k, v in claim.observable.witness(instance, float(candidates[hit[0]]), claim.tuning).items()
-            }
-    return claim.observable.witness(instance, float(log_x[worst]), claim.tuning)
+            return float(candidates[hit[0]]), float(values[hit[0]])
+    worst = int(np.argmax(evidence.log_y))
+    return float(evidence.log_x[worst]), float(evidence.log_y[worst])
+
+
+def _assess_some_constant(claim: Claim, instance: Instance, predicted: Bound, evidence: Evidence) -> Judgement:
+    """Only a family of points along which the ratio grows without limit refutes the bound."""
+    usable = np.isfinite(evidence.log_y)
+    if usable.sum() < FEWEST_POINTS:
+        reason = "too few points satisfy the condition on n"
+        return Judgement(INCONCLUSIVE, predicted, None, None, 0.0, reason, evidence=evidence)
+    log_x, log_y = evidence.log_x[usable], evidence.log_y[usable]
+    worst = int(np.argmax(log_y))
+    witness = claim.observable.witness(instance, float(log_x[worst]), claim.tuning)
+    reason = f"the ratio reaches {_exp(float(log_y[worst])):.4g}"
+    base = Judgement(CONSISTENT, predicted, None, None, -1.0, reason, witness=witness, evidence=evidence)
+    judged = _worse(base, _growth_verdict(log_x, log_y, upper=True))
+    return replace(judged, score=float(np.clip(judged.score, -50.0, 50.0)))
+
+
+def _exp(value: float) -> float:
+    """exp that saturates instead of overflowing, for sentences."""
+    return math.exp(min(value, 700.0))
 
 
 def agreement_constant(instance: Instance) -> float:
