@@ -48,7 +48,8 @@ from verifier.verdicts.certificates import (
     check,
     variance_lower_bound,
 )
-from verifier.verdicts.judge import CONSISTENT, VIOLATED, Judgement, assess
+from verifier.verdicts.judge import assess
+from verifier.verdicts.judgement import CONSISTENT, VIOLATED, Judgement
 
 ONE = Finite((1.0,))
 SMALL_RIDGE = {"lam": 0.1}

@@ -381,7 +381,7 @@ def attacks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             raise KeyboardInterrupt
         record = finding(claim.id, verdict)
         return SimpleNamespace(
-            claim=claim, verdict=verdict, exit_code=CODES[verdict], to_record=lambda: record
+            claim=claim, verdict=verdict, exit_code=CODES[verdict], record=record
         )
 
     def counterexample_record(finding: Any, role: str, pack: str | None) -> dict[str, Any] | None:
@@ -390,6 +390,7 @@ def attacks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     monkeypatch.setattr(cli, "falsify", falsify)
     monkeypatch.setattr(cli, "counterexample_record", counterexample_record)
+    monkeypatch.setattr(cli, "finding_record", lambda finding: finding.record)
     return asked
 
 

@@ -43,7 +43,8 @@ from verifier.provenance import version as _version
 from verifier.risk.curves import Curve, learning_curve
 from verifier.risk.equivalents import effective_dimension, effective_ridge, equivalent_risk, optimal_ridge
 from verifier.verdicts.falsify import Budget, Counterexample, Finding, falsify
-from verifier.verdicts.judge import Judgement, judge
+from verifier.verdicts.judge import judge
+from verifier.verdicts.judgement import Judgement
 from verifier.verdicts.slopes import Fit, fit_slope
 
 __version__ = _version()

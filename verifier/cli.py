@@ -50,7 +50,7 @@ from verifier.instances import Instance
 from verifier.records import RecordError, RunDirectory
 from verifier.verdicts.audit import AuditEvent, run_audit
 from verifier.verdicts.falsify import Budget, Finding, falsify
-from verifier.verdicts.findings import counterexample_record
+from verifier.verdicts.findings import counterexample_record, finding_record
 from verifier.verdicts.replay import replay
 
 ERROR = 3
@@ -351,7 +351,7 @@ def _falsify(
                 finding = falsify(attacked, budget=budget, seed=seed)
             pack_name = registry.packs.get(attacked.id)
             replays = _save_counterexamples(directory, finding, pack_name)
-            findings.append(finding.to_record())
+            findings.append(finding_record(finding))
             records.save_findings(directory, findings)
             _print_finding(console, findings[-1], replays)
             code = max(code, finding.exit_code)

@@ -65,7 +65,7 @@ from verifier.risk.observables import (
     RiskRatio,
     VarianceRatio,
 )
-from verifier.verdicts.judge import VIOLATED, Judgement
+from verifier.verdicts.judgement import VIOLATED, Judgement
 
 KIND = "interval arithmetic"
 

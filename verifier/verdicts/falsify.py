@@ -27,15 +27,8 @@ from scipy import stats
 from verifier.claims import Bound, Claim, Proof
 from verifier.instances import Instance
 from verifier.verdicts.certificates import Certificate, certificate_for
-from verifier.verdicts.judge import (
-    CONSISTENT,
-    INCONCLUSIVE,
-    OUT_OF_SCOPE,
-    VIOLATED,
-    Judgement,
-    assess,
-    judge,
-)
+from verifier.verdicts.judge import assess, judge
+from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
 
 SURVIVED, FALSIFIED, UNDERPOWERED, VACUOUS, ERROR = (
     "SURVIVED",
@@ -155,12 +148,6 @@ class Finding:
     def agrees(self) -> bool | None:
         """Whether the verdict is the expected one; None where nobody knows."""
         return None if self.claim.expected is None else self.verdict == self.claim.expected
-
-    def to_record(self) -> dict[str, Any]:
-        """The finding as plain JSON (verifier.verdicts.findings)."""
-        from verifier.verdicts.findings import finding_record
-
-        return finding_record(self)
 
 
 class Counterexample(AssertionError):

@@ -14,7 +14,7 @@ from verifier.provenance import version, versions
 from verifier.records import ROLES, SCHEMA, Role, counterexample_name
 from verifier.verdicts.extrapolate import local_exponents
 from verifier.verdicts.falsify import CONFIRMATIONS, FALSE_ALARMS, Case, Finding
-from verifier.verdicts.judge import Judgement
+from verifier.verdicts.judgement import Judgement
 
 
 def finding_record(finding: Finding) -> dict[str, Any]:

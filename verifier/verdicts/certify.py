@@ -1,0 +1,130 @@
+"""Certification: simulation against the deterministic equivalent, on sample sizes that simulation can reach.
+
+The equivalent is a theorem about large n and a program; both can be wrong. Its relative error at n samples is c/n, with a
+measured c. Simulated points must agree with it within z standard errors plus c/n, and so must the simulated slope. What is
+left of either is the part of a verdict's tolerance that certification contributes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from verifier.instances import Instance
+from verifier.risk.curves import learning_curve
+from verifier.risk.equivalents import equivalent_risk
+from verifier.risk.observables import Experiment
+from verifier.verdicts.slopes import fit_slope
+
+Array = NDArray[np.float64]
+
+CERTIFICATION_SIZES = (100, 200, 1600)
+CERTIFICATION_REPLICATES = 16
+CERTIFICATION_Z = 3.5
+
+RESERVED = {"noisy": 0.008, "noiseless": 0.045}
+"""Part of the tolerance kept for the certification of the equivalent; a simulation that is less precise widens it.
+
+Without noise the risk of one sample varies far more, and so do the exponents: 2 beta min(s, 1) runs up to 12.
+"""
+
+
+@dataclass(frozen=True)
+class Certification:
+    """Simulation against the equivalent at each sample size, and slope against slope.
+
+    ``z`` is what a difference exceeds c/n by, in standard errors: zero where the equivalent's own error explains it.
+
+    ``precision`` bounds the error of a local exponent that the simulation could have missed: z standard errors of the
+    simulated slope, plus what a relative error c/n of the equivalent does to the local exponent at the largest n.
+    """
+
+    agrees: bool
+    n: tuple[int, ...]
+    simulated: tuple[float, ...]
+    stderr: tuple[float, ...]
+    equivalent: tuple[float, ...]
+    z: tuple[float, ...]
+    slope: float
+    slope_stderr: float
+    equivalent_slope: float
+    replicates: int
+    precision: float
+    text: str
+
+
+def reserved(instance: Instance) -> float:
+    """The part of the tolerance that is kept for the certification of an instance."""
+    return RESERVED["noisy" if instance.sigma > 0.0 else "noiseless"]
+
+
+def student_quantile(z: float, replicates: int) -> float:
+    """Student's quantile at the tail probability of z normal standard errors: those are estimated from replicates."""
+    return float(stats.t.isf(stats.norm.sf(z), replicates - 1))
+
+
+def agreement_constant(instance: Instance) -> float:
+    """c in the relative error c/n of the deterministic equivalent for n >= 100, rounded up from what was measured: up to 3
+    with noise (scheduled ridge, smooth targets), up to 8 without (steep spectra); benchmarks/equivalent_error.py.
+    """
+    return 4.0 if instance.sigma > 0.0 else 12.0
+
+
+def certify(
+    experiment: Experiment, seed: int, *, replicates: int, z: float, key: tuple[str | int, ...] = ()
+) -> Certification:
+    """Simulate an experiment and compare it with the deterministic equivalent, point by point and slope by slope."""
+    instance, n = experiment.instance, experiment.n
+    curve = learning_curve(
+        instance,
+        n=n,
+        replicates=replicates,
+        seed=seed,
+        tuning=experiment.tuning,
+        key=("certify", *key),
+        controls=True,
+    )
+    lam = np.asarray(curve.lam, dtype=np.float64)
+    expected = np.asarray(equivalent_risk(instance, n=np.asarray(n, dtype=np.float64), lam=lam))
+    sizes = np.asarray(n, dtype=np.float64)
+    systematic = agreement_constant(instance) / sizes * expected
+    quantile = student_quantile(z, replicates)
+    difference = curve.risk - expected
+    beyond = np.maximum(np.abs(difference) - systematic - 1e-9 * expected, 0.0)
+    scores = np.sign(difference) * beyond / (curve.stderr + 1e-300)
+    off = beyond > quantile * curve.stderr
+    fit = fit_slope(curve)
+    equivalent_slope = fit.project(expected)
+    allowed = quantile * fit.stderr + _slope_systematic(sizes, agreement_constant(instance))
+    slope_off = abs(fit.exponent - equivalent_slope) > allowed
+    agrees = not bool(off.any()) and not slope_off
+    where = f"at n = {n[int(np.argmax(off))]}" if off.any() else "in the slope"
+    within = f"{quantile:.1f} standard errors + c/n, c = {agreement_constant(instance):g}"
+    text = (
+        f"simulated and equivalent risk agree at n = {', '.join(map(str, n))} within {within}"
+        if agrees
+        else f"simulated and equivalent risk disagree {where} by more than {within}"
+    )
+    return Certification(
+        agrees=agrees,
+        n=tuple(int(m) for m in n),
+        simulated=tuple(map(float, curve.risk)),
+        stderr=tuple(map(float, curve.stderr)),
+        equivalent=tuple(map(float, expected)),
+        z=tuple(map(float, scores)),
+        slope=fit.exponent,
+        slope_stderr=fit.stderr,
+        equivalent_slope=equivalent_slope,
+        replicates=replicates,
+        precision=quantile * fit.stderr + agreement_constant(instance) / (sizes[-1] * math.log(2.0)),
+        text=text,
+    )
+
+
+def _slope_systematic(sizes: Array, constant: float) -> float:
+    """Largest change of the slope when each point may be off by c/n: the first point moves most."""
+    return float(constant / sizes[0] / math.log(sizes[-1] / sizes[0]))

@@ -1,0 +1,111 @@
+"""Route B: instances without a deterministic equivalent are judged by simulation against a reference.
+
+In the reference the treatment (whatever declines the equivalent) is removed, so that its exponent is a theorem. The
+deviation of its simulated slope from that theorem, on the same sample sizes and ridges, is what finite samples do; it is
+taken off the simulated slope of the instance. The tolerance is that of the two simulations.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from verifier.claims import AtLeast, AtMost, Claim, Exponent
+from verifier.instances import Instance
+from verifier.risk.asymptotics import theorem_exponent
+from verifier.risk.curves import learning_curve
+from verifier.risk.equivalents import ridge
+from verifier.risk.observables import ExcessRisk
+from verifier.verdicts.certify import student_quantile
+from verifier.verdicts.compare import compare
+from verifier.verdicts.extrapolate import Asymptote
+from verifier.verdicts.judgement import INCONCLUSIVE, Evidence, Judgement
+from verifier.verdicts.slopes import fit_slope
+
+WIDEST = 0.1
+"""A tolerance above this decides nothing."""
+
+FLOOR = 0.005
+"""Smallest tolerance: the reference's own deviation is random as well and its ridge is not re-tuned."""
+
+
+def judge_by_reference(
+    claim: Claim,
+    instance: Instance,
+    seed: int,
+    *,
+    sizes: tuple[int, ...],
+    replicates: int,
+    z: float,
+    key: tuple[str | int, ...],
+) -> Judgement:
+    """Route B: simulated slope, less the deviation of the reference's simulated slope from its theorem."""
+    predicted = claim.predicted(instance)
+    kinds = (Exponent, AtLeast, AtMost)
+    if not isinstance(predicted, kinds) or not isinstance(claim.observable, ExcessRisk):
+        return Judgement(
+            INCONCLUSIVE,
+            predicted,
+            None,
+            None,
+            0.0,
+            f"simulation alone cannot decide {predicted.describe()}",
+            route="B",
+        )
+    reference = treatment_free(instance)
+    theorem = theorem_exponent(reference, claim.tuning)
+    if theorem is None:
+        return Judgement(
+            INCONCLUSIVE,
+            predicted,
+            None,
+            None,
+            0.0,
+            "no theorem gives the exponent of the reference",
+            route="B",
+        )
+    fits = []
+    for role, subject in (("treated", instance), ("reference", reference)):
+        lam = dict(zip(sizes, ridge(reference, np.asarray(sizes, dtype=np.float64), claim.tuning), strict=True))
+        rule = _RidgeTable(tuple((int(n), float(value)) for n, value in lam.items()))
+        curve = learning_curve(
+            subject,
+            n=sizes,
+            replicates=replicates,
+            seed=seed,
+            tuning=rule,
+            key=("route B", role, claim.id, *key),
+        )
+        fits.append(fit_slope(curve))
+    treated, base = fits
+    exponent = treated.exponent - (base.exponent - theorem)
+    quantile = student_quantile(z, replicates)
+    tolerance = quantile * math.hypot(treated.stderr, base.stderr) + FLOOR
+    if tolerance > WIDEST:
+        reason = f"{replicates} replicates at n <= {sizes[-1]} leave the exponent known to +-{tolerance:.3f} only"
+        return Judgement(INCONCLUSIVE, predicted, exponent, tolerance, 0.0, reason, route="B")
+    limit = Asymptote(exponent, tolerance, 0.0, 0.0)
+    evidence = Evidence(np.log(np.asarray(sizes, dtype=np.float64)), np.zeros(len(sizes)), limit)
+    judged = compare(predicted, limit, tolerance, evidence)
+    return replace(judged, route="B", evidence=None)
+
+
+@dataclass(frozen=True)
+class _RidgeTable:
+    """A ridge rule given by a table, so that instance and reference are regularised alike."""
+
+    values: tuple[tuple[int, float], ...]
+
+    def __call__(self, instance: Instance, n: float) -> float:
+        return dict(self.values)[round(n)]
+
+
+def treatment_free(instance: Instance) -> Instance:
+    """The reference of an instance: every ingredient that declines the equivalent replaced by its plain counterpart."""
+    parts = {
+        name: getattr(getattr(instance, name), "plain", getattr(instance, name))
+        for name in ("spectrum", "target", "noise")
+    }
+    return Instance(**parts)
