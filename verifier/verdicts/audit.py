@@ -17,6 +17,7 @@ from typing import Any
 import joblib
 import pandas as pd
 import threadpoolctl
+from hypothesis.database import DirectoryBasedExampleDatabase
 
 from verifier import provenance, records
 from verifier.claims import Claim, load_pack, registered_claims
@@ -30,6 +31,7 @@ from verifier.verdicts.findings import (
 )
 
 EXAMPLES = {"quick": 40, "full": 400}
+DATABASE = ".hypothesis/examples"  # of the full profile only: quick audits are repeatable
 AGREES, DIFFERS, UNDECIDED, FAILED = 0, 1, 2, 3
 
 
@@ -95,7 +97,7 @@ def run_audit(
     control_records: list[dict[str, Any]] = []
     judged: dict[str, _Judged] = {}
     tasks: list[Any] = [joblib.delayed(_run_control)(name, seed) for name in names]
-    tasks += [joblib.delayed(_judge_claim)(claim.id, packs.get(claim.id), EXAMPLES[profile], seed) for claim in claims]
+    tasks += [joblib.delayed(_judge_claim)(claim.id, packs.get(claim.id), profile, seed) for claim in claims]
     for done, result in enumerate(_parallel(tasks, min(jobs, total)), start=1):
         if isinstance(result, _Judged):
             judged[result.record["id"]] = result
@@ -173,11 +175,12 @@ def _run_control(name: str, seed: int) -> dict[str, Any]:
         return run_control(name, seed)
 
 
-def _judge_claim(claim_id: str, pack: str | None, examples: int, seed: int) -> _Judged:
-    """Judge one claim, found by name. An exception of its machinery becomes a finding with verdict ERROR."""
+def _judge_claim(claim_id: str, pack: str | None, profile: str, seed: int) -> _Judged:
+    """Judge one claim, found by name."""
     claim = find_claim(claim_id, pack)
+    database = DirectoryBasedExampleDatabase(DATABASE) if profile == "full" else None
     with threadpoolctl.threadpool_limits(limits=1):
-        finding = falsify(claim, budget=Budget(examples=examples), seed=seed)
+        finding = falsify(claim, budget=Budget(examples=EXAMPLES[profile]), seed=seed, database=database)
     files = {role: counterexample_record(finding, role, pack) for role in records.ROLES}
     return _Judged(
         record=finding_record(finding),

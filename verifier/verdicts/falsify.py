@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -226,11 +226,31 @@ def _by_proof(claim: Claim, seed: int, started: float) -> Finding:
     )
 
 
+class _OfClaim(ExampleDatabase):
+    """The part of an example database that belongs to one claim: all searches share one test function, and Hypothesis
+    would keep their examples under one key.
+    """
+
+    def __init__(self, database: ExampleDatabase, claim_id: str) -> None:
+        super().__init__()
+        self._database, self._prefix = database, claim_id.encode() + b"\0"
+
+    def fetch(self, key: bytes) -> Iterable[bytes]:
+        return self._database.fetch(self._prefix + key)
+
+    def save(self, key: bytes, value: bytes) -> None:
+        self._database.save(self._prefix + key, value)
+
+    def delete(self, key: bytes, value: bytes) -> None:
+        self._database.delete(self._prefix + key, value)
+
+
 class _Search:
     """One search: Hypothesis draws, the equivalent judges, every instance is judged once."""
 
     def __init__(self, claim: Claim, budget: Budget, seed: int, database: ExampleDatabase | None) -> None:
-        self.claim, self.budget, self.seed, self.database = claim, budget, seed, database
+        self.claim, self.budget, self.seed = claim, budget, seed
+        self.database = None if database is None else _OfClaim(database, claim.id)
         self.seen: dict[str, tuple[Instance, Judgement]] = {}
         self.minimal: tuple[Instance, Judgement] | None = None
         self.confirmations = 0
