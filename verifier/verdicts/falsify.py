@@ -62,7 +62,10 @@ def confirmation_z() -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """How long a search may take: a number of examples (repeatable) or of seconds (as many examples as fit)."""
+    """How long a search may take: a number of examples (repeatable) or of seconds (as many examples as fit).
+
+    Confirming what was found comes on top: some seconds an instance.
+    """
 
     seconds: float | None = None
     examples: int | None = None
@@ -271,7 +274,7 @@ class _Search:
         configured = settings(
             max_examples=examples,
             phases=tuple(phases),
-            database=self.database,
+            database=self.database if Phase.reuse in phases else None,
             deadline=None,
             derandomize=False,
             report_multiple_bugs=False,
@@ -280,8 +283,8 @@ class _Search:
             suppress_health_check=list(HealthCheck),
         )
 
+        @configured  # outermost: seed switches the database off
         @hypothesis.seed(int.from_bytes(words[:8], "little"))
-        @configured
         @given(self.claim.domain)
         def examine(instance: Instance) -> None:
             if time.monotonic() > self.deadline:
