@@ -7,7 +7,7 @@ R-alt, a second-hand summary's eigenvalues i^(-1/beta), which are summable for f
 from __future__ import annotations
 
 from properties.hypotheses import assumption_r
-from properties.strategies import assumption_r_spectra, plain_instances, truncated_power_laws
+from properties.strategies import assumption_r_spectra, inverse_power_laws, plain_instances, truncated_power_laws
 from verifier.claims import Reading, Theta
 from verifier.instances import Instance
 from verifier.risk.observables import CountingFunction, DimensionAtLastEigenvalue, EffectiveDimension
@@ -69,7 +69,7 @@ READINGS = (
         "not depend on p.",
         latex=r"l_i = i^{-1/\beta}, \; i \le p: \quad N(\lambda) \sim \lambda^{-1/\beta}",
         source=SOURCE + "; the eigenvalues of a second-hand summary",
-        domain=plain_instances(truncated_power_laws(inverse_index=True)),
+        domain=plain_instances(inverse_power_laws()),
         observable=DimensionAtLastEigenvalue(),
         predict=lambda instance: Theta(0.0),
         prediction="N(l_p) l_p^(1/beta) bounded above and below over p",

@@ -141,7 +141,7 @@ READINGS = (
         domain=instances(spectra, hardest_targets(up_to_1, ("S-H",)), noises(noisy=False)),
         predict=exactly,
         expected="FALSIFIED",
-        note="Read in the RKHS norm the L2 index is s + 1/2: the bias falls faster than the claim says.",
+        note="Read in the RKHS norm the L2 index is s + 1/2: for s < 1 the bias falls faster than the claim says.",
         cells=cells("schedule", (WORST,), (SILENT,), ("S-H",), UP_TO_1),
     ),
     reading(
@@ -187,7 +187,7 @@ READINGS = (
         domain=instances(spectra, hardest_targets(up_to_1, ("S-H",)), noises(silent=False)),
         predict=exactly,
         expected="FALSIFIED",
-        note="Read in the RKHS norm the L2 index is s + 1/2, and with it the rate.",
+        note="Read in the RKHS norm the L2 index is s + 1/2, and for s < 1 the rate is that of min(s + 1/2, 1).",
         cells=cells("tuned", (WORST,), (NOISY,), ("S-H",), UP_TO_1),
     ),
     reading(

@@ -107,6 +107,7 @@ def finding(name: str, verdict: str, expected: str | None = None) -> dict[str, A
 def packs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work in a directory with two packs, of which ``pack_a`` counts as installed."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.setattr(sys, "path", [*sys.path])
     for letter in "ab":
         (tmp_path / f"pack_{letter}.py").write_text(PACK.replace("{letter}", letter.upper()))

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 from hypothesis.strategies import SearchStrategy
@@ -96,7 +97,7 @@ class Bound(Prediction):
     value: float = math.inf
 
     def __post_init__(self) -> None:
-        if math.isnan(self.value) or self.value <= 0.0:
+        if isinstance(self.value, bool) or not isinstance(self.value, Real) or not self.value > 0.0:
             raise ValueError(f"Bound={self.value!r} must be a positive constant, or math.inf for 'some constant'")
 
     def describe(self) -> str:
@@ -153,6 +154,15 @@ class Claim:
             raise ValueError(
                 f"domain of claim {self.id} must be a Hypothesis strategy of instances, got {self.domain!r}"
             )
+        for name in ("title", "statement", "source", "latex", "note", "prediction"):
+            if not isinstance(getattr(self, name), str):
+                raise ValueError(f"{name} of claim {self.id} must be a text, got {getattr(self, name)!r}")
+        if not isinstance(self.hypotheses, tuple) or not all(map(callable, self.hypotheses)):
+            raise ValueError(f"hypotheses of claim {self.id} must be a tuple of functions, got {self.hypotheses!r}")
+        if not isinstance(self.observable, Observable):
+            raise ValueError(f"observable of claim {self.id} must be an Observable, got {self.observable!r}")
+        if self.proof is not None and not callable(self.proof):
+            raise ValueError(f"proof of claim {self.id} must be a function without arguments, got {self.proof!r}")
         if not callable(self.predict):
             raise ValueError(f"predict of claim {self.id} must be a function of an instance, got {self.predict!r}")
         if not (callable(self.tuning) or self.tuning in ("optimal", "schedule")):

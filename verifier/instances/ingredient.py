@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any, Self
 
 _KINDS: dict[str, type[Ingredient]] = {}
@@ -66,12 +67,12 @@ class Ingredient:
 
 def real(name: str, value: object) -> float:
     """Return ``value`` as a finite float, or say which argument is not one."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        try:
-            value = float(value)  # type: ignore[arg-type]  # numpy scalars convert, strings must not
-        except (TypeError, ValueError):
-            raise ValueError(f"{name}={value!r} must be a real number") from None
-    result = float(value)
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ValueError(f"{name}={value!r} must be a real number")
+    try:
+        result = float(value) + 0.0  # the two zeros are one number
+    except OverflowError:
+        raise ValueError(f"{name} must be finite; a whole number of that size is not a double") from None
     if not math.isfinite(result):
         raise ValueError(f"{name}={value!r} must be finite")
     return result

@@ -187,7 +187,7 @@ class LogPeriodic(_Spectrum):
 
     def __post_init__(self) -> None:
         beta = _tail_index(self.beta)
-        omega = within("frequency", self.frequency, 1e-3, 1e2)
+        omega = within("frequency", self.frequency, 1e-3, 20.0)
         object.__setattr__(self, "beta", beta)
         object.__setattr__(self, "frequency", omega)
         limit = beta / omega

@@ -146,7 +146,7 @@ class Equivalent:
             root = np.maximum(root - step, np.maximum(ridge, 0.1 * root))
             if np.all(np.abs(step) <= 1e-13 * root):
                 break
-        kappa[solve] = root
+        kappa[solve] = np.where(root < math.exp(LOG_KAPPA_MIN - 3.0), np.nan, root)
         return kappa
 
     def ridge(self, n: Array, kappa: Array) -> Array:
@@ -157,7 +157,7 @@ class Equivalent:
         """Terms of the excess risk from target and noise at (n, kappa), infinite at the interpolation threshold."""
         sums = self.sums(kappa)
         room = 1.0 - sums.df2 / n
-        open_room = room > 1e-15
+        open_room = ~(room <= 1e-15)
         with np.errstate(divide="ignore", invalid="ignore"):
             bias = np.where(open_room | (sums.bias == 0.0), sums.bias / np.where(open_room, room, 1.0), np.inf)
             noise = self.variance * sums.df2 / n
@@ -184,8 +184,10 @@ class Equivalent:
             low = np.log(boundary)
         finite = np.isfinite(low)
         floor = float(low[finite].min()) if finite.all() else self._log_signal_floor(n)
-        # At this ridge the bias has reached the target's whole energy: a larger one cannot help.
-        grid, table = self._grid(floor, math.log(self.trace) + 2.0)
+        # Beyond this ridge both the missing bias and the noise term are below 1e-5 of the target's energy.
+        energy = self.sums(np.array([math.exp(600.0)])).bias[0]
+        noise_share = self.variance * self.modes.multiplicity @ self.modes.eigenvalues**2 / (energy * self.trace**2)
+        grid, table = self._grid(floor, math.log(self.trace) + 12.0 + 0.5 * math.log1p(float(noise_share)))
         room = 1.0 - table.df2 / n[:, None]
         feasible = (grid > low[:, None]) & (room > 0.0)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -204,7 +206,9 @@ class Equivalent:
         kappa = np.exp(u)
         inner = self.risk(n, kappa)
         outer = self.risk(n, boundary)
-        return np.where(outer <= inner, boundary, kappa)
+        best_kappa = np.where(outer <= inner, boundary, kappa)
+        # At the cut the true optimum lies where kappa cannot be followed.
+        return np.where(~reached & (best_kappa <= 2.0 * boundary), np.nan, best_kappa)
 
     def _refine(self, n: Array, u: Array, lower: Array, upper: Array) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
         """One Newton step of ln kappa towards the minimum of ln E, kept inside a bracket that shrinks with it."""
@@ -306,19 +310,28 @@ def equivalent_risk(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning
     expected risk at finite n is what simulation certifies.
     """
     result = sum(risk_terms(instance, n=n, lam=lam))
+    if np.any(np.isnan(result)):
+        far = float(np.min(np.asarray(n, dtype=np.float64)[np.isnan(result)]))
+        raise ValueError(f"n={far:g} is too large for {instance.spectrum.describe()}: kappa falls below exp(-330)")
     return float(result) if np.ndim(result) == 0 else np.asarray(result)
 
 
 def risk_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, Array]:
-    """The two terms of :func:`equivalent_risk`, from the target and from the noise, each of the shape of n."""
+    """The two terms of :func:`equivalent_risk`, from the target and from the noise, each of the shape of n.
+
+    NaN where kappa lies below exp(-330), beyond what can be evaluated.
+    """
     sizes = _sample_sizes(n)
     if isinstance(lam, str) and lam == "optimal":
         flat = sizes.ravel()
         engine = equivalent_for(instance, flat, np.zeros_like(flat))
         kappa = engine.optimum(flat)
     else:
-        ridges = ridge(instance, sizes, lam) if isinstance(lam, str) or callable(lam) else np.asarray(lam, float)
-        sizes, ridges = np.broadcast_arrays(sizes, ridges)
+        ridges = ridge(instance, sizes, lam) if isinstance(lam, str) or callable(lam) else _numbers("lam", lam)
+        try:
+            sizes, ridges = np.broadcast_arrays(sizes, ridges)
+        except ValueError:
+            raise ValueError(f"lam of shape {ridges.shape} does not fit n of shape {sizes.shape}") from None
         flat = sizes.ravel().astype(np.float64)
         checked = _ridges(ridges.ravel(), flat)
         engine = equivalent_for(instance, flat, checked)
@@ -337,10 +350,19 @@ def effective_dimension(instance: Instance, lam: ArrayLike) -> Array:
 
 
 def _sample_sizes(n: ArrayLike) -> Array:
-    sizes = np.asarray(n, dtype=np.float64)
+    sizes = _numbers("n", n)
     if sizes.size == 0 or not np.all(np.isfinite(sizes)) or np.any(sizes < 1.0):
         raise ValueError(f"n={n!r} must be one or more finite sample sizes of at least 1")
     return sizes
+
+
+def _numbers(name: str, value: object) -> Array:
+    try:
+        if value is None:
+            raise TypeError
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}={value!r} must be a number or an array of numbers") from None
 
 
 def _ridges(lam: ArrayLike, n: Array) -> Array:

@@ -25,6 +25,7 @@ from verifier.risk.equivalents import (
     effective_dimension,
     effective_ridge,
     equivalent,
+    equivalent_for,
     ridge,
     risk_terms,
 )
@@ -102,7 +103,8 @@ class ExcessRisk:
             power = 1.0 / (2.0 * min(target.l2_index, 1.0) + 1.0 / beta)
         else:
             power = beta
-        return max(math.log(100.0), self._log_resolving_size(instance, tuning)), min(DEEPEST / power, FARTHEST)
+        end = DEEPEST / power if power != beta else float(log_index_at(spectrum, np.array([-DEEPEST]))[0])
+        return max(math.log(100.0), self._log_resolving_size(instance, tuning)), min(end, FARTHEST)
 
     def _log_resolving_size(self, instance: Instance, tuning: Tuning) -> float:
         """ln n at which kappa falls below the last irregular eigenvalue, so that what follows is the tail's own curve."""
@@ -111,9 +113,14 @@ class ExcessRisk:
             return 0.0
         level = float(instance.spectrum.log_eigenvalues(np.array([math.log(head)]))[0])
         log_n = np.arange(4.0, 120.0, 4.0)
-        kappa = effective_ridge(instance, np.exp(log_n), ridge(instance, np.exp(log_n), tuning))
-        below = np.flatnonzero(np.log(kappa) < level - 1.0)
-        return float(log_n[below[0]]) if below.size else float(log_n[-1])
+        n = np.exp(log_n)
+        if tuning == "optimal":
+            kappa = equivalent_for(instance, n, np.zeros_like(n)).optimum(n)
+        else:
+            kappa = effective_ridge(instance, n, ridge(instance, n, tuning))
+        # A kappa that is too small to be followed (NaN) is below every level.
+        below = np.flatnonzero(~(np.log(kappa) >= level - 1.0))
+        return float(log_n[below[0]]) if below.size else FARTHEST
 
     def log_terms(self, instance: Instance, log_x: Array, tuning: Tuning) -> tuple[Array, ...]:
         """Under a ridge that does not react to the noise, target and noise terms are curves of their own; the oracle
@@ -395,6 +402,12 @@ class RiskRatio(_WorstOverSampleSizes):
         risk = (bias + instance.sigma**2 * df2 / n) / (1.0 - df2 / n)
         bound = instance.target.norm**2 * lam ** (2.0 * instance.s) + instance.sigma**2 * dimension / n
         return np.asarray(np.log(risk) - np.log(bound))
+
+    def log_transient(self, instance: Instance) -> float:
+        """ln 1/lambda at which R^2 lambda^(2s) falls below sigma^2: until then the ratio grows as without noise."""
+        if instance.sigma == 0.0:
+            return 0.0
+        return (math.log(instance.target.norm) - math.log(instance.sigma)) / instance.s
 
     def experiment(self, instance: Instance, tuning: Tuning, sizes: tuple[int, ...]) -> Experiment:
         return self._experiment(instance, sizes)

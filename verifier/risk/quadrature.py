@@ -33,6 +33,7 @@ HEAD = 64
 GREGORY = (1 / 2, 1 / 12, 1 / 24, 19 / 720, 3 / 160, 863 / 60480, 275 / 24192, 33953 / 3628800)
 POINTS = 12
 LINEAR_DECADES = 6.0
+FAR_OUT = 1e5
 DEEPEST_LOG = 690.0  # exp(-690) is the last scale at which products of two such numbers' ratios stay normal
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(POINTS)
@@ -76,7 +77,10 @@ def _modes(spectrum: Any, target: Any, log_n_max: float, skip: int) -> Modes:
             eigenvalues = np.append(eigenvalues, second / first)
             multiplicity = np.append(multiplicity, first * first / second)
 
-    support = target.support(log_n_max + 40.0)
+    # Energy far out decays as slowly as i^-(2 beta s'): the support is followed to where the eigenvalues underflow.
+    support = target.support(
+        math.log(spectrum.size) if math.isfinite(spectrum.size) else DEEPEST_LOG / max(_decay(spectrum), 1.0)
+    )
     supremum = bool(getattr(target, "supremum", False))
     if support is not None:
         alive = (support > math.log(skip + 0.5) if skip else np.ones(support.shape, bool)) & (
@@ -104,13 +108,20 @@ def source_norm_squared(instance: Instance) -> float:
     spectrum, target = instance.spectrum, instance.target
     if getattr(target, "supremum", False):
         return target.norm**2
-    support = target.support(0.0) if target.source == "S-L2" else None
+    support = target.support(math.log(min(spectrum.size, 1e6)))
     if support is not None:
+        if target.source == "S-tail" and not math.isfinite(spectrum.size):
+            return math.inf
         support = support[support < math.log(spectrum.size + 0.5)]
         return float(np.sum(np.exp(target.log_energy(support, spectrum.log_eigenvalues(support)))))
     log_index, weights, far = _index_nodes(spectrum, target, 4.0, 0)
     head = float(np.sum(weights * np.exp(target.log_energy(log_index, spectrum.log_eigenvalues(log_index)))))
-    return head if far is None else head + _tail_moments(spectrum, far, ((0.0, target),))[0]
+    if far is None:
+        return head
+    try:
+        return head + _tail_moments(spectrum, far, ((0.0, target),))[0]
+    except ValueError:  # the tail diverges: g is not in l2
+        return math.inf
 
 
 def _index_nodes(spectrum: Spectrum, target: Target, log_n_max: float, skip: int) -> tuple[Array, Array, float | None]:
@@ -145,7 +156,7 @@ def _index_nodes(spectrum: Spectrum, target: Target, log_n_max: float, skip: int
 
     width = min(3.0, 5.0 / decay)
     if spectrum.period is not None:
-        width = min(width, spectrum.period / 2.5)
+        width = min(width, spectrum.period / 4.0)
     edges = np.linspace(start, end, max(2, math.ceil((end - start) / width) + 1))
     half = 0.5 * np.diff(edges)[:, None]
     middle = 0.5 * (edges[1:] + edges[:-1])[:, None]
@@ -204,11 +215,11 @@ def _tail_moments(
             ratio = math.exp(float(ends[1] - ends[0]))
             results.append(one / (1.0 - ratio) if ratio < 1.0 else math.inf)
             continue
-        probe = log_summand(np.array([start, start + 1.0]))
+        # The rate far out: a slowly varying factor may still make the summand grow at the start of the tail.
+        probe = log_summand(np.array([FAR_OUT, FAR_OUT + 1.0]))
         rate = float(probe[0] - probe[1])
         if rate <= 0.0:
-            results.append(math.inf)
-            continue
+            raise ValueError(f"{spectrum.describe()}: sum of l_i^{power:g} over the tail diverges, rate {rate:g}")
         x = start + _LAGUERRE_NODES / rate
         results.append(float(np.sum(_LAGUERRE_WEIGHTS * np.exp(log_summand(x) + _LAGUERRE_NODES))) / rate)
     return tuple(results)

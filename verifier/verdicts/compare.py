@@ -104,7 +104,7 @@ def by_growth(base: Judgement, *found: tuple[float, int]) -> Judgement:
     return replace(
         base,
         score=max(min(score, 0.0), base.score),
-        reason=base.reason + "; the ratio to the claimed rate settles",
+        reason=f"{base.reason}; the ratio changes by less than {math.expm1(SETTLED_GROWTH):.0%} over the last doubling of ln x",
     )
 
 

@@ -45,7 +45,7 @@ FALSE_ALARMS = 1e-3
 CONFIRMATIONS = 400
 """Simulated comparisons that a run may make; each is made at level FALSE_ALARMS / CONFIRMATIONS."""
 
-CONFIRMATION_SIZES = (100, 200, 400, 1600)
+CONFIRMATION_SIZES = (100, 200, 400, 3200)
 CONFIRMATION_REPLICATES = {"noisy": 16, "noiseless": 32}  # without noise one sample's risk varies far more
 CERTIFIED_SURVIVORS = 1
 
@@ -73,9 +73,11 @@ class Budget:
     def __post_init__(self) -> None:
         if (self.seconds is None) == (self.examples is None):
             raise ValueError("give a budget either as seconds=... or as examples=..., exactly one of them")
-        if self.seconds is not None and not (math.isfinite(self.seconds) and self.seconds > 0.0):
+        timed = isinstance(self.seconds, (int, float)) and not isinstance(self.seconds, bool)
+        if self.seconds is not None and not (timed and math.isfinite(self.seconds) and self.seconds > 0.0):
             raise ValueError(f"seconds={self.seconds!r} must be a positive number of seconds")
-        if self.examples is not None and (isinstance(self.examples, bool) or self.examples < 1):
+        counted = isinstance(self.examples, int) and not isinstance(self.examples, bool)
+        if self.examples is not None and not (counted and self.examples >= 1):
             raise ValueError(f"examples={self.examples!r} must be a whole number of at least 1")
 
 
@@ -187,16 +189,17 @@ def falsify(
     """
     budget = budget or Budget(examples=100)
     started = time.perf_counter()
-    if claim.proof is not None:
-        return _by_proof(claim, seed, started)
     search = _Search(claim, budget, seed, database)
     try:
-        search.run()
-    except Unsatisfiable:
-        pass  # no instance met the hypotheses: the counts below say so
-    except ValueError as error:
-        return _finding(search, ERROR, started, message=str(error))
-    return _conclude(search, started)
+        if claim.proof is not None:
+            return _by_proof(claim, seed, started)
+        try:
+            search.run()
+        except Unsatisfiable:
+            search.minimal = None  # no instance met the hypotheses: the counts say so
+        return _conclude(search, started)
+    except Exception as error:  # a claim is someone's code: whatever it raises is a finding about it, not a crash
+        return _finding(search, ERROR, started, message=f"{type(error).__name__}: {error}")
 
 
 def _finding(search: _Search, verdict: str, started: float, **more: Any) -> Finding:
@@ -216,6 +219,8 @@ def _finding(search: _Search, verdict: str, started: float, **more: Any) -> Find
 def _by_proof(claim: Claim, seed: int, started: float) -> Finding:
     assert claim.proof is not None
     proof = claim.proof()
+    if not isinstance(proof, Proof):
+        raise ValueError(f"proof of claim {claim.id} returned {proof!r}, which is not a Proof")
     power = Power("proof", {}, None, 0.0, "an exact argument: it covers the whole domain")
     return Finding(
         claim=claim,
@@ -289,6 +294,8 @@ class _Search:
         def examine(instance: Instance) -> None:
             if time.monotonic() > self.deadline:
                 raise _OutOfTime
+            if not isinstance(instance, Instance):
+                raise ValueError(f"the domain of claim {self.claim.id} draws {instance!r}, which is not an instance")
             body(instance)
 
         try:
@@ -341,8 +348,8 @@ class _Search:
 
 
 def confirm(claim: Claim, instance: Instance, seed: int) -> Case:
-    """Judge an instance on fresh randomness and larger samples, at the level of one confirmation, with a certificate
-    where a violation can have one.
+    """Judge an instance on fresh randomness, larger samples and a longer curve, at the level of one confirmation, with a
+    certificate where a violation can have one.
     """
     found = judge(
         claim,
@@ -352,6 +359,7 @@ def confirm(claim: Claim, instance: Instance, seed: int) -> Case:
         replicates=CONFIRMATION_REPLICATES["noisy" if instance.sigma > 0.0 else "noiseless"],
         z=confirmation_z(),
         key=("confirm", instance.digest),
+        farther=True,
     )
     return Case(instance, found, certificate_for(claim, instance, found) if found.verdict == VIOLATED else None)
 
@@ -371,6 +379,9 @@ def _conclude(search: _Search, started: float) -> Finding:
         return _conclude_violation(search, started)
     in_scope = search.in_scope()
     counts = search.counts()
+    if counts.judged < FEWEST and not counts.out_of_scope and counts.judged:
+        text = f"the domain gave only {counts.judged} different instances; at least {FEWEST} are needed"
+        return _finding(search, VACUOUS, started, message=text)
     if counts.judged < FEWEST:
         text = (
             f"only {counts.judged} of {len(search.seen)} instances met the claim's hypotheses; at least {FEWEST} are needed. "
@@ -454,7 +465,9 @@ def _power(claim: Claim, in_scope: Sequence[tuple[Instance, Judgement]]) -> Powe
 def _shortfall(claim: Claim, in_scope: Sequence[tuple[Instance, Judgement]], counts: Counts) -> str:
     """What keeps a claim without violation from having survived, empty when nothing does."""
     if counts.inconclusive > MOSTLY_UNDECIDED * counts.judged:
-        return f"{counts.inconclusive} of {counts.judged} instances could not be decided"
+        reasons = [found.reason for _, found in in_scope if found.verdict == INCONCLUSIVE]
+        common = max(set(reasons), key=reasons.count)
+        return f"{counts.inconclusive} of {counts.judged} instances could not be decided, most often because {common}"
     power = _power(claim, in_scope)
     assert power is not None
     if power.kind == "exponent":

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from verifier.claims import Bound, Claim
 from verifier.instances import Instance
-from verifier.risk.equivalents import Tuning
+from verifier.risk.equivalents import Tuning, equivalent_for, ridge
 from verifier.risk.observables import ExcessRisk, Observable
 from verifier.verdicts.certify import (
     CERTIFICATION_REPLICATES,
@@ -40,7 +40,9 @@ WIDEST = 0.05
 """An extrapolation known no better than this, relative to exponents above one, decides nothing."""
 
 PLATEAU = 0.1
-"""A tuned risk that still exceeds this multiple of sigma^2 has not met the noise: its slope is the noiseless one."""
+"""A tuned risk above this multiple of sigma^2 has not met the noise, and degrees of freedom above this share of n still
+interpolate: the slope there is not yet that of the limit.
+"""
 
 SETTLED = 0.008  # half-width at which the first look is enough
 FIRST_REACH = 64.0  # ln n of the first look; curves that have not settled by then are followed to the end
@@ -50,6 +52,7 @@ FEWEST_POINTS = 16
 PERIODS = 8.0  # of an oscillation, at least, on the first look: a shorter stretch looks like a limit
 STEP = 1.2  # ln x between points
 MOST_POINTS = 120
+ANOTHER_START, ANOTHER_GRID = 0.4, 13  # what a second look adds to the start and to the number of points
 
 
 def judge(
@@ -62,11 +65,14 @@ def judge(
     replicates: int = CERTIFICATION_REPLICATES,
     z: float = CERTIFICATION_Z,
     key: tuple[str | int, ...] = (),
+    farther: bool = False,
 ) -> Judgement:
     """Judge one instance, simulation included.
 
     ``route`` "A" uses the deterministic equivalent, "B" simulation and a reference alone; None takes A where there is an
     equivalent. ``sizes``, ``replicates`` and ``z`` set the simulation; ``key`` names its random stream.
+    ``farther`` follows the curve to the end of what can be reached, on another grid than the first look, and is
+    inconclusive where the two looks differ.
     """
     if route not in (None, "A", "B"):
         raise ValueError(f"route={route!r} must be 'A' (equivalent), 'B' (simulation alone) or None")
@@ -76,6 +82,11 @@ def judge(
     if route == "B" or (route is None and not has_equivalent(instance)):
         return judge_by_reference(claim, instance, seed, sizes=sizes, replicates=replicates, z=z, key=key)
     found = assess(claim, instance)
+    if farther:
+        first, found = found, assess(claim, instance, farther=True)
+        if found.verdict != first.verdict and INCONCLUSIVE not in (first.verdict, found.verdict):
+            reason = f"two looks at the curve differ: first {first.reason}; then {found.reason}"
+            found = replace(found, verdict=INCONCLUSIVE, score=0.0, reason=reason)
     experiment = claim.observable.experiment(instance, claim.tuning, sizes)
     if experiment is None:
         return found
@@ -99,15 +110,18 @@ def has_equivalent(instance: Instance) -> bool:
     return all(getattr(part, "equivalent", True) for part in (instance.spectrum, instance.target, instance.noise))
 
 
-def assess(claim: Claim, instance: Instance) -> Judgement:
-    """Judge one instance by the equivalent alone: the search's view, free of randomness."""
+def assess(claim: Claim, instance: Instance, *, farther: bool = False) -> Judgement:
+    """Judge one instance by the equivalent alone: the search's view, free of randomness.
+
+    ``farther`` takes the whole range and another grid, as a confirmation does.
+    """
     unmet = claim.unmet(instance)
     if unmet is not None:
         return _out_of_scope(unmet)
     predicted = claim.predicted(instance)
     if isinstance(predicted, Bound):
-        return _assess_bound(claim, instance, predicted)
-    evidence, plateau = _followed(claim, instance)
+        return _assess_bound(claim, instance, predicted, farther)
+    evidence, plateau = _followed(claim, instance, farther)
     limit = evidence.asymptote
     assert limit is not None
     if not math.isfinite(limit.exponent):
@@ -115,7 +129,7 @@ def assess(claim: Claim, instance: Instance) -> Judgement:
     tolerance = limit.half_width + (reserved(instance) if _is_random(claim, instance) else 0.0)
     if plateau or limit.half_width > WIDEST * max(1.0, abs(limit.exponent)):
         why = (
-            "the risk has not fallen to the noise level at any n that can be reached"
+            "the curve is still on its plateau (noise not met, or sample interpolated) at every n that can be reached"
             if plateau
             else f"the extrapolated exponent is known to +-{limit.half_width:.3f} only"
         )
@@ -132,12 +146,15 @@ def _is_random(claim: Claim, instance: Instance) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _followed_cached(observable: Any, instance: Instance, tuning: Tuning) -> tuple[Evidence, bool]:
+def _followed_cached(observable: Any, instance: Instance, tuning: Tuning, farther: bool) -> tuple[Evidence, bool]:
     low, end = observable.log_range(instance, tuning)
+    if farther:
+        low += ANOTHER_START
     reaches = [min(max(FIRST_REACH, low + 40.0, low + PERIODS * _longest_period(instance)), end), end]
     evidence, plateau = Evidence(np.zeros(0), np.zeros(0)), False
-    for reach in dict.fromkeys(reaches):
-        log_x = np.linspace(low, reach, min(max(24, math.ceil((reach - low) / STEP)), MOST_POINTS))
+    for reach in dict.fromkeys(reaches[-1:] if farther else reaches):
+        points = min(max(24, math.ceil((reach - low) / STEP)), MOST_POINTS)
+        log_x = np.linspace(low, reach, points + (ANOTHER_GRID if farther else 0))
         if reach - low < 8.0:
             # Too short a stretch beyond the irregular head to tell a limit from a transient.
             return Evidence(log_x, np.full_like(log_x, np.nan), Asymptote(math.nan, math.inf, 0.0, 0.0)), False
@@ -147,7 +164,7 @@ def _followed_cached(observable: Any, instance: Instance, tuning: Tuning) -> tup
         whole = asymptote(log_x, log_y)
         # Exponents are taken term by term; whether the curve is straight is a question to the sum.
         limit = replace(_slowest(limits), oscillation=whole.oscillation, earlier_oscillation=whole.earlier_oscillation)
-        plateau = _on_noiseless_plateau(observable, instance, tuning, float(log_y[-1]))
+        plateau = _on_plateau(observable, instance, tuning, float(log_x[-1]), float(log_y[-1]))
         evidence = Evidence(log_x, log_y, limit, tuple(zip(terms, limits, strict=True)))
         if limit.half_width < SETTLED and not plateau:
             break
@@ -161,13 +178,13 @@ def _longest_period(instance: Instance) -> float:
     return max(periods) * (2.0 * beta * min(instance.target.l2_index, 1.0) + 1.0)
 
 
-def _followed(claim: Claim, instance: Instance) -> tuple[Evidence, bool]:
+def _followed(claim: Claim, instance: Instance, farther: bool) -> tuple[Evidence, bool]:
     """The curve and its limit, followed farther where the first look has not settled; and whether it is on a plateau."""
     try:
         observable: Any = claim.observable
-        return _followed_cached(observable, instance, claim.tuning)
+        return _followed_cached(observable, instance, claim.tuning, farther)
     except TypeError:  # an unhashable ingredient of another package: judge it without the cache
-        return _followed_cached.__wrapped__(claim.observable, instance, claim.tuning)
+        return _followed_cached.__wrapped__(claim.observable, instance, claim.tuning, farther)
 
 
 def _slowest(limits: list[Asymptote]) -> Asymptote:
@@ -179,15 +196,26 @@ def _slowest(limits: list[Asymptote]) -> Asymptote:
     return replace(slowest, half_width=half_width if math.isfinite(slowest.exponent) else math.inf)
 
 
-def _on_noiseless_plateau(observable: Observable, instance: Instance, tuning: Tuning, log_risk: float) -> bool:
-    if not isinstance(observable, ExcessRisk) or tuning != "optimal" or instance.sigma == 0.0:
+def _on_plateau(observable: Observable, instance: Instance, tuning: Tuning, log_n: float, log_risk: float) -> bool:
+    """Whether a curve is still on a plateau at its last point, where its slope says nothing about the limit.
+
+    The oracle's risk against noise is on the noiseless branch until it falls below sigma^2. Under another rule the sample
+    is interpolated, whatever the ridge, while the degrees of freedom are of the order of n.
+    """
+    if not isinstance(observable, ExcessRisk):
         return False
-    return log_risk > math.log(PLATEAU) + 2.0 * math.log(instance.sigma)
+    if tuning == "optimal":
+        return instance.sigma > 0.0 and log_risk > math.log(PLATEAU) + 2.0 * math.log(instance.sigma)
+    n = np.array([math.exp(log_n)])
+    lam = ridge(instance, n, tuning)
+    engine = equivalent_for(instance, n, lam)
+    return bool(engine.sums(engine.effective_ridge(n, lam)).df1[0] > PLATEAU * n[0])
 
 
-def _assess_bound(claim: Claim, instance: Instance, predicted: Bound) -> Judgement:
+def _assess_bound(claim: Claim, instance: Instance, predicted: Bound, farther: bool) -> Judgement:
     low, end = claim.observable.log_range(instance, claim.tuning)
-    log_x = np.linspace(low, end, min(max(32, math.ceil((end - low) / STEP)), MOST_POINTS))
+    points = min(max(32, math.ceil((end - low) / STEP)), MOST_POINTS) + (ANOTHER_GRID if farther else 0)
+    log_x = np.linspace(low, end, points)
     log_y = claim.observable.log_values(instance, log_x, claim.tuning)
     evidence = Evidence(log_x, log_y)
     if math.isfinite(predicted.value):
@@ -241,5 +269,10 @@ def _assess_some_constant(claim: Claim, instance: Instance, predicted: Bound, ev
     witness = claim.observable.witness(instance, float(log_x[worst]), claim.tuning)
     reason = f"the ratio reaches {saturating_exp(float(log_y[worst])):.4g}"
     base = Judgement(CONSISTENT, predicted, None, None, -1.0, reason, witness=witness, evidence=evidence)
-    judged = by_growth(base, growth_verdict(log_x, log_y, upper=True))
+    last, level = growth_verdict(log_x, log_y, upper=True)
+    transient = getattr(claim.observable, "log_transient", None)
+    if level == 2 and transient is not None and transient(instance) - log_x[0] > 0.25 * (log_x[-1] - log_x[0]):
+        reason = "the ratio grows, but the term that bounds it takes over too far out to be seen"
+        return replace(base, verdict=INCONCLUSIVE, score=0.0, reason=reason)
+    judged = by_growth(base, (last, level))
     return replace(judged, score=float(np.clip(judged.score, -50.0, 50.0)))

@@ -6,13 +6,14 @@ rebuilt through its validating constructors, and a certificate is recomputed, ne
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from verifier.claims import Claim
+from verifier.claims import Claim, Prediction
 from verifier.instances import Instance
 from verifier.provenance import versions
 from verifier.verdicts.certificates import Certificate, check
@@ -20,6 +21,7 @@ from verifier.verdicts.falsify import confirm
 from verifier.verdicts.findings import numbers
 
 SAME = 1e-9
+OTHER_PROCESSOR = 1e-6  # what rounding on another processor may amount to; more means other numbers
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ def replay(record: Mapping[str, Any], claim: Claim) -> ReplayResult:
         lines.append(f"  measured   {found.exponent:.6f}, interval [{interval[0]:.6f}, {interval[1]:.6f}]")
     if found.certification is not None:
         lines.append(f"  simulation {found.certification.text}")
+    if not same_prediction(record["predicted"], found.predicted):
+        lines.append("  predicted  something else when this was written: the claim has changed")
+        same = False
     worst = largest_difference(record["numbers"], numbers(found))
     if worst is None:
         lines.append("  numbers    of another shape than the stored ones")
@@ -61,8 +66,8 @@ def replay(record: Mapping[str, Any], claim: Claim) -> ReplayResult:
     else:
         lines.append(f"  numbers    largest relative difference from the stored ones {worst:.2g}")
         if worst > SAME and record["numpy"] == versions()["numpy"]:
-            # Another processor may round differently; a verdict that stands in spite of it is still the same verdict.
             lines.append(f"             more than {SAME:g}, with the numpy that was recorded ({record['numpy']})")
+            same = same and worst <= OTHER_PROCESSOR
     stored = record["certificate"]
     if stored is not None:
         valid = check(Certificate.from_json(stored), claim, instance)
@@ -70,6 +75,16 @@ def replay(record: Mapping[str, Any], claim: Claim) -> ReplayResult:
         same = same and valid
     lines.append("  the stored verdict came out again" if same else "  THE STORED VERDICT DID NOT COME OUT AGAIN")
     return ReplayResult(same, "\n".join(lines))
+
+
+def same_prediction(stored: Mapping[str, Any] | None, found: Prediction | None) -> bool:
+    """Whether the claim still predicts what it predicted when the file was written."""
+    if stored is None or found is None:
+        return stored is None and found is None
+    value = None if math.isinf(found.value) else found.value
+    if stored["kind"] != found.kind or (stored["value"] is None) != (value is None):
+        return False
+    return value is None or math.isclose(stored["value"], value, rel_tol=SAME, abs_tol=SAME)
 
 
 def largest_difference(stored: Mapping[str, Any], found: Mapping[str, Any]) -> float | None:
