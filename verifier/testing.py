@@ -17,7 +17,7 @@ from verifier.records import counterexample_name, save_counterexample
 from verifier.verdicts.falsify import FALSIFIED, SURVIVED, Budget, Counterexample, Finding, Undecided, falsify
 from verifier.verdicts.findings import counterexample_record, explain
 
-EXAMPLES = {"quick": 25, "ci": 40, "nightly": 2000}
+EXAMPLES = {"quick": 40, "ci": 50, "nightly": 2000}
 DATABASE = ".hypothesis/examples"
 KEPT = "runs/pytest"
 

@@ -42,7 +42,8 @@ SMOOTHNESS = (0.05, 3.0)
 
 def decimals(low: float, high: float, near: float, places: int = 2) -> SearchStrategy[float]:
     """Decimals of [low, high] with at most ``places`` digits after the point, simplest (fewest digits, then closest to
-    ``near``) first; half of the draws have one digit after the point or are an end of the interval.
+    ``near``) first. A third of the draws are the simplest value or an end of the interval, where claims break most often;
+    another third has one digit after the point.
     """
     scale = 10**places
     fine = [k / scale for k in range(round(low * scale), round(high * scale) + 1)]
@@ -52,9 +53,9 @@ def decimals(low: float, high: float, near: float, places: int = 2) -> SearchStr
         return digits, abs(value - near), value
 
     fine.sort(key=simplicity)
-    coarse = [value for value in fine if simplicity(value)[0] <= 1]
-    coarse += [end for end in (low, high) if end not in coarse]
-    return st.one_of(st.sampled_from(coarse), st.sampled_from(fine))
+    landmarks = sorted({fine[0], low, high}, key=simplicity)
+    coarse = [value for value in fine if simplicity(value)[0] <= 1] or landmarks
+    return st.one_of(st.sampled_from(landmarks), st.sampled_from(coarse), st.sampled_from(fine))
 
 
 def betas(low: float = BETAS[0], high: float = BETAS[1]) -> SearchStrategy[float]:
@@ -69,12 +70,10 @@ def smoothness(low: float = SMOOTHNESS[0], high: float = SMOOTHNESS[1]) -> Searc
 
 def noises(*, silent: bool = True, noisy: bool = True) -> SearchStrategy[Noise]:
     """Label noise from 0.01 to 10, and none."""
-    levels: list[float] = []
-    if noisy:
-        levels += [1.0, 2.0, 0.5, 5.0, 0.2, 10.0, 0.1, 0.05, 0.02, 0.01]
-    if silent:
-        levels += [0.0]
-    return st.sampled_from(levels).map(lambda sigma: Noise(sigma=sigma))
+    some = st.sampled_from([1.0, 2.0, 0.5, 5.0, 0.2, 10.0, 0.1, 0.05, 0.02, 0.01])
+    none = st.just(0.0)
+    levels = some | none if silent and noisy else some if noisy else none
+    return levels.map(lambda sigma: Noise(sigma=sigma))
 
 
 def power_laws() -> SearchStrategy[PowerLaw]:
