@@ -22,7 +22,7 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 from verifier import provenance, records
 from verifier.claims import Claim, load_pack, registered_claims
 from verifier.verdicts.controls import controls, run_control
-from verifier.verdicts.falsify import CONFIRMATIONS, ERROR, FALSE_ALARMS, Budget, falsify
+from verifier.verdicts.falsify import CONFIRMATIONS, ERROR, FALSE_ALARMS, Budget, Counts, Finding, falsify
 from verifier.verdicts.findings import (
     counterexample_record,
     evidence_rows,
@@ -176,11 +176,15 @@ def _run_control(name: str, seed: int) -> dict[str, Any]:
 
 
 def _judge_claim(claim_id: str, pack: str | None, profile: str, seed: int) -> _Judged:
-    """Judge one claim, found by name."""
+    """Judge one claim, found by name. An exception of the machinery is a finding with verdict ERROR about that claim."""
     claim = find_claim(claim_id, pack)
     database = DirectoryBasedExampleDatabase(DATABASE) if profile == "full" else None
     with threadpoolctl.threadpool_limits(limits=1):
-        finding = falsify(claim, budget=Budget(examples=EXAMPLES[profile]), seed=seed, database=database)
+        try:
+            finding = falsify(claim, budget=Budget(examples=EXAMPLES[profile]), seed=seed, database=database)
+        except Exception as error:  # one claim may not take the others with it
+            message = f"{type(error).__name__}: {error}"
+            finding = Finding(claim, ERROR, seed, Counts(), None, 0, 0.0, message=message)
     files = {role: counterexample_record(finding, role, pack) for role in records.ROLES}
     return _Judged(
         record=finding_record(finding),
