@@ -167,14 +167,31 @@ def test_counterexample_files_replay_to_the_same_verdict(audited: AuditResult) -
 # ------------------------------------------------------------------------------------------------ workers
 
 
-def test_two_workers_find_the_same_as_none(
-    audited: AuditResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "controls", lambda seed: ())
-    parallel = run_audit(CLAIMS, out=tmp_path / "run", packs=PACKS, seed=3, jobs=2)
+@pytest.fixture(scope="module")
+def parallel(tmp_path_factory: pytest.TempPathFactory) -> AuditResult:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(module, "controls", lambda seed: ())
+        out = tmp_path_factory.mktemp("parallel") / "run"
+        return run_audit(CLAIMS, out=out, packs=PACKS, seed=3, jobs=2)
+
+
+def essence(result: AuditResult) -> list[tuple[Any, ...]]:
+    """Of each finding what may not depend on how it was computed: everything but durations."""
+    return [
+        tuple(json.dumps(value, sort_keys=True) for key, value in sorted(finding.items()) if key != "seconds")
+        for finding in result.findings
+    ]
+
+
+def test_two_workers_find_the_same_as_none(audited: AuditResult, parallel: AuditResult) -> None:
     assert [f["verdict"] for f in parallel.findings] == [f["verdict"] for f in audited.findings]
     minimal = [[f["minimal"] and f["minimal"]["digest"] for f in r.findings] for r in (parallel, audited)]
     assert minimal[0] == minimal[1]
+
+
+@pytest.mark.xfail(strict=False, reason="Hypothesis draws constants of loaded local modules, which differ by process")
+def test_two_workers_record_the_same_as_none(audited: AuditResult, parallel: AuditResult) -> None:
+    assert essence(parallel) == essence(audited)
 
 
 # ------------------------------------------------------------------------------------------------ exit codes
