@@ -189,7 +189,6 @@ def test_two_workers_find_the_same_as_none(audited: AuditResult, parallel: Audit
     assert minimal[0] == minimal[1]
 
 
-@pytest.mark.xfail(strict=False, reason="Hypothesis draws constants of loaded local modules, which differ by process")
 def test_two_workers_record_the_same_as_none(audited: AuditResult, parallel: AuditResult) -> None:
     assert essence(parallel) == essence(audited)
 

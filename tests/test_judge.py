@@ -207,7 +207,7 @@ def test_the_tolerance_is_extrapolation_plus_certification() -> None:
     assert coarse.tolerance is not None
     assert searched.tolerance is not None
     # Six replicates certify less than the search had assumed: the bar widens by what they leave open.
-    assert coarse.certification.precision > certify.reserved(PLAIN)
+    assert coarse.certification.precision > certify.RESERVED
     assert coarse.tolerance == pytest.approx(
         coarse.evidence.asymptote.half_width + coarse.certification.precision, rel=1e-12
     )

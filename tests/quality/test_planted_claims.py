@@ -16,18 +16,10 @@ from properties.strategies import assumption_r_spectra, hardest_targets, instanc
 from verifier.claims import AtLeast, Claim, Exponent, Prediction, Theta
 from verifier.instances import CriticalTarget, Instance, Noise, PowerLaw
 from verifier.risk.asymptotics import theorem_exponent
-from verifier.verdicts import falsify as module
 from verifier.verdicts.falsify import FALSIFIED, SURVIVED, Budget, falsify
 from verifier.verdicts.judgement import VIOLATED
 
 SEEDS = (0, 1, 2)
-
-
-@pytest.fixture(autouse=True)
-def _small_confirmations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Confirm on small samples: a tenth of the time, with a wider tolerance."""
-    monkeypatch.setattr(module, "CONFIRMATION_SIZES", (100, 200))
-    monkeypatch.setattr(module, "CONFIRMATION_REPLICATES", {"noisy": 16, "noiseless": 16})
 
 
 def truth(tuning: str) -> Callable[[Instance], float]:

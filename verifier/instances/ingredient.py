@@ -94,6 +94,22 @@ def within(name: str, value: object, low: float, high: float, why: str = "") -> 
     return result
 
 
+LARGEST = 1e60  # squares and products of two such numbers are normal doubles
+STEEPEST = 50.0  # of an exponent: 4096^50 is a double
+
+
+def positive(name: str, value: object) -> float:
+    """Return ``value`` as a float between 1e-60 and 1e60: beyond, squares leave the range of doubles."""
+    return within(name, above(name, value, 0.0), 1.0 / LARGEST, LARGEST, "its square must be a normal double")
+
+
+def exponent(name: str, value: object, bound: float, why: str = "") -> float:
+    """Return ``value`` as a float strictly above ``bound`` and at most 50."""
+    return within(
+        name, above(name, value, bound, why), bound, STEEPEST, "powers of this size leave the range of doubles"
+    )
+
+
 def whole(name: str, value: object, low: int, high: int | None = None) -> int:
     """Return ``value`` as an int of ``[low, high]``."""
     result = real(name, value)

@@ -18,7 +18,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances.ingredient import Ingredient, above, real, whole, within
+from verifier.instances.ingredient import Ingredient, exponent, positive, real, whole, within
 
 Array = NDArray[np.float64]
 
@@ -71,7 +71,7 @@ class _Spectrum(Ingredient):
 
 
 def _tail_index(beta: object) -> float:
-    return above("beta", beta, 1.0, "the spectrum must be summable (trace class)")
+    return exponent("beta", beta, 1.0, "the spectrum must be summable (trace class)")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class PowerLaw(_Spectrum):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "beta", _tail_index(self.beta))
-        object.__setattr__(self, "scale", above("scale", self.scale, 0.0))
+        object.__setattr__(self, "scale", positive("scale", self.scale))
 
     @property
     def tail_index(self) -> float:  # type: ignore[override]
@@ -105,7 +105,7 @@ class PowerLaw(_Spectrum):
 class BrokenPowerLaw(_Spectrum):
     r""":math:`l_i = i^{-b}` up to the knee :math:`k`, then :math:`l_i = k^{\beta - b} i^{-\beta}`.
 
-    The head index :math:`b` (``head_beta``) may be any positive number; the tail index is beta.
+    The head index :math:`b` (``head_beta``) may be any positive number up to 50; the tail index is beta.
     """
 
     beta: float
@@ -114,7 +114,7 @@ class BrokenPowerLaw(_Spectrum):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "beta", _tail_index(self.beta))
-        object.__setattr__(self, "head_beta", above("head_beta", self.head_beta, 0.0))
+        object.__setattr__(self, "head_beta", exponent("head_beta", self.head_beta, 0.0))
         object.__setattr__(self, "knee", whole("knee", self.knee, 1, MAX_HEAD))
 
     @property
@@ -291,7 +291,7 @@ class Finite(_Spectrum):
             raise ValueError(
                 f"eigenvalues has {len(values)} entries; above {MAX_HEAD} use Truncated(PowerLaw(...), size)"
             )
-        checked = tuple(above(f"eigenvalues[{i}]", value, 0.0) for i, value in enumerate(values))
+        checked = tuple(positive(f"eigenvalues[{i}]", value) for i, value in enumerate(values))
         for i in range(1, len(checked)):
             if checked[i] > checked[i - 1]:
                 raise ValueError(

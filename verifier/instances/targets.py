@@ -18,7 +18,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances.ingredient import Ingredient, above, whole, within
+from verifier.instances.ingredient import Ingredient, exponent, positive, whole, within
 from verifier.instances.spectra import MAX_HEAD
 
 Array = NDArray[np.float64]
@@ -72,8 +72,8 @@ class _Target(Ingredient):
     supremum = False  # not a field: whether the bias is a supremum over a class instead of one target's
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "s", above("s", self.s, 0.0, "the source index is a smoothness"))
-        object.__setattr__(self, "norm", above("norm", self.norm, 0.0))
+        object.__setattr__(self, "s", exponent("s", self.s, 0.0, "the source index is a smoothness"))
+        object.__setattr__(self, "norm", positive("norm", self.norm))
         if self.source_norm not in ("L2", "RKHS"):
             raise ValueError(f"source_norm={self.source_norm!r} must be 'L2' or 'RKHS'")
 
@@ -129,7 +129,7 @@ class SmootherTarget(_Target):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "excess", above("excess", self.excess, 0.0, "use CriticalTarget for none"))
+        object.__setattr__(self, "excess", exponent("excess", self.excess, 0.0, "use CriticalTarget for none"))
 
     def log_energy(self, log_index: Array, log_eigenvalue: Array) -> Array:
         return 2.0 * math.log(self.norm) - log_index + 2.0 * self.excess * log_eigenvalue
@@ -199,7 +199,7 @@ class RandomTarget(_Target):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "seed", whole("seed", self.seed, 0, 2**32 - 1))
-        object.__setattr__(self, "excess", above("excess", self.excess, 0.0, "the target must lie in the ball"))
+        object.__setattr__(self, "excess", exponent("excess", self.excess, 0.0, "the target must lie in the ball"))
 
     @property
     def head(self) -> int:

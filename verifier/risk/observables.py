@@ -91,16 +91,17 @@ class ExcessRisk:
         against noise that already dominates at that depth, decays as n^-(1/(2s + 1/beta)) only, so that such curves can
         be followed farther.
         """
-        spectrum, target = instance.spectrum, instance.target
+        spectrum = instance.spectrum
         if math.isfinite(spectrum.size) or spectrum.tail_index is None:
             return math.log(100.0), 30.0
         beta = spectrum.tail_index
-        floor = -2.0 * DEEPEST * min(target.l2_index, 1.0) + 5.0
+        index = saturated_index(instance)
+        floor = -2.0 * DEEPEST * index + 5.0
         noisy = instance.sigma > 0.0 and 2.0 * math.log(instance.sigma) > floor
         if tuning == "schedule":
             power = 1.0 / (2.0 * instance.s + 1.0 / beta)
         elif tuning == "optimal" and noisy:
-            power = 1.0 / (2.0 * min(target.l2_index, 1.0) + 1.0 / beta)
+            power = 1.0 / (2.0 * index + 1.0 / beta)
         else:
             power = beta
         end = DEEPEST / power if power != beta else float(log_index_at(spectrum, np.array([-DEEPEST]))[0])
@@ -122,6 +123,25 @@ class ExcessRisk:
         below = np.flatnonzero(~(np.log(kappa) >= level - 1.0))
         return float(log_n[below[0]]) if below.size else FARTHEST
 
+    def log_period(self, instance: Instance, tuning: Tuning) -> float | None:
+        r"""Period of the curve in ln n, from that of spectrum or target in ln i; None where there is none, or two of them,
+        or where it depends on the exponents sought.
+
+        Interpolation resolves index i at n of the order i. Under a ridge n^-q with q < beta, the schedule among
+        them, kappa follows the ridge, so that n grows by a factor :math:`e^{\beta P/q}` while i grows by e^P.
+        """
+        periods = [
+            p for part in (instance.spectrum, instance.target) if (p := getattr(part, "period", None)) is not None
+        ]
+        beta = instance.spectrum.tail_index
+        if len(periods) != 1 or beta is None:
+            return None
+        if tuning == "optimal":
+            return periods[0] if instance.sigma == 0.0 else None
+        if tuning == "schedule":
+            return float(periods[0] * beta * (2.0 * instance.s + 1.0 / beta))
+        return None
+
     def log_terms(self, instance: Instance, log_x: Array, tuning: Tuning) -> tuple[Array, ...]:
         """Under a ridge that does not react to the noise, target and noise terms are curves of their own; the oracle
         balances them against each other, so that only their sum has an exponent.
@@ -140,6 +160,31 @@ class ExcessRisk:
 
     def experiment(self, instance: Instance, tuning: Tuning, sizes: tuple[int, ...]) -> Experiment:
         return Experiment(instance, sizes, tuning)
+
+
+def saturated_index(instance: Instance) -> float:
+    r"""min(s', 1) with s' the index at which the target's own energy decays, :math:`\sum_{j>k} f_j^2 \sim k^{-2\beta s'}`:
+    what decides how fast kappa falls, where the declared index is only a bound. Read off between ln i = 100 and 200; 1 for
+    a target of finitely many eigenfunctions.
+    """
+    spectrum, target = instance.spectrum, instance.target
+    if getattr(target, "supremum", False) or spectrum.tail_index is None:
+        return min(target.l2_index, 1.0)
+    support = target.support(200.0)
+    far = (
+        np.array([100.0, 200.0])
+        if support is None
+        else support[support >= 100.0][[0, -1]]
+        if support[-1] > 101.0
+        else None
+    )
+    if far is None:
+        return 1.0
+    log_l = spectrum.log_eigenvalues(far)
+    log_energy = target.log_energy(far, log_l) + 2.0 * target.l2_index * log_l
+    decay = -float(log_energy[1] - log_energy[0]) / float(far[1] - far[0])
+    tail = decay if support is not None else decay - 1.0  # geometrically spaced terms are of the order of their tail
+    return float(np.clip(tail / (2.0 * spectrum.tail_index), min(target.l2_index, 1.0), 1.0))
 
 
 def _log(values: Array | int) -> Array:

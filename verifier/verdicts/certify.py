@@ -1,8 +1,12 @@
-"""Certification: simulation against the deterministic equivalent, on sample sizes that simulation can reach.
+r"""Certification: simulation against the deterministic equivalent, on sample sizes that simulation can reach.
 
 The equivalent is a theorem about large n and a program; both can be wrong. Its relative error at n samples is c/n, with a
-measured c. Simulated points must agree with it within z standard errors plus c/n, and so must the simulated slope. What is
-left of either is the part of a verdict's tolerance that certification contributes.
+measured c. Simulated points must agree with it within z standard errors plus c/n, and so must the simulated slope.
+
+What certification adds to a tolerance is the error of the exponent that it could have missed. An equivalent that leaves the
+truth at some n up to the smallest sample size :math:`n_1`, as :math:`n^\delta`, is off by :math:`(n_K/n_1)^\delta` at least
+at the largest, where a deviation of :math:`\varepsilon = z\,\mathrm{se}_K/E_K + c/n_K` would have been seen:
+:math:`|\delta| \le \ln(1 + \varepsilon) / \ln(n_K/n_1)`.
 """
 
 from __future__ import annotations
@@ -26,11 +30,8 @@ CERTIFICATION_SIZES = (100, 200, 1600)
 CERTIFICATION_REPLICATES = 16
 CERTIFICATION_Z = 3.5
 
-RESERVED = {"noisy": 0.008, "noiseless": 0.045}
-"""Part of the tolerance kept for the certification of the equivalent; a simulation that is less precise widens it.
-
-Without noise the risk of one sample varies far more, and so do the exponents: 2 beta min(s, 1) runs up to 12.
-"""
+RESERVED = 0.005
+"""Part of the tolerance kept for the certification of the equivalent; a simulation that is less precise widens it."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,7 @@ class Certification:
 
     ``z`` is what a difference exceeds c/n by, in standard errors: zero where the equivalent's own error explains it.
 
-    ``precision`` bounds the error of a local exponent that the simulation could have missed: z standard errors of the
-    simulated slope, plus what a relative error c/n of the equivalent does to the local exponent at the largest n.
+    ``precision`` is the error of the equivalent's exponent that the simulation could have missed (see the module).
     """
 
     agrees: bool
@@ -55,11 +55,6 @@ class Certification:
     replicates: int
     precision: float
     text: str
-
-
-def reserved(instance: Instance) -> float:
-    """The part of the tolerance that is kept for the certification of an instance."""
-    return RESERVED["noisy" if instance.sigma > 0.0 else "noiseless"]
 
 
 def student_quantile(z: float, replicates: int) -> float:
@@ -89,8 +84,8 @@ def certify(
         controls=True,
     )
     lam = np.asarray(curve.lam, dtype=np.float64)
-    expected = np.asarray(equivalent_risk(instance, n=np.asarray(n, dtype=np.float64), lam=lam))
     sizes = np.asarray(n, dtype=np.float64)
+    expected = np.asarray(equivalent_risk(instance, n=sizes, lam=lam))
     systematic = agreement_constant(instance) / sizes * expected
     quantile = student_quantile(z, replicates)
     difference = curve.risk - expected
@@ -120,9 +115,14 @@ def certify(
         slope_stderr=fit.stderr,
         equivalent_slope=equivalent_slope,
         replicates=replicates,
-        precision=quantile * fit.stderr + agreement_constant(instance) / (sizes[-1] * math.log(2.0)),
+        precision=_missed(sizes, float((quantile * curve.stderr + systematic)[-1] / expected[-1])),
         text=text,
     )
+
+
+def _missed(sizes: Array, deviation: float) -> float:
+    """Largest error of the exponent that keeps within a relative ``deviation`` at the last sample size."""
+    return math.log1p(deviation) / math.log(sizes[-1] / sizes[0])
 
 
 def _slope_systematic(sizes: Array, constant: float) -> float:

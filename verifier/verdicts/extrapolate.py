@@ -5,8 +5,9 @@ The local exponents e(t) = -d ln y / d ln x at t = ln x approach the limit in on
 * by a power of x, e = a + b exp(-w t): Aitken's process (Aitken 1926) on three equally spaced values;
 * by a power of the logarithm, e = a + b/t (at saturation, s = 1, or for regularly varying spectra): Richardson's
   extrapolation in 1/t;
-* not pointwise at all, when a log-periodic factor makes e oscillate for ever: then e is replaced by slopes over windows
-  with a Hann taper, which suppress a periodic part by the third power of (period / window).
+* not pointwise at all, when a log-periodic factor makes e oscillate for ever: then e is replaced by slopes over windows.
+  Where the period is known, windows of whole periods, in which a periodic part cancels; elsewhere windows with a Hann
+  taper, which suppress it by the third power of (period / window).
 
 The error bar is computed from the sequence alone, never from what a claim says of it: a floor, plus a multiple of how
 far the extrapolation moved from the last value and from the extrapolation one step earlier. The multiples are
@@ -25,6 +26,7 @@ Array = NDArray[np.float64]
 
 FLOOR = 0.002
 SPREAD = 1.5
+FEWEST_PERIODS = 6  # so that each window holds two
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,11 @@ def local_exponents(log_x: Array, log_y: Array) -> tuple[Array, Array]:
     return 0.5 * (log_x[1:] + log_x[:-1]), -np.diff(log_y) / np.diff(log_x)
 
 
-def asymptote(log_x: Array, log_y: Array) -> Asymptote:
-    """Extrapolate a curve on an equally spaced grid of at least 16 points in ln x."""
+def asymptote(log_x: Array, log_y: Array, period: int | None = None) -> Asymptote:
+    """Extrapolate a curve on an equally spaced grid of at least 16 points in ln x.
+
+    ``period`` is the number of grid steps in one period of its oscillation, where that is known.
+    """
     if len(log_x) < 16:
         raise ValueError(f"log_x has {len(log_x)} points; an extrapolation needs at least 16")
     if not np.all(np.isfinite(log_y)):
@@ -59,6 +64,9 @@ def asymptote(log_x: Array, log_y: Array) -> Asymptote:
     late, earlier = _oscillation(middle, local, 2 / 3, 1.0), _oscillation(middle, local, 1 / 3, 2 / 3)
     turns = _turns(local[len(local) // 3 :])
     if turns >= 3 and late > 2e-4:
+        if period is not None and len(log_x) > FEWEST_PERIODS * period:
+            exponent, half_width = _extrapolate(*_whole_periods(log_x, log_y, period))
+            return Asymptote(exponent, half_width, late, earlier)
         centres, values = _tapered(log_x, log_y)
         exponent, half_width = _extrapolate(centres, values)
         return Asymptote(exponent, half_width + late * (2.0 / turns) ** 2, late, earlier)
@@ -81,6 +89,15 @@ def _oscillation(middle: Array, local: Array, start: float, stop: float) -> floa
     t, e = middle[part], local[part]
     residual = e - np.polyval(np.polyfit(t, e, 1), t)
     return float(0.5 * np.ptp(residual))
+
+
+def _whole_periods(log_x: Array, log_y: Array, period: int) -> tuple[Array, Array]:
+    """Centres and exponents of four equally spaced windows, each a third of the grid in whole periods."""
+    width = period * ((len(log_x) - 1) // (3 * period))
+    last = len(log_x) - 1 - width
+    starts = last - (last - len(log_x) // 8) // 3 * np.arange(3, -1, -1)
+    ends = starts + width
+    return 0.5 * (log_x[starts] + log_x[ends]), -(log_y[ends] - log_y[starts]) / (log_x[ends] - log_x[starts])
 
 
 def _tapered(log_x: Array, log_y: Array) -> tuple[Array, Array]:

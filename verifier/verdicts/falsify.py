@@ -27,6 +27,7 @@ from scipy import stats
 from verifier.claims import Bound, Claim, Proof
 from verifier.instances import Instance
 from verifier.verdicts.certificates import Certificate, certificate_for
+from verifier.verdicts.drawing import repeatable_draws
 from verifier.verdicts.judge import assess, judge
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
 
@@ -45,8 +46,8 @@ FALSE_ALARMS = 1e-3
 CONFIRMATIONS = 400
 """Simulated comparisons that a run may make; each is made at level FALSE_ALARMS / CONFIRMATIONS."""
 
-CONFIRMATION_SIZES = (100, 200, 400, 3200)
-CONFIRMATION_REPLICATES = {"noisy": 16, "noiseless": 32}  # without noise one sample's risk varies far more
+CONFIRMATION_SIZES = (100, 200, 3200)
+CONFIRMATION_REPLICATES = 16
 CERTIFIED_SURVIVORS = 1
 
 WRONG_BY = (0.02, 0.05, 0.1)
@@ -299,7 +300,8 @@ class _Search:
             body(instance)
 
         try:
-            examine()
+            with repeatable_draws():
+                examine()
         except _OutOfTime:
             if self.minimal is None:
                 raise
@@ -356,7 +358,7 @@ def confirm(claim: Claim, instance: Instance, seed: int) -> Case:
         instance,
         seed,
         sizes=CONFIRMATION_SIZES,
-        replicates=CONFIRMATION_REPLICATES["noisy" if instance.sigma > 0.0 else "noiseless"],
+        replicates=CONFIRMATION_REPLICATES,
         z=confirmation_z(),
         key=("confirm", instance.digest),
         farther=True,

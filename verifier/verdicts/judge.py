@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from verifier.claims import Bound, Claim
 from verifier.instances import Instance
 from verifier.risk.equivalents import Tuning, equivalent_for, ridge
-from verifier.risk.observables import ExcessRisk, Observable
+from verifier.risk.observables import ExcessRisk, Observable, saturated_index
 from verifier.verdicts.certify import (
     CERTIFICATION_REPLICATES,
     CERTIFICATION_SIZES,
     CERTIFICATION_Z,
+    RESERVED,
     certify,
-    reserved,
 )
 from verifier.verdicts.compare import by_growth, compare, growth_verdict, saturating_exp
 from verifier.verdicts.extrapolate import Asymptote, asymptote
@@ -97,7 +97,7 @@ def judge(
         )
         return replace(found, verdict=INCONCLUSIVE, score=0.0, reason=reason, certification=certification)
     limit = found.evidence.asymptote if found.evidence is not None else None
-    if limit is not None and found.verdict in (CONSISTENT, VIOLATED) and certification.precision > reserved(instance):
+    if limit is not None and found.verdict in (CONSISTENT, VIOLATED) and certification.precision > RESERVED:
         assert found.predicted is not None
         assert found.evidence is not None
         tolerance = limit.half_width + certification.precision
@@ -126,7 +126,7 @@ def assess(claim: Claim, instance: Instance, *, farther: bool = False) -> Judgem
     assert limit is not None
     if not math.isfinite(limit.exponent):
         return Judgement(INCONCLUSIVE, predicted, None, None, 0.0, "the curve has no finite values", evidence=evidence)
-    tolerance = limit.half_width + (reserved(instance) if _is_random(claim, instance) else 0.0)
+    tolerance = limit.half_width + (RESERVED if _is_random(claim, instance) else 0.0)
     if plateau or limit.half_width > WIDEST * max(1.0, abs(limit.exponent)):
         why = (
             "the curve is still on its plateau (noise not met, or sample interpolated) at every n that can be reached"
@@ -153,15 +153,14 @@ def _followed_cached(observable: Any, instance: Instance, tuning: Tuning, farthe
     reaches = [min(max(FIRST_REACH, low + 40.0, low + PERIODS * _longest_period(instance)), end), end]
     evidence, plateau = Evidence(np.zeros(0), np.zeros(0)), False
     for reach in dict.fromkeys(reaches[-1:] if farther else reaches):
-        points = min(max(24, math.ceil((reach - low) / STEP)), MOST_POINTS)
-        log_x = np.linspace(low, reach, points + (ANOTHER_GRID if farther else 0))
+        log_x, period = _grid(low, reach, ANOTHER_GRID if farther else 0, _period(observable, instance, tuning))
         if reach - low < 8.0:
             # Too short a stretch beyond the irregular head to tell a limit from a transient.
             return Evidence(log_x, np.full_like(log_x, np.nan), Asymptote(math.nan, math.inf, 0.0, 0.0)), False
         terms = observable.log_terms(instance, log_x, tuning)
         log_y = np.asarray(np.logaddexp.reduce(terms), dtype=np.float64)
-        limits = [asymptote(log_x, term) for term in terms]
-        whole = asymptote(log_x, log_y)
+        limits = [asymptote(log_x, term, period) for term in terms]
+        whole = asymptote(log_x, log_y, period)
         # Exponents are taken term by term; whether the curve is straight is a question to the sum.
         limit = replace(_slowest(limits), oscillation=whole.oscillation, earlier_oscillation=whole.earlier_oscillation)
         plateau = _on_plateau(observable, instance, tuning, float(log_x[-1]), float(log_y[-1]))
@@ -171,11 +170,28 @@ def _followed_cached(observable: Any, instance: Instance, tuning: Tuning, farthe
     return evidence, plateau
 
 
+def _grid(low: float, reach: float, more: int, period: float | None) -> tuple[Array, int | None]:
+    """Equally spaced ln x; where a period is known and the points suffice, a whole number of steps to the period."""
+    points = min(max(24, math.ceil((reach - low) / STEP)), MOST_POINTS) + more
+    if period is not None:
+        steps = math.ceil(period / STEP) + (1 if more else 0)
+        count = math.floor((reach - low) / (period / steps)) + 1
+        if points <= count <= MOST_POINTS + ANOTHER_GRID:
+            return reach - period / steps * np.arange(count - 1.0, -1.0, -1.0), steps
+    return np.linspace(low, reach, points), None
+
+
+def _period(observable: Any, instance: Instance, tuning: Tuning) -> float | None:
+    """Period of the oscillation in ln x, where the observable knows it."""
+    known = getattr(observable, "log_period", None)
+    return None if known is None else known(instance, tuning)
+
+
 def _longest_period(instance: Instance) -> float:
     """Longest period of an oscillation in ln x; the index that n resolves grows no slower than n^(1/(2 beta s + 1))."""
     periods = [getattr(part, "period", None) or 0.0 for part in (instance.spectrum, instance.target)]
     beta = instance.spectrum.tail_index or 1.0
-    return max(periods) * (2.0 * beta * min(instance.target.l2_index, 1.0) + 1.0)
+    return max(periods) * (2.0 * beta * saturated_index(instance) + 1.0)
 
 
 def _followed(claim: Claim, instance: Instance, farther: bool) -> tuple[Evidence, bool]:
