@@ -6,11 +6,16 @@ be published: versions and the commit, never a path, a host or a user.
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import importlib.metadata
+import io
 import os
 import platform
 import subprocess
+import tokenize
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +97,62 @@ def provenance() -> dict[str, Any]:
         "versions": versions(),
         "platform": machine(),
     }
+
+
+# What a calibration measures: everything between an instance and its verdict, and the strategies that draw instances.
+_MEASURED = (
+    "verifier/claims.py",
+    "verifier/instances",
+    "verifier/risk",
+    "verifier/verdicts",
+    "properties",
+)
+_UNMEASURED = {
+    "audit.py",
+    "controls.py",
+    "findings.py",
+    "replay.py",
+    "workers.py",
+    "calibration.py",
+    "shipped.py",
+    "planner.py",
+}
+
+
+@lru_cache(maxsize=1)
+def code_digest() -> str:
+    """SHA-256 of the code that decides a verdict: its tokens, without comments, docstrings and blank lines.
+
+    The same on every version of Python: the text between the tokens is dropped, not re-formatted.
+    """
+    root = Path(__file__).resolve().parent.parent
+    files = [
+        path
+        for place in _MEASURED
+        for path in ([root / place] if place.endswith(".py") else sorted((root / place).rglob("*.py")))
+        if path.name not in _UNMEASURED
+    ]
+    words = hashlib.sha256()
+    for path in files:
+        words.update(f"{path.relative_to(root).as_posix()}\n{essence(path.read_text(encoding='utf-8'))}\n".encode())
+    return words.hexdigest()
+
+
+def essence(source: str) -> str:
+    """Source code without comments, docstrings, blank lines and trailing space."""
+    lines = source.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+    for node in ast.walk(ast.parse(source)):
+        body = getattr(node, "body", None)
+        first = body[0] if isinstance(body, list) and body else None
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            assert first.end_lineno is not None
+            for row in range(first.lineno - 1, first.end_lineno):
+                lines[row] = ""
+    return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
 def _installed(distribution: str) -> str:

@@ -190,7 +190,7 @@ class LogPeriodic(_Spectrum):
         omega = within("frequency", self.frequency, 1e-3, 20.0)
         object.__setattr__(self, "beta", beta)
         object.__setattr__(self, "frequency", omega)
-        limit = beta / omega
+        limit = beta / omega * (1.0 + 1e-12)  # a short decimal at the limit may round to just above it
         amplitude = within("amplitude", self.amplitude, 0.0, limit, "amplitude * frequency may not exceed beta")
         object.__setattr__(self, "amplitude", amplitude)
 

@@ -1,16 +1,18 @@
-r"""Exponents that theorems give, for checking the machinery itself and as the reference of route B. Never a prediction.
+r"""Exponents that theorems give, for checking and calibrating the machinery and as the reference of route B. Never a prediction.
 
 With target tails :math:`\sum_{j>k} f_j^2 \asymp k^{-t}` and saturation at :math:`t' = \min(t, 2\beta)`:
 
 * noisy, tuned: :math:`t'/(t'+1)`; noiseless, tuned: :math:`t'` (Cui, Loureiro, Krzakala and Zdeborova 2021, Table 1);
 * ridge :math:`n^{-\ell}`: bias exponent :math:`\min(\ell, \beta)\, t'/\beta`, variance exponent
   :math:`1 - \ell/\beta` for :math:`\ell \le \beta`; the smaller one wins (Caponnetto and De Vito 2007; saturation: Li,
-  Zhang and Lin 2023).
+  Zhang and Lin 2023);
+* effective dimension and counting function against :math:`1/\lambda`: :math:`-1/\beta`; eigenvalues against i: beta.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from verifier.instances import (
     BallTarget,
@@ -18,11 +20,31 @@ from verifier.instances import (
     ExponentialTarget,
     Instance,
     LacunaryTarget,
+    LogCorrected,
     RandomTarget,
     SingleEigenfunction,
     SmootherTarget,
+    Truncated,
 )
 from verifier.risk.equivalents import Tuning
+from verifier.risk.observables import (
+    CountingFunction,
+    DimensionAtLastEigenvalue,
+    EffectiveDimension,
+    Eigenvalues,
+    ExcessRisk,
+    Observable,
+)
+
+
+@dataclass(frozen=True)
+class Formula:
+    """The two numbers in the formula above that a wrong theorem could have wrong: t = ``tail`` beta s' with
+    t' = min(t, ``tail`` beta ``saturation``). The defaults are the theorem's.
+    """
+
+    saturation: float = 1.0
+    tail: float = 2.0
 
 
 def effective_index(instance: Instance) -> float | None:
@@ -37,17 +59,71 @@ def effective_index(instance: Instance) -> float | None:
     return None
 
 
-def theorem_exponent(instance: Instance, tuning: Tuning = "optimal") -> float | None:
-    """lim -ln E / ln n where a theorem gives it, None where the module knows of none."""
+def theorem_exponent(
+    instance: Instance,
+    tuning: Tuning = "optimal",
+    observable: Observable | None = None,
+    formula: Formula | None = None,
+) -> float | None:
+    """lim -ln y / ln x of an observable (default: the excess risk) where a theorem gives it, None where none is known here."""
+    if not isinstance(observable, (ExcessRisk, type(None))):
+        return _of_the_spectrum(instance, observable)
+    formula = formula or Formula()
     index = effective_index(instance)
     if index is None or math.isfinite(instance.spectrum.size) or instance.spectrum.tail_index is None:
         return None
     beta = instance.beta
-    tail = 2.0 * beta * min(index, 1.0)
+    tail = formula.tail * beta * min(index, formula.saturation)
     if tuning == "optimal":
-        return tail / (tail + 1.0) if instance.sigma > 0.0 else tail
+        rate = tail if instance.sigma == 0.0 else 1.0 if math.isinf(tail) else tail / (tail + 1.0)
+        return rate if math.isfinite(rate) else None
     if tuning == "schedule":
-        power = 1.0 / (2.0 * instance.s + 1.0 / beta)
-        bias = power * tail / beta
-        return min(bias, 1.0 - power / beta) if instance.sigma > 0.0 else bias
+        terms = _scheduled_terms(instance, tail)
+        return min(terms) if math.isfinite(min(terms)) else None
     return None
+
+
+def _scheduled_terms(instance: Instance, tail: float) -> tuple[float, ...]:
+    """Exponents of bias and, with noise, variance under the schedule."""
+    beta = instance.beta
+    power = 1.0 / (2.0 * instance.s + 1.0 / beta)
+    bias = power * tail / beta
+    return (bias, 1.0 - power / beta) if instance.sigma > 0.0 else (bias,)
+
+
+def _of_the_spectrum(instance: Instance, observable: Observable) -> float | None:
+    spectrum = instance.spectrum
+    if isinstance(observable, DimensionAtLastEigenvalue) and isinstance(spectrum, Truncated) and spectrum.inverse_index:
+        # N(l_p) is of the order p, and l_p^(1/beta) = p^(-1/beta^2).
+        return 1.0 / spectrum.spectrum.beta**2 - 1.0
+    if isinstance(observable, (EffectiveDimension, CountingFunction)):
+        if math.isfinite(spectrum.size):
+            return 0.0  # all p directions count, once lambda is below the last eigenvalue
+        return None if spectrum.tail_index is None else -1.0 / spectrum.tail_index
+    if isinstance(observable, Eigenvalues) and not math.isfinite(spectrum.size):
+        return spectrum.tail_index
+    return None
+
+
+def has_exact_order(instance: Instance, tuning: Tuning = "optimal", observable: Observable | None = None) -> bool:
+    """Whether y is of the exact order of its power: no power of a logarithm multiplies it.
+
+    Logarithms come from regularly varying spectra, and from targets whose index is exactly that of saturation: their bias
+    sums equal terms over ln(1/kappa). Under the schedule such a bias may be hidden by a larger variance.
+    """
+    if isinstance(instance.spectrum, LogCorrected) and instance.spectrum.power != 0.0:
+        return False
+    index = effective_index(instance)
+    if not isinstance(observable, (ExcessRisk, type(None))) or isinstance(instance.target, BallTarget):
+        return True
+    if index is None or abs(index - 1.0) > 1e-9:
+        return index is not None
+    if tuning != "schedule" or instance.sigma == 0.0:
+        return False
+    bias, variance = _scheduled_terms(instance, 2.0 * instance.beta)
+    return bias > variance + 1e-9
+
+
+def is_straight(instance: Instance) -> bool:
+    """Whether nothing in the instance oscillates for ever in ln i, so that the local exponent converges."""
+    return all(getattr(part, "period", None) is None for part in (instance.spectrum, instance.target))

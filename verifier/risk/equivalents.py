@@ -21,7 +21,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from verifier.instances import Instance, log_index_at
+from verifier.instances import Instance, eigenvalues, log_index_at
 from verifier.risk.quadrature import modes
 
 Array = NDArray[np.float64]
@@ -29,6 +29,7 @@ Tuning = str | Callable[[Instance, float], float]
 
 GRID_STEP = 0.5  # in ln kappa; with a coarser grid the minimum of a stepped risk can be missed
 LOG_KAPPA_MIN = -330.0  # smaller kappas are left out: kappa^2 would no longer be a normal double
+LEADING = 512  # beyond this index neighbouring eigenvalues are close enough to be taken as a continuum
 _CHUNK = 10_000  # matrix entries worked on at a time: they stay in the cache; does not change the result
 
 
@@ -54,7 +55,9 @@ class Equivalent:
         self.trace = float(self.modes.multiplicity @ self.modes.eigenvalues)
         self.size = instance.spectrum.size
         self.variance = instance.sigma**2
-        self._continuous_ball = self.modes.supremum and not math.isfinite(self.size)
+        self._leading = np.zeros(0)  # eigenvalues among which the worst of a ball is looked up one by one
+        if self.modes.supremum and not math.isfinite(self.size) and instance.target.l2_index < 1.0:
+            self._leading = eigenvalues(instance.spectrum, max(LEADING, instance.spectrum.head + 1))
 
     def sums(self, kappa: Array) -> Sums:
         """All sums at the given kappas, shape (k,); kappa = 0 is allowed for finite spectra."""
@@ -90,26 +93,21 @@ class Equivalent:
     def _worst_bias(self, kappa: Array) -> tuple[Array, Array, Array]:
         """Supremum over i of R^2 l_i^(2s') (kappa/(l_i+kappa))^2.
 
-        On an infinite spectrum l runs over (0, l_1] as a continuum, an upper bound whose relative gap is O((beta/i)^2)
-        at the maximising index i; on a finite one the maximum is taken over the eigenvalues themselves.
+        It is a maximum over the eigenvalues; where it lies beyond the leading ones of an infinite spectrum, they are taken
+        as a continuum, an upper bound whose relative gap is O((beta/i)^2) at the maximising index i.
         """
         target = self.instance.target
         index = target.l2_index
-        if self._continuous_ball and index < 1.0:
-            top = float(self.modes.target_eigenvalues.max())
-            peak = np.minimum(kappa * index / (1.0 - index), top)
-            value = target.norm**2 * peak ** (2.0 * index) * (kappa / (peak + kappa)) ** 2
-            ratio = peak / (peak + kappa)
-            interior = peak < top
-            slope = np.where(interior, 2.0 * index, 2.0 * ratio) * value
-            curvature = np.where(interior, 4.0 * index**2, 2.0 * ratio * (3.0 * ratio - 1.0)) * value
-            return value, slope, curvature
-        lt, energy = self.modes.target_eigenvalues, self.modes.target_energy
-        terms = energy * (kappa[:, None] / (lt + kappa[:, None])) ** 2
-        best = np.argmax(terms, axis=1)
-        value = terms[np.arange(len(kappa)), best]
-        ratio = lt[best] / (lt[best] + kappa)
-        return value, 2.0 * ratio * value, 2.0 * ratio * (3.0 * ratio - 1.0) * value
+        if not len(self._leading):
+            return _worst_of(self.modes.target_eigenvalues, self.modes.target_energy, kappa)
+        peak = np.minimum(kappa * index / (1.0 - index), self._leading[0])
+        value = target.norm**2 * peak ** (2.0 * index) * (kappa / (peak + kappa)) ** 2
+        slope, curvature = 2.0 * index * value, 4.0 * index**2 * value
+        early = peak > self._leading[-1]  # all of those where the peak was cut
+        if early.any():
+            energy = target.norm**2 * self._leading ** (2.0 * index)
+            value[early], slope[early], curvature[early] = _worst_of(self._leading, energy, kappa[early])
+        return value, slope, curvature
 
     def _grid(self, low: float, high: float) -> tuple[Array, Sums]:
         """Sums on a grid of step 1/2 in ln kappa that covers [low, high]; cached, since all n share it."""
@@ -232,6 +230,15 @@ class Equivalent:
         """ln kappa below which a finite spectrum with n >= p is fitted without bias to rounding error."""
         last = float(self.instance.spectrum.log_eigenvalues(np.array([math.log(self.size)]))[0])
         return last - 12.0 - math.log(float(n.max()))
+
+
+def _worst_of(ell: Array, energy: Array, kappa: Array) -> tuple[Array, Array, Array]:
+    """Largest term of the bias at each kappa, with its first and second derivative in ln kappa."""
+    terms = energy * (kappa[:, None] / (ell + kappa[:, None])) ** 2
+    best = np.argmax(terms, axis=1)
+    value = terms[np.arange(len(kappa)), best]
+    ratio = ell[best] / (ell[best] + kappa)
+    return value, 2.0 * ratio * value, 2.0 * ratio * (3.0 * ratio - 1.0) * value
 
 
 def log_kappa_floor(instance: Instance, n: Array, lam: Array) -> Array:

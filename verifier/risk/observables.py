@@ -213,31 +213,37 @@ class _Deterministic(_OneTerm):
         return {"lam": math.exp(-log_x)}
 
 
+class _OverRidges(_Deterministic):
+    """Shared by functions of the spectrum against 1/lambda."""
+
+    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        return _ridge_range(instance)
+
+    def log_period(self, instance: Instance, tuning: Tuning) -> float | None:
+        """Period in ln 1/lambda: e^P indices are e^(beta P) in the eigenvalue."""
+        period, beta = instance.spectrum.period, instance.spectrum.tail_index
+        return None if period is None or beta is None else period * beta
+
+
 @dataclass(frozen=True)
-class EffectiveDimension(_Deterministic):
+class EffectiveDimension(_OverRidges):
     r""":math:`N(\lambda) = \sum_i l_i/(l_i + \lambda)` against :math:`1/\lambda`."""
 
     name: str = "effective dimension N(lambda)"
     variable: str = "1/lambda"
-
-    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
-        return _ridge_range(instance)
 
     def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
         return np.log(effective_dimension(instance, np.exp(-log_x)))
 
 
 @dataclass(frozen=True)
-class CountingFunction(_Deterministic):
+class CountingFunction(_OverRidges):
     r""":math:`\#\{i : l_i \ge \lambda\}` against :math:`1/\lambda`, for spectra that are decreasing functions of a real
     index: the index is found by bisection and rounded down to a whole number.
     """
 
     name: str = "counting function"
     variable: str = "1/lambda"
-
-    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
-        return _ridge_range(instance)
 
     def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
         spectrum = instance.spectrum
@@ -302,7 +308,8 @@ def _ridge_range(instance: Instance) -> tuple[float, float]:
     """Interval of ln 1/lambda from the largest eigenvalue down."""
     first = float(instance.spectrum.log_eigenvalues(np.zeros(1))[0])
     if math.isfinite(instance.spectrum.size):
-        return -first, -first + 60.0
+        last = float(instance.spectrum.log_eigenvalues(np.array([math.log(instance.spectrum.size)]))[0])
+        return -first, -first + min(max(60.0, 4.0 * (first - last + 10.0)), DEEPEST)
     return -first + 2.0, DEEPEST
 
 

@@ -92,7 +92,8 @@ def _modes(spectrum: Any, target: Any, log_n_max: float, skip: int) -> Modes:
         return Modes(eigenvalues, multiplicity, np.exp(target_log_l), target_energy, supremum, log_n_max)
 
     log_energy = target.log_energy(log_index, log_l) + 2.0 * target.l2_index * log_l
-    energy = np.exp(log_energy) * (1.0 if supremum else weights)
+    # A coefficient far out may be below the smallest double where the sum over its neighbours is not.
+    energy = np.exp(log_energy) if supremum else np.sign(weights) * np.exp(log_energy + np.log(np.abs(weights)))
     target_eigenvalues = np.exp(log_l)
     if far is not None and not supremum:
         power = 2.0 * target.l2_index

@@ -1,22 +1,19 @@
 """The audit: every reading judged, controls beside them, records and the page written as they come.
 
 Readings are independent of each other, and each is keyed by its own id and the run's seed, so that neither the number of
-workers nor their order changes a verdict. joblib is the one seam for parallel work; workers are sent the name of a claim
-and its pack, never code.
+workers nor their order changes a verdict. Workers are sent the name of a claim and its pack, never code.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import joblib
 import pandas as pd
-import threadpoolctl
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from verifier import provenance, records
@@ -29,6 +26,7 @@ from verifier.verdicts.findings import (
     finding_record,
     judgement_rows,
 )
+from verifier.verdicts.workers import Task, run_tasks
 
 EXAMPLES = {"quick": 40, "full": 400}
 DATABASE = ".hypothesis/examples"  # of the full profile only: quick audits are repeatable
@@ -96,9 +94,9 @@ def run_audit(
     order = {claim.id: place for place, claim in enumerate(claims)}
     control_records: list[dict[str, Any]] = []
     judged: dict[str, _Judged] = {}
-    tasks: list[Any] = [joblib.delayed(_run_control)(name, seed) for name in names]
-    tasks += [joblib.delayed(_judge_claim)(claim.id, packs.get(claim.id), profile, seed) for claim in claims]
-    for done, result in enumerate(_parallel(tasks, min(jobs, total)), start=1):
+    tasks = [Task(run_control, (name, seed)) for name in names]
+    tasks += [Task(_judge_claim, (claim.id, packs.get(claim.id), profile, seed)) for claim in claims]
+    for done, result in enumerate(run_tasks(tasks, min(jobs, total)), start=1):
         if isinstance(result, _Judged):
             judged[result.record["id"]] = result
             for role, record in result.counterexamples.items():
@@ -162,29 +160,15 @@ def exit_code(findings: Sequence[Mapping[str, Any]], control_records: Sequence[M
     return UNDECIDED if wrong else AGREES
 
 
-def _parallel(tasks: Sequence[Any], jobs: int) -> Iterator[Any]:
-    if jobs == 1:
-        for function, args, kwargs in tasks:
-            yield function(*args, **kwargs)
-        return
-    yield from joblib.Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered", batch_size=1)(tasks)
-
-
-def _run_control(name: str, seed: int) -> dict[str, Any]:
-    with threadpoolctl.threadpool_limits(limits=1):
-        return run_control(name, seed)
-
-
 def _judge_claim(claim_id: str, pack: str | None, profile: str, seed: int) -> _Judged:
     """Judge one claim, found by name. An exception of the machinery is a finding with verdict ERROR about that claim."""
     claim = find_claim(claim_id, pack)
     database = DirectoryBasedExampleDatabase(DATABASE) if profile == "full" else None
-    with threadpoolctl.threadpool_limits(limits=1):
-        try:
-            finding = falsify(claim, budget=Budget(examples=EXAMPLES[profile]), seed=seed, database=database)
-        except Exception as error:  # one claim may not take the others with it
-            message = f"{type(error).__name__}: {error}"
-            finding = Finding(claim, ERROR, seed, Counts(), None, 0, 0.0, message=message)
+    try:
+        finding = falsify(claim, budget=Budget(examples=EXAMPLES[profile]), seed=seed, database=database)
+    except Exception as error:  # one claim may not take the others with it
+        message = f"{type(error).__name__}: {error}"
+        finding = Finding(claim, ERROR, seed, Counts(), None, 0, 0.0, message=message)
     files = {role: counterexample_record(finding, role, pack) for role in records.ROLES}
     return _Judged(
         record=finding_record(finding),

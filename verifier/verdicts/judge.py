@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.claims import Bound, Claim
+from verifier.claims import Bound, Claim, Prediction, StraightLine, Theta
 from verifier.instances import Instance
 from verifier.risk.equivalents import Tuning, equivalent_for, ridge
 from verifier.risk.observables import ExcessRisk, Observable, saturated_index
@@ -52,6 +52,7 @@ FEWEST_POINTS = 16
 PERIODS = 8.0  # of an oscillation, at least, on the first look: a shorter stretch looks like a limit
 STEP = 1.2  # ln x between points
 MOST_POINTS = 120
+FEWEST_IN_A_PERIOD = 4
 ANOTHER_START, ANOTHER_GRID = 0.4, 13  # what a second look adds to the start and to the number of points
 
 
@@ -121,6 +122,17 @@ def assess(claim: Claim, instance: Instance, *, farther: bool = False) -> Judgem
     predicted = claim.predicted(instance)
     if isinstance(predicted, Bound):
         return _assess_bound(claim, instance, predicted, farther)
+    found = _assess_limit(claim, instance, predicted, farther)
+    if farther or found.verdict == CONSISTENT or not isinstance(predicted, (Theta, StraightLine)):
+        return found
+    interval = found.interval
+    if interval is not None and not interval[0] <= predicted.value <= interval[1]:
+        return found
+    # The exponent is not in doubt; whether a ratio is bounded, or an oscillation lasts, is seen over the whole range only.
+    return _assess_limit(claim, instance, predicted, True)
+
+
+def _assess_limit(claim: Claim, instance: Instance, predicted: Prediction, farther: bool) -> Judgement:
     evidence, plateau = _followed(claim, instance, farther)
     limit = evidence.asymptote
     assert limit is not None
@@ -171,14 +183,13 @@ def _followed_cached(observable: Any, instance: Instance, tuning: Tuning, farthe
 
 
 def _grid(low: float, reach: float, more: int, period: float | None) -> tuple[Array, int | None]:
-    """Equally spaced ln x; where a period is known and the points suffice, a whole number of steps to the period."""
+    """Equally spaced ln x; where a period is known and the points suffice, with a whole number of steps to the period."""
     points = min(max(24, math.ceil((reach - low) / STEP)), MOST_POINTS) + more
-    if period is not None:
-        steps = math.ceil(period / STEP) + (1 if more else 0)
-        count = math.floor((reach - low) / (period / steps)) + 1
-        if points <= count <= MOST_POINTS + ANOTHER_GRID:
-            return reach - period / steps * np.arange(count - 1.0, -1.0, -1.0), steps
-    return np.linspace(low, reach, points), None
+    steps = 0 if period is None else round(period * points / (reach - low))
+    if period is None or steps < FEWEST_IN_A_PERIOD:
+        return np.linspace(low, reach, points), None
+    spacing = period / steps
+    return reach - spacing * np.arange(math.floor((reach - low) / spacing), -1.0, -1.0), steps
 
 
 def _period(observable: Any, instance: Instance, tuning: Tuning) -> float | None:

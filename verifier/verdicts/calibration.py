@@ -1,0 +1,558 @@
+r"""Calibration: size and power of the machinery, measured on claims whose truth mathematics knows.
+
+Four measurements, each made of independent parts that can be computed in any order, on any number of workers, and resumed:
+
+* **judgements**: instances drawn from a reading's own domain; the machinery is asked about the exponent that a theorem gives
+  (:mod:`verifier.risk.asymptotics`), in the reading's own kind (equality, bound, order, straight line). Null: that claim is
+  true. A violation is a false alarm of the search; power is the share of instances on which the same claim, wrong by a
+  given amount or in a given way, is a violation. For one-sided claims the theorem is the least favourable null.
+* **confirmations**: the same, simulation included, as a confirmation judges.
+* **searches**: whole targeted searches, the adversary of an audit, against those true claims; and against claims that are
+  wrong by a tenth only in a corner of the domain.
+* **audits**: every reading that is expected to survive, searched as ``verifier audit`` does, from one seed after another.
+
+Rates come with Clopper-Pearson intervals (Clopper and Pearson 1934) at level .95. The table carries the digest of the code
+and strategies it was measured on (:func:`verifier.provenance.code_digest`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis.strategies import SearchStrategy
+from scipy import stats
+
+from verifier import records
+from verifier.claims import AtLeast, AtMost, Bound, Claim, Exponent, Prediction, StraightLine, Theta, registered_claims
+from verifier.instances import Instance
+from verifier.provenance import code_digest, versions
+from verifier.risk.asymptotics import Formula, has_exact_order, is_straight, theorem_exponent
+from verifier.verdicts.drawing import repeatable_draws
+from verifier.verdicts.falsify import FALSIFIED, SURVIVED, Budget, confirm, falsify
+from verifier.verdicts.judge import assess
+from verifier.verdicts.judgement import INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
+from verifier.verdicts.workers import Task, run_tasks
+
+ERRORS = (0.02, 0.05, 0.1)
+CHUNK = 250  # instances in one part
+CONFIRMATIONS_A_PART = 20
+SEARCH_EXAMPLES = 100
+AUDIT_EXAMPLES = 40  # of the quick profile
+CORNERS = (0.1, 0.01)
+CORNER_SEEDS = 5
+
+MUTANTS = {
+    "a two dropped": Formula(tail=1.0),
+    "saturation ignored": Formula(saturation=math.inf),
+    "saturation at s = 1/2": Formula(saturation=0.5),
+}
+"""Ways in which the theorem's formula could be wrong. Exchanging s and beta is none: 2s beta/(2s beta + 1) is symmetric."""
+
+KINDS = (Exponent, AtLeast, AtMost, Theta, StraightLine)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured: null judgements and confirmations a reading, searches a reading, audits in all."""
+
+    judgements: int = 2000
+    confirmations: int = 40
+    searches: int = 15
+    audits: int = 200
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the work: what is measured, on which reading (empty for audits), and its number."""
+
+    measurement: str
+    reading: str
+    number: int
+
+    @property
+    def name(self) -> str:
+        """File name of the part's result, without extension."""
+        return records.slug(f"{self.measurement}-{self.reading}-{self.number}")
+
+
+# ----------------------------------------------------------------------------------------------------
+# Claims whose truth is known
+
+
+def exponent_readings(claims: Sequence[Claim]) -> list[Claim]:
+    """The readings about exponents: those whose domain draws instances for which an exponent is predicted."""
+    return [claim for claim in claims if claim.proof is None and _kind(claim) in KINDS]
+
+
+def _kind(claim: Claim) -> type[Prediction]:
+    """Kind of the predictions of a claim, looked up on the first instance in scope."""
+    for instance in draw(claim.domain, 20, 0, claim.id, "kind"):
+        if claim.unmet(instance) is None:
+            return type(claim.predicted(instance))
+    return Bound
+
+
+def theorem(claim: Claim, instance: Instance) -> float | None:
+    """Exponent that a theorem gives for what a claim observes."""
+    return theorem_exponent(instance, claim.tuning, claim.observable)
+
+
+def known(claim: Claim, instance: Instance, kind: type[Prediction]) -> bool:
+    """Whether a theorem proves the claim "kind(theorem's exponent)" on the instance."""
+    if theorem(claim, instance) is None:
+        return False
+    if kind is Theta:
+        return has_exact_order(instance, claim.tuning, claim.observable)
+    return kind is not StraightLine or is_straight(instance)
+
+
+def proves(claim: Claim, instance: Instance) -> bool | None:
+    """Whether a theorem proves (True) or refutes (False) what a claim predicts for an instance; None where it is silent."""
+    predicted, exponent = claim.predicted(instance), theorem(claim, instance)
+    if exponent is None or isinstance(predicted, Bound):
+        return None
+    if isinstance(predicted, AtLeast):
+        return exponent >= predicted.value - 1e-9
+    if isinstance(predicted, AtMost):
+        return exponent <= predicted.value + 1e-9
+    if abs(exponent - predicted.value) > 1e-9:
+        return False
+    return True if known(claim, instance, type(predicted)) else None
+
+
+def about_theorem(
+    claim: Claim,
+    kind: type[Prediction],
+    error: Callable[[Instance], float] | float = 0.0,
+    formula: Formula | None = None,
+) -> Claim:
+    """The claim "kind(theorem's exponent + error)" on the domain of another claim; a ``formula`` replaces the theorem's."""
+
+    def predict(instance: Instance) -> Prediction:
+        value = theorem_exponent(instance, claim.tuning, claim.observable, formula)
+        assert value is not None
+        return kind(value + (error(instance) if callable(error) else error))
+
+    def a_theorem_knows_the_exponent(instance: Instance) -> bool:
+        return known(claim, instance, kind)
+
+    return Claim(
+        id=claim.id,
+        title=f"theorem on the domain of {claim.id}",
+        statement="the exponent is that of the theorem",
+        source="verifier.risk.asymptotics",
+        domain=claim.domain,
+        predict=predict,
+        tuning=claim.tuning,
+        observable=claim.observable,
+        hypotheses=(*claim.hypotheses, a_theorem_knows_the_exponent),
+    )
+
+
+def draw(domain: SearchStrategy[Instance], count: int, seed: int, *key: str | int) -> list[Instance]:
+    """Up to ``count`` different instances of a domain, as a search draws them before it is guided."""
+    found: dict[str, Instance] = {}
+    words = hashlib.sha256(repr((seed, *key)).encode()).digest()
+
+    @settings(
+        max_examples=count,
+        phases=(Phase.generate,),
+        database=None,
+        deadline=None,
+        derandomize=False,
+        verbosity=Verbosity.quiet,
+        suppress_health_check=list(HealthCheck),
+    )
+    @hypothesis.seed(int.from_bytes(words[:8], "little"))
+    @given(domain)
+    def collect(instance: Instance) -> None:
+        found.setdefault(instance.digest, instance)
+
+    with repeatable_draws():
+        collect()
+    return list(found.values())
+
+
+# ----------------------------------------------------------------------------------------------------
+# The measurements
+
+
+def measure(part: Part, seed: int) -> dict[str, Any]:
+    """Result of one part: counts by name, and the instances behind every false alarm."""
+    started = time.perf_counter()
+    counts, alarms = _MEASUREMENTS[part.measurement](part, seed)
+    return {
+        "measurement": part.measurement,
+        "reading": part.reading,
+        "number": part.number,
+        "counts": {name: float(value) for name, value in counts.items()},
+        "alarms": alarms,
+        "seconds": time.perf_counter() - started,
+    }
+
+
+Counts = defaultdict[str, float]
+Result = tuple[Counts, list[Any]]
+
+
+def _none() -> Counts:
+    return defaultdict(float)
+
+
+def _judgements(part: Part, seed: int) -> Result:
+    claim = registered_claims()[part.reading]
+    kind = _kind(claim)
+    null = about_theorem(claim, kind)
+    counts = _none()
+    alarms = []
+    for instance in draw(claim.domain, CHUNK, seed, part.reading, "calibration", part.number):
+        if claim.unmet(instance) is not None:
+            continue
+        if proves(claim, instance):
+            counts["reading"] += 1
+            counts["reading rejected"] += assess(claim, instance).verdict == VIOLATED
+        found = assess(null, instance)
+        if found.verdict == OUT_OF_SCOPE:
+            counts["no theorem"] += 1
+            continue
+        counts["null"] += 1
+        counts["undecided"] += found.verdict == INCONCLUSIVE
+        if found.verdict == VIOLATED:
+            counts["rejected"] += 1
+            alarms.append({"instance": instance.to_json(), "reason": found.reason})
+        for error in ERRORS:
+            counts[f"noticed {error:g}"] += _share_noticed(found, error)
+        for name, formula in MUTANTS.items():
+            wrong = theorem_exponent(instance, claim.tuning, claim.observable, formula)
+            if (
+                wrong is None
+                or theorem(claim, instance) is None
+                or not _is_wrong(kind, wrong - _exponent(claim, instance))
+            ):
+                continue
+            counts[f"mutant {name}"] += 1
+            mutant = about_theorem(claim, kind, formula=formula)
+            counts[f"mutant {name} noticed"] += assess(mutant, instance).verdict == VIOLATED
+    return counts, alarms
+
+
+def _exponent(claim: Claim, instance: Instance) -> float:
+    value = theorem(claim, instance)
+    assert value is not None
+    return value
+
+
+def _is_wrong(kind: type[Prediction], difference: float) -> bool:
+    """Whether a prediction that differs from the truth by so much is wrong by at least the smallest error in the table."""
+    if kind is AtLeast:
+        return difference >= ERRORS[0]
+    if kind is AtMost:
+        return difference <= -ERRORS[0]
+    return abs(difference) >= ERRORS[0]
+
+
+def _share_noticed(found: Judgement, error: float) -> float:
+    """Share of the claims wrong by ``error`` (above and below, one-sided ones to the wrong side) that are violations.
+
+    The tolerance does not depend on the prediction, so that one judgement answers for all of them.
+    """
+    if found.verdict == INCONCLUSIVE or found.exponent is None or found.tolerance is None or found.predicted is None:
+        return 0.0
+    offset = found.exponent - found.predicted.value  # against the theorem
+    if isinstance(found.predicted, AtLeast):
+        return float(error - offset > found.tolerance)
+    if isinstance(found.predicted, AtMost):
+        return float(offset + error > found.tolerance)
+    return 0.5 * float(abs(offset - error) > found.tolerance) + 0.5 * float(abs(offset + error) > found.tolerance)
+
+
+def _confirmations(part: Part, seed: int) -> Result:
+    """Whole judgements, simulation included, on instances that no other part has drawn."""
+    claim = registered_claims()[part.reading]
+    null = about_theorem(claim, _kind(claim))
+    counts = _none()
+    alarms = []
+    drawn = draw(claim.domain, 4 * CONFIRMATIONS_A_PART, seed, part.reading, "confirmation", part.number)
+    inside = [instance for instance in drawn if null.unmet(instance) is None]
+    for instance in inside[:CONFIRMATIONS_A_PART]:
+        found = confirm(null, instance, seed).judgement
+        counts["null"] += 1
+        counts["undecided"] += found.verdict == INCONCLUSIVE
+        certification = found.certification
+        counts["not certified"] += certification is not None and not certification.agrees
+        if found.verdict == VIOLATED:
+            counts["rejected"] += 1
+            alarms.append({"instance": instance.to_json(), "reason": found.reason})
+        for error in ERRORS:
+            counts[f"noticed {error:g}"] += _share_noticed(found, error)
+    return counts, alarms
+
+
+def _searches(part: Part, seed: int) -> Result:
+    claim = registered_claims()[part.reading]
+    null = about_theorem(claim, _kind(claim))
+    found = falsify(null, budget=Budget(examples=SEARCH_EXAMPLES), seed=seed + part.number)
+    alarm = found.verdict == FALSIFIED
+    counts = _none()
+    counts["searches"], counts["alarms"] = 1, alarm
+    counts["undecided"] = found.verdict not in (SURVIVED, FALSIFIED)
+    counts["judged"], counts["violations before confirmation"] = found.counts.judged, found.counts.violated
+    case = found.minimal
+    return counts, [] if not alarm or case is None else [{"instance": case.instance.to_json(), "seed": found.seed}]
+
+
+def _corners(part: Part, seed: int) -> Result:
+    """Searches against claims that are right except in a corner of the domain, where they are wrong by a tenth."""
+    claim = registered_claims()[part.reading]
+    kind = _kind(claim)
+    counts = _none()
+    sample = sorted(
+        _corner_score(i) for i in draw(claim.domain, 1000, seed, part.reading, "corner") if known(claim, i, kind)
+    )
+    if not sample:
+        return counts, []
+    sign = -1.0 if kind is AtMost else 1.0
+    for share in CORNERS:
+        edge = sample[min(int((1.0 - share) * len(sample)), len(sample) - 1)]
+        actual = sum(score >= edge for score in sample) / len(sample)
+        wrong = about_theorem(claim, kind, lambda i, edge=edge: sign * 0.1 * (_corner_score(i) >= edge))  # type: ignore[misc]
+        found = falsify(wrong, budget=Budget(examples=SEARCH_EXAMPLES), seed=seed + part.number)
+        counts[f"corner {share:g}"] += 1
+        counts[f"corner {share:g} found"] += found.verdict == FALSIFIED
+        counts[f"corner {share:g} expected"] += 1.0 - (1.0 - actual) ** max(found.counts.judged, 1)
+    return counts, []
+
+
+def _corner_score(instance: Instance) -> float:
+    """A corner lies at large beta, and at large s among those."""
+    beta = getattr(instance.spectrum, "tail_index", None) or getattr(instance.spectrum, "decay", 1.0)
+    return float(beta or 1.0) + 0.01 * instance.s
+
+
+def _audits(part: Part, seed: int) -> Result:
+    """One audit of the readings that are expected to survive."""
+    counts = _none()
+    counts["audits"] = 1
+    alarms = []
+    for claim in registered_claims().values():
+        if claim.expected != SURVIVED or claim.proof is not None:
+            continue
+        found = falsify(claim, budget=Budget(examples=AUDIT_EXAMPLES), seed=seed + part.number)
+        counts["readings"] += 1
+        counts["confirmations"] += found.confirmations
+        counts["undecided"] += found.verdict not in (SURVIVED, FALSIFIED)
+        if found.verdict == FALSIFIED:
+            alarms.append({"reading": claim.id, "seed": found.seed})
+    counts["alarms"] = bool(alarms)
+    return counts, alarms
+
+
+_MEASUREMENTS: dict[str, Callable[[Part, int], Result]] = {
+    "judgements": _judgements,
+    "confirmations": _confirmations,
+    "searches": _searches,
+    "corners": _corners,
+    "audits": _audits,
+}
+
+
+# ----------------------------------------------------------------------------------------------------
+# All of them
+
+
+def parts(claims: Sequence[Claim], effort: Effort) -> list[Part]:
+    """The parts of a calibration, in the order in which they are worth having: every reading a little before any a lot."""
+    readings = [claim.id for claim in exponent_readings(claims)]
+    chunks = math.ceil(1.25 * effort.judgements / CHUNK)  # some draws coincide, some are outside every theorem
+    queues = [
+        [Part("judgements", name, k) for k in range(chunks) for name in readings],
+        [Part("searches", name, k) for k in range(effort.searches) for name in readings],
+        [Part("corners", name, k) for k in range(min(effort.searches, CORNER_SEEDS)) for name in readings],
+        [
+            Part("confirmations", name, k)
+            for k in range(effort.confirmations // CONFIRMATIONS_A_PART)
+            for name in readings
+        ],
+        [Part("audits", "", k) for k in range(effort.audits)],
+    ]
+    return [part for queue in queues for part in queue]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Parts done and in all, and the part that was finished last."""
+
+    done: int
+    total: int
+    last: str
+
+
+def calibrate(
+    claims: Sequence[Claim],
+    *,
+    out: Path,
+    effort: Effort,
+    seed: int = 0,
+    jobs: int = 1,
+    seconds: float = math.inf,
+    progress: Callable[[Progress], None] | None = None,
+) -> dict[str, Any]:
+    """Measure what is not measured yet in ``out``, for at most about ``seconds``, and return the table.
+
+    Every part is written as it is finished; a part that was measured on other code or another seed is measured again.
+    """
+    deadline = time.monotonic() + seconds
+    wanted = parts(claims, effort)
+    digest = code_digest()
+    results = {part: found for part in wanted if (found := _load(out, part, digest, seed)) is not None}
+    missing = [part for part in wanted if part not in results]
+    tell = progress or (lambda event: None)
+    tell(Progress(len(results), len(wanted), ""))
+    for batch in _batches(missing, 4 * jobs):
+        if time.monotonic() > deadline:
+            break
+        for part, result in run_tasks([Task(_measured, (part, seed)) for part in batch], jobs):
+            results[part] = result
+            records.write_json(out / "parts" / f"{part.name}.json", {"digest": digest, "seed": seed, **result})
+            tell(Progress(len(results), len(wanted), f"{part.measurement} {part.reading}".strip()))
+    return table(list(results.values()), claims=claims, digest=digest, seed=seed, complete=len(results) == len(wanted))
+
+
+def _batches(items: Sequence[Part], size: int) -> Iterator[Sequence[Part]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _measured(part: Part, seed: int) -> tuple[Part, dict[str, Any]]:
+    return part, measure(part, seed)
+
+
+def _load(out: Path, part: Part, digest: str, seed: int) -> dict[str, Any] | None:
+    path = out / "parts" / f"{part.name}.json"
+    if not path.exists():
+        return None
+    try:
+        record = records.read_json(path)
+    except records.RecordError:
+        return None  # damaged: measured again
+    fresh = isinstance(record, dict) and record.get("digest") == digest and record.get("seed") == seed
+    return {k: v for k, v in record.items() if k not in ("digest", "seed")} if fresh else None
+
+
+# ----------------------------------------------------------------------------------------------------
+# The table
+
+
+def clopper_pearson(hits: float, trials: float, level: float = 0.95) -> tuple[float, float]:
+    """Interval of a binomial rate (Clopper and Pearson 1934); (0, 1) without trials."""
+    if trials == 0:
+        return 0.0, 1.0
+    hits = math.floor(hits + 1e-9)  # half a hit (an error noticed on one side only) counts as none
+    tail = 0.5 * (1.0 - level)
+    low = 0.0 if hits == 0 else float(stats.beta.ppf(tail, hits, trials - hits + 1))
+    high = 1.0 if hits == trials else float(stats.beta.ppf(1.0 - tail, hits + 1, trials - hits))
+    return low, high
+
+
+def rate(hits: float, trials: float) -> dict[str, Any]:
+    """A rate with its interval, as it is recorded."""
+    low, high = clopper_pearson(hits, trials)
+    return {"hits": hits, "trials": trials, "rate": hits / trials if trials else None, "low": low, "high": high}
+
+
+def table(
+    results: Sequence[Mapping[str, Any]], *, claims: Sequence[Claim], digest: str, seed: int, complete: bool
+) -> dict[str, Any]:
+    """Rates with intervals, by reading and over all readings."""
+    sums: dict[tuple[str, str], Counts] = defaultdict(_none)
+    total: dict[str, Counts] = defaultdict(_none)
+    for result in results:
+        for name, value in result["counts"].items():
+            sums[result["measurement"], result["reading"]][name] += value
+            total[result["measurement"]][name] += value
+    alarms = [
+        {"measurement": r["measurement"], "reading": r["reading"], "number": r["number"], **alarm}
+        for r in results
+        for alarm in r["alarms"]
+    ]
+    readings = {
+        claim.id: {
+            measurement: _RATES[measurement](sums[measurement, claim.id])
+            for measurement in _RATES
+            if (measurement, claim.id) in sums
+        }
+        for claim in claims
+        if any((measurement, claim.id) in sums for measurement in _RATES)
+    }
+    whole = {measurement: _RATES[measurement](total[measurement]) for measurement in _RATES if measurement in total}
+    return {
+        "schema": records.SCHEMA,
+        "kind": "calibration",
+        "digest": digest,
+        "seed": seed,
+        "complete": complete,
+        "versions": versions(),
+        "seconds": sum(r["seconds"] for r in results),
+        "readings": readings,
+        "all": whole,
+        "alarms": alarms,
+    }
+
+
+def _judgement_rates(c: Counts) -> dict[str, Any]:
+    found = {
+        "size": rate(c["rejected"], c["null"]),
+        "undecided": rate(c["undecided"], c["null"]),
+        **{f"power {error:g}": rate(c[f"noticed {error:g}"], c["null"]) for error in ERRORS},
+    }
+    if "reading" in c:
+        found["size of the reading itself"] = rate(c["reading rejected"], c["reading"])
+    for name in MUTANTS:
+        if c[f"mutant {name}"]:
+            found[f"power, {name}"] = rate(c[f"mutant {name} noticed"], c[f"mutant {name}"])
+    if "not certified" in c:
+        found["not certified"] = rate(c["not certified"], c["null"])
+    return found
+
+
+def _search_rates(c: Counts) -> dict[str, Any]:
+    return {
+        "false alarms": rate(c["alarms"], c["searches"]),
+        "undecided": rate(c["undecided"], c["searches"]),
+        "judged": c["judged"],
+        "violations before confirmation": c["violations before confirmation"],
+    }
+
+
+def _corner_rates(c: Counts) -> dict[str, Any]:
+    return {
+        f"found, wrong by .1 on {100 * share:g}%": rate(c[f"corner {share:g} found"], round(c[f"corner {share:g}"]))
+        for share in CORNERS
+        if c[f"corner {share:g}"]
+    }
+
+
+def _audit_rates(c: Counts) -> dict[str, Any]:
+    return {
+        "false alarms": rate(c["alarms"], c["audits"]),
+        "undecided readings": rate(c["undecided"], c["readings"]),
+        "confirmations": c["confirmations"],
+    }
+
+
+_RATES: dict[str, Callable[[Counts], dict[str, Any]]] = {
+    "judgements": _judgement_rates,
+    "confirmations": _judgement_rates,
+    "searches": _search_rates,
+    "corners": _corner_rates,
+    "audits": _audit_rates,
+}
