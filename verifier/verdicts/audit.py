@@ -26,6 +26,7 @@ from verifier.verdicts.findings import (
     finding_record,
     judgement_rows,
 )
+from verifier.verdicts.shipped import is_stale
 from verifier.verdicts.workers import Task, run_tasks
 
 EXAMPLES = {"quick": 40, "full": 400}
@@ -134,7 +135,7 @@ def run_audit(
         "controls": control_records,
         "exit_code": code,
         "confirmations": {"spent": spent, "cap": CONFIRMATIONS, "level": FALSE_ALARMS / CONFIRMATIONS},
-        "stale": None,
+        "stale": is_stale(),
     }
     evidence = pd.DataFrame(
         [row for item in finished for row in item.evidence],

@@ -15,6 +15,7 @@ from verifier.records import ROLES, SCHEMA, Role, counterexample_name
 from verifier.verdicts.extrapolate import local_exponents
 from verifier.verdicts.falsify import CONFIRMATIONS, FALSE_ALARMS, Case, Finding
 from verifier.verdicts.judgement import Judgement
+from verifier.verdicts.shipped import calibration_of
 
 
 def finding_record(finding: Finding) -> dict[str, Any]:
@@ -67,7 +68,7 @@ def finding_record(finding: Finding) -> dict[str, Any]:
             "corner": finding.power.corner,
             "text": finding.power.text,
         },
-        "calibration": None,
+        "calibration": calibration_of(claim.id),
         "certificate": None,
         "proof": None if finding.proof is None else {"text": finding.proof.text, "steps": list(finding.proof.steps)},
         "message": finding.message,
