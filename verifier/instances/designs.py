@@ -25,6 +25,9 @@ from verifier.instances.ingredient import Ingredient, above
 
 Array = NDArray[np.float64]
 
+_SIGNS: Array = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).astype(np.float64) * 2.0 - 1.0
+"""The eight signs in each byte, shape (256, 8)."""
+
 
 @runtime_checkable
 class Design(Protocol):
@@ -78,11 +81,8 @@ class RademacherDesign(_NotGaussian, Ingredient):
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> Array:
         count = math.prod(shape)
-        bits = np.unpackbits(np.frombuffer(generator.bytes((count + 7) // 8), dtype=np.uint8), count=count)
-        coordinates = bits.reshape(shape).astype(np.float64)
-        coordinates *= 2.0
-        coordinates -= 1.0
-        return coordinates
+        drawn = np.frombuffer(generator.bytes((count + 7) // 8), dtype=np.uint8)
+        return _SIGNS[drawn].ravel()[:count].reshape(shape)
 
     def describe(self) -> str:
         return "Rademacher inputs"
@@ -110,7 +110,7 @@ class StudentDesign(_NotGaussian, Ingredient):
     The fourth moment is :math:`3(\nu-2)/(\nu-4)`, so 9 at the default :math:`\nu = 5`; it is finite for :math:`\nu > 4`
     only, and moments of order :math:`\nu` and higher are infinite. Drawn as
     :math:`\sqrt{\nu(e^{2E/\nu}-1)}\cos(\pi V)` with E standard exponential and V uniform on (0, 1), which has exactly this
-    law (Bailey 1994, with :math:`U = e^{-E}`) at half the cost of a normal over the root of a gamma. E has an exact tail,
+    law (Bailey 1994, with :math:`U = e^{-E}`) at a third of the cost of a normal over the root of a gamma. E has an exact tail,
     beyond the 37 at which the logarithm of a uniform double ends, so nothing is cut off the tails.
     """
 
@@ -126,10 +126,14 @@ class StudentDesign(_NotGaussian, Ingredient):
         np.expm1(radius, out=radius)
         radius *= self.dof - 2.0  # nu (e^(2E/nu) - 1) over the variance nu / (nu - 2)
         np.sqrt(radius, out=radius)
-        angle = generator.random(shape)
-        angle *= math.pi
-        np.cos(angle, out=angle)
-        radius *= angle
+        # The cosine from the tangent of half the angle, which numpy computes several times faster.
+        half = generator.random(shape)
+        half *= 0.5 * math.pi
+        np.tan(half, out=half)
+        np.square(half, out=half)
+        radius *= 1.0 - half
+        half += 1.0
+        radius /= half
         return radius
 
     def describe(self) -> str:
