@@ -30,9 +30,11 @@ from verifier.instances import (
     BallTarget,
     BrokenPowerLaw,
     CriticalTarget,
+    Design,
     Exponential,
     ExponentialTarget,
     Finite,
+    GaussianDesign,
     Ingredient,
     Instance,
     LacunaryTarget,
@@ -40,13 +42,16 @@ from verifier.instances import (
     LogPeriodic,
     Noise,
     PowerLaw,
+    RademacherDesign,
     RandomTarget,
     SingleEigenfunction,
     SmootherTarget,
     Spectrum,
     Spiked,
+    StudentDesign,
     Target,
     Truncated,
+    UniformDesign,
     eigenvalues,
     log_index_at,
     tail_index,
@@ -83,6 +88,7 @@ TARGETS: list[Target] = [
     BallTarget(s=0.5, norm=2.0),
 ]
 NOISES = [Noise(), Noise(sigma=0.0), Noise(sigma=0.1)]
+DESIGNS: list[Design] = [RademacherDesign(), UniformDesign(), StudentDesign(), StudentDesign(dof=4.5)]
 EVERY = [Instance(x, y, z) for x in SPECTRA for y in TARGETS for z in NOISES]
 
 
@@ -161,6 +167,15 @@ REFUSED: list[Any] = [
     (Instance, {"spectrum": PowerLaw(2.0), "target": 0.5}, ("target", "0.5", "vf.Target")),
     (Instance, {"spectrum": PowerLaw(2.0), "noise": 1.0}, ("noise", "1.0", "Noise(sigma=1.0)")),
     (Instance, {"spectrum": CriticalTarget(0.5)}, ("spectrum", "CriticalTarget", "not a spectrum")),
+    (StudentDesign, {"dof": 4.0}, ("dof", "4.0", "greater than 4", "fourth moment")),
+    (StudentDesign, {"dof": 2}, ("dof", "2.0", "greater than 4")),
+    (StudentDesign, {"dof": math.inf}, ("dof", "inf", "finite")),
+    (StudentDesign, {"dof": "five"}, ("dof", "'five'", "real number")),
+    (StudentDesign, {"dof": True}, ("dof", "True", "real number")),
+    (Instance, {"spectrum": PowerLaw(2.0), "design": "gaussian"}, ("design", "'gaussian'", "vf.Design")),
+    (Instance, {"spectrum": PowerLaw(2.0), "design": None}, ("design", "None", "vf.Design")),
+    (Instance, {"spectrum": PowerLaw(2.0), "design": Noise()}, ("design", "Noise", "not a design")),
+    (Instance, {"spectrum": PowerLaw(2.0), "design": RademacherDesign}, ("design", "RademacherDesign", "not a design")),
     (
         Instance,
         {"spectrum": Finite((1.0,)), "target": SingleEigenfunction(0.5, index=2)},
@@ -204,7 +219,7 @@ def test_equal_eigenvalues_are_sorted() -> None:
 # ---------------------------------------------------------------------------------------------------- immutability
 
 
-@pytest.mark.parametrize("part", [*SPECTRA, *TARGETS, Noise(), EVERY[0]], ids=lambda part: type(part).__name__)
+@pytest.mark.parametrize("part", [*SPECTRA, *TARGETS, *DESIGNS, Noise(), EVERY[0]], ids=lambda part: type(part).__name__)
 def test_nothing_can_be_assigned(part: Any) -> None:
     for field in dataclasses.fields(part):
         with pytest.raises(dataclasses.FrozenInstanceError):
@@ -328,6 +343,54 @@ def test_one_changed_field_changes_the_digest() -> None:
     assert len({base.digest, *(instance.digest for instance in changed)}) == 5
 
 
+def test_the_plain_design_is_left_out_of_json_and_digest() -> None:
+    """Instances that were written down before there were designs keep their bytes and their digests."""
+    for instance in EVERY:
+        assert set(instance.to_json()) == {"spectrum", "target", "noise"}
+    plain = Instance(PowerLaw(beta=2.0), CriticalTarget(s=0.5), Noise(sigma=1.0), GaussianDesign())
+    assert plain == Instance(PowerLaw(beta=2.0))
+    assert plain.digest == "dfaf6ba38a3713b9ddb98622d8f7922a2e7a2a7aec0af6c29dc74c0f0f890811"
+    spelt_out = plain.to_json() | {"design": {"kind": "GaussianDesign"}}
+    assert Instance.from_json(spelt_out) == plain
+    assert Instance.from_json(spelt_out).to_json() == plain.to_json()
+
+
+@pytest.mark.parametrize("design", DESIGNS, ids=lambda design: design.describe())
+def test_other_designs_survive_the_round_trip_and_change_the_digest(design: Design) -> None:
+    instance = Instance(PowerLaw(2.0), noise=Noise(0.3), design=design)
+    text = json.dumps(instance.to_json(), allow_nan=False)
+    again = Instance.from_json(json.loads(text))
+    assert again == instance
+    assert again.design == design
+    assert json.dumps(again.to_json(), allow_nan=False) == text
+    others = [Instance(PowerLaw(2.0), noise=Noise(0.3), design=d) for d in (GaussianDesign(), *DESIGNS) if d != design]
+    assert instance.digest not in {other.digest for other in others}
+    assert instance.describe() == f"l_i = i^-2; critical target, s = 0.5; noise sigma = 0.3; {design.describe()}"
+    assert instance.describe() not in {other.describe() for other in others}
+
+
+def test_a_foreign_design_serves_but_is_not_recorded() -> None:
+    class Coin:
+        """Everything a design must answer, without any base class."""
+
+        equivalent = False
+        plain = GaussianDesign()
+
+        def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+            return np.sign(generator.random(shape) - 0.5)
+
+        def describe(self) -> str:
+            return "coins"
+
+    instance = Instance(PowerLaw(2.0), design=Coin())
+    assert vf.equivalent_risk(instance, n=100) == vf.equivalent_risk(Instance(PowerLaw(2.0)), n=100)
+    with pytest.raises(ValueError, match=r"design=.*Coin.* has no to_json"):
+        instance.to_json()
+    del Coin.draw
+    with pytest.raises(ValueError, match=r"design=.*Coin.* is not a design"):
+        Instance(PowerLaw(2.0), design=Coin())
+
+
 # ---------------------------------------------------------------------------------------------------- bad records
 
 GOOD = EVERY[0].to_json()
@@ -355,6 +418,11 @@ GOOD = EVERY[0].to_json()
         (GOOD | {"target": {"kind": "PowerLaw", "beta": 2.0}}, ("target",)),
         (GOOD | {"noise": {"kind": "PowerLaw", "beta": 2.0}}, ("kind='PowerLaw'", "noise")),
         (GOOD | {"noise": {"kind": "Noise", "sigma": -1}}, ("sigma=-1.0",)),
+        (GOOD | {"design": None}, ("kind", "None")),
+        (GOOD | {"design": {"kind": "Bernoulli"}}, ("kind='Bernoulli'",)),
+        (GOOD | {"design": {"kind": "Noise", "sigma": 1.0}}, ("design", "Noise", "not a design")),
+        (GOOD | {"design": {"kind": "StudentDesign", "dof": 3}}, ("dof=3.0", "greater than 4")),
+        (GOOD | {"design": {"kind": "StudentDesign", "scale": 3}}, ("StudentDesign", "'scale'", "dof")),
     ],
     ids=repr,
 )

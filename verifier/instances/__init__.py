@@ -1,5 +1,12 @@
-"""What is asked about: spectra, targets, noise, and the instance that joins them."""
+"""What is asked about: spectra, targets, noise, designs, and the instance that joins them."""
 
+from verifier.instances.designs import (
+    Design,
+    GaussianDesign,
+    RademacherDesign,
+    StudentDesign,
+    UniformDesign,
+)
 from verifier.instances.ingredient import Ingredient
 from verifier.instances.instance import Instance
 from verifier.instances.noise import Noise
@@ -32,9 +39,11 @@ __all__ = [
     "BallTarget",
     "BrokenPowerLaw",
     "CriticalTarget",
+    "Design",
     "Exponential",
     "ExponentialTarget",
     "Finite",
+    "GaussianDesign",
     "Ingredient",
     "Instance",
     "LacunaryTarget",
@@ -42,13 +51,16 @@ __all__ = [
     "LogPeriodic",
     "Noise",
     "PowerLaw",
+    "RademacherDesign",
     "RandomTarget",
     "SingleEigenfunction",
     "SmootherTarget",
     "Spectrum",
     "Spiked",
+    "StudentDesign",
     "Target",
     "Truncated",
+    "UniformDesign",
     "eigenvalues",
     "log_index_at",
     "tail_index",

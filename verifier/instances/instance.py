@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
+from verifier.instances.designs import Design, GaussianDesign
 from verifier.instances.ingredient import Ingredient
 from verifier.instances.noise import Noise
 from verifier.instances.spectra import Spectrum, tail_index
@@ -17,19 +18,28 @@ from verifier.instances.targets import CriticalTarget, SingleEigenfunction, Targ
 
 @dataclass(frozen=True)
 class Instance:
-    """Kernel ridge regression on iid Gaussian inputs x ~ N(0, Sigma) with labels <theta, x> + noise.
+    """Kernel ridge regression on iid inputs x of covariance Sigma with labels <theta, x> + noise.
 
     ``spectrum`` gives the eigenvalues of Sigma, ``target`` the coefficients of the regression function in its
-    eigenbasis, ``noise`` the label noise. Two instances are equal exactly when their JSON forms are.
+    eigenbasis, ``noise`` the label noise, ``design`` the law of the inputs, x ~ N(0, Sigma) unless another is given. Two
+    instances are equal exactly when their JSON forms are; the plain design is left out of the JSON form, which is
+    thereby that of instances written down before there were others.
     """
 
     spectrum: Spectrum
     target: Target = field(default_factory=lambda: CriticalTarget(s=0.5))
     noise: Noise = field(default_factory=Noise)
+    design: Design = field(default_factory=GaussianDesign)
 
     def __post_init__(self) -> None:
-        for name, value, protocol in (("spectrum", self.spectrum, Spectrum), ("target", self.target, Target)):
-            if not isinstance(value, protocol):
+        protocols: tuple[tuple[str, object, type], ...] = (
+            ("spectrum", self.spectrum, Spectrum),
+            ("target", self.target, Target),
+            ("design", self.design, Design),
+        )
+        for name, value, protocol in protocols:
+            # A class has its instances' attributes too: RademacherDesign for RademacherDesign() is refused here.
+            if isinstance(value, type) or not isinstance(value, protocol):
                 raise ValueError(f"{name}={value!r} is not a {name}; see the methods listed at vf.{name.title()}")
         if not isinstance(self.noise, Noise):
             raise ValueError(f"noise={self.noise!r} must be a Noise, for example Noise(sigma=1.0)")
@@ -55,7 +65,9 @@ class Instance:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form; every float survives the round trip."""
-        parts = {"spectrum": self.spectrum, "target": self.target, "noise": self.noise}
+        parts: dict[str, object] = {"spectrum": self.spectrum, "target": self.target, "noise": self.noise}
+        if self.design != GaussianDesign():
+            parts["design"] = self.design
         for name, part in parts.items():
             if not hasattr(part, "to_json"):
                 raise ValueError(f"{name}={part!r} has no to_json method, so this instance cannot be recorded")
@@ -64,12 +76,16 @@ class Instance:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Instance:
         """Rebuild an instance from :meth:`to_json`, validating every part."""
-        if not isinstance(record, Mapping) or set(record) != {"spectrum", "target", "noise"}:
-            raise ValueError(f"an instance is a JSON object with spectrum, target and noise, got {record!r}")
+        if not isinstance(record, Mapping) or set(record) - {"design"} != {"spectrum", "target", "noise"}:
+            raise ValueError(
+                f"an instance is a JSON object with spectrum, target and noise (and a design that is not Gaussian), "
+                f"got {record!r}"
+            )
         return cls(
             spectrum=cast(Spectrum, Ingredient.from_json(record["spectrum"])),
             target=cast(Target, Ingredient.from_json(record["target"])),
             noise=Noise.from_json(record["noise"]),
+            design=cast(Design, Ingredient.from_json(record["design"])) if "design" in record else GaussianDesign(),
         )
 
     @cached_property
@@ -80,4 +96,7 @@ class Instance:
 
     def describe(self) -> str:
         """One line for people."""
-        return "; ".join((self.spectrum.describe(), self.target.describe(), self.noise.describe()))
+        parts = [self.spectrum.describe(), self.target.describe(), self.noise.describe()]
+        if self.design != GaussianDesign():
+            parts.append(self.design.describe())
+        return "; ".join(parts)

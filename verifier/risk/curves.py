@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances import Instance
+from verifier.instances import GaussianDesign, Instance
 from verifier.instances.ingredient import whole
 from verifier.risk.equivalents import optimal_ridge, scheduled_ridge
+from verifier.risk.sampled import simulate_samples
 from verifier.risk.simulate import Replicates, problem, simulate
 
 Array = NDArray[np.float64]
@@ -86,14 +87,15 @@ def learning_curve(
     directions: int | None = None,
 ) -> Curve:
     r"""Simulate the excess risk of ``inst`` at the sample sizes ``n``, at a cost free of n once n exceeds the
-    directions.
+    directions; under a design that is not Gaussian on real samples (:mod:`verifier.risk.sampled`), at a cost of n p^2.
 
     ``n``: strictly increasing whole numbers, at least 1. ``replicates``: independent samples a point, at
     least 2. ``seed`` and ``key`` name the random streams; the same pair gives the same numbers in any process
     and order. ``tuning``: "optimal", the ridge that minimises the deterministic equivalent at each n (it
     misses the minimum of the expected risk by O(1/n) relative, which costs O(1/n^2), and is never chosen on a
     replicate); "schedule", :math:`\lambda_n = n^{-1/(2s + 1/\beta)}`; or a function (instance, n) -> ridge.
-    ``controls``: subtract control variates of known mean zero (see :mod:`verifier.risk.simulate`).
+    ``controls``: subtract control variates of known mean zero (see :mod:`verifier.risk.simulate`); none are known
+    for a design that is not Gaussian.
     ``directions``: leading directions to simulate, by default
     :func:`verifier.risk.simulate.default_directions` of each n.
 
@@ -107,11 +109,12 @@ def learning_curve(
         problem(inst, n=int(m), lam=float(ridge), directions=directions) for m, ridge in zip(sizes, lam, strict=True)
     ]
     draws = Replicates(count=replicates, seed=seed, key=tuple(key), controls=controls)
+    gaussian = isinstance(inst.design, GaussianDesign)
     return Curve(
         instance=inst,
         n=sizes,
         lam=lam,
-        samples=simulate(problems, draws),
+        samples=simulate(problems, draws) if gaussian else simulate_samples(inst.design, problems, draws),
         tuning=tuning if isinstance(tuning, str) else getattr(tuning, "__name__", type(tuning).__name__),
         replicates=replicates,
         seed=int(seed),

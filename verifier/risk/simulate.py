@@ -56,7 +56,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.special import gammaincinv, ndtr
 
-from verifier.instances import Instance, eigenvalues
+from verifier.instances import GaussianDesign, Instance, eigenvalues
 from verifier.instances.spectra import MAX_HEAD
 from verifier.risk.equivalents import effective_ridge
 from verifier.risk.quadrature import modes
@@ -231,6 +231,11 @@ def simulated_risk(
     ``noise``, ``signs`` and ``controls``, :func:`default_directions` for ``directions``. Raises ValueError
     where a matrix is singular to double precision.
     """
+    if not isinstance(instance.design, GaussianDesign):
+        raise ValueError(
+            f"design={instance.design!r}: Bartlett's decomposition stands for Gaussian inputs only; use "
+            "verifier.risk.sampled.sampled_risk"
+        )
     n = _sample_size(n)
     ridges = np.atleast_1d(np.asarray(lam, dtype=np.float64))
     if ridges.ndim != 1 or ridges.size == 0:

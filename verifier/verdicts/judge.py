@@ -108,7 +108,8 @@ def judge(
 
 def has_equivalent(instance: Instance) -> bool:
     """Whether the deterministic equivalent covers the instance; an ingredient may decline with ``equivalent = False``."""
-    return all(getattr(part, "equivalent", True) for part in (instance.spectrum, instance.target, instance.noise))
+    parts = (instance.spectrum, instance.target, instance.noise, instance.design)
+    return all(getattr(part, "equivalent", True) for part in parts)
 
 
 def assess(claim: Claim, instance: Instance, *, farther: bool = False) -> Judgement:
