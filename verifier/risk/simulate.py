@@ -299,12 +299,13 @@ def simulated_risk(
     noise: str = "averaged",
     signs: str = "averaged",
     controls: bool = False,
+    antithetic: bool = False,
     directions: int | None = None,
 ) -> Array:
     """Per-replicate excess risks, shape (replicates,), or (replicates, k) for k ridges on the same samples.
 
     ``n`` >= 1 samples, ridges ``lam`` >= 0 (0 interpolates when n < p). See :class:`Replicates` for
-    ``noise``, ``signs`` and ``controls``, :func:`default_directions` for ``directions``. Raises ValueError
+    ``noise``, ``signs``, ``controls`` and ``antithetic``, :func:`default_directions` for ``directions``. Raises ValueError
     where a matrix is singular to double precision.
     """
     n = _sample_size(n)
@@ -312,7 +313,7 @@ def simulated_risk(
     if ridges.ndim != 1 or ridges.size == 0:
         raise ValueError(f"lam={lam!r} must be one ridge or a sequence of ridges")
     problems = [problem(instance, n=n, lam=float(value), directions=directions) for value in ridges]
-    draws = Replicates(replicates, seed, tuple(key), noise, signs, controls)
+    draws = Replicates(replicates, seed, tuple(key), noise, signs, controls, antithetic)
     samples = simulate(problems, draws)
     return samples if np.ndim(lam) else samples[:, 0]
 
