@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from verifier.instances import BallTarget, CriticalTarget, Instance, Noise, PowerLaw, Truncated
-from verifier.risk.curves import Curve, learning_curve
+from verifier.risk.curves import Curve, learning_curve, learning_curves
 from verifier.risk.equivalents import equivalent_risk, optimal_ridge
 from verifier.risk.simulate import simulated_risk
 
@@ -80,6 +80,56 @@ def test_oracle_ridge_is_within_second_order_of_the_best_simulated_one():
     assert mean[4] / mean.min() - 1.0 < 0.01
 
 
+FAST = {"controls": True, "antithetic": True, "directions": "head"}
+
+
+def test_curves_of_a_batch_are_those_of_each_instance_alone():
+    """To rounding: instances of a batch share matrices, not numbers."""
+    members = [
+        Instance(spectrum=PowerLaw(beta), target=CriticalTarget(s), noise=Noise(sigma))
+        for beta, s, sigma in ((1.5, 0.5, 1.0), (1.5, 0.5, 0.1), (3.0, 1.0, 0.0), (1.1, 0.1, 1.0))
+    ]
+    n = (20, 100, 5000)
+    for options in (FAST, {"controls": True}):
+        together = learning_curves(members, n=n, replicates=3, key=("batch",), **options)
+        for inst, curve in zip(members, together, strict=True):
+            alone = learning_curve(inst, n=n, replicates=3, key=("batch",), **options)
+            assert curve.instance is inst
+            assert curve.lam == pytest.approx(alone.lam, rel=1e-14)
+            assert curve.samples == pytest.approx(alone.samples, rel=1e-10)
+    again = learning_curves(members, n=n, replicates=3, key=("batch",), controls=True)
+    assert all(np.array_equal(a.samples, b.samples) for a, b in zip(together, again, strict=True))
+    assert learning_curves([], n=n) == []
+
+
+def test_the_fast_estimator_agrees_with_the_default_one():
+    n = (100, 200)
+    default = learning_curve(INSTANCE, n=n, replicates=32, tuning="schedule", antithetic=True)
+    fast = learning_curve(INSTANCE, n=n, replicates=32, tuning="schedule", **FAST)
+    stderr = np.hypot(default.stderr, fast.stderr)
+    assert np.all(np.abs(fast.risk - default.risk) < 3.5 * stderr + 2e-4 * fast.risk)
+    assert np.all(stderr < 3e-3 * fast.risk)
+
+
+def test_the_best_of_many_ridges_is_the_one_with_the_smallest_mean():
+    grid = np.geomspace(1e-3, 1.0, 12)
+    curve = learning_curve(INSTANCE, n=(50, 200), replicates=5, tuning=grid, controls=True)
+    assert curve.tuning == "grid"
+    for k, n in enumerate((50, 200)):
+        every = simulated_risk(INSTANCE, n=n, lam=grid, replicates=5, controls=True)
+        best = int(np.argmin(every.mean(axis=0)))
+        assert 0 < best < 11
+        assert curve.lam[k] == grid[best]
+        assert curve.samples[:, k] == pytest.approx(every[:, best], rel=1e-12)
+
+    def around(inst: Instance, m: int) -> np.ndarray:
+        return float(optimal_ridge(inst, m)) * np.array([0.1, 1.0, 10.0])
+
+    chosen = learning_curve(INSTANCE, n=(50, 200), replicates=4, tuning=around, **FAST)
+    assert chosen.tuning == "around"
+    assert chosen.lam == pytest.approx(optimal_ridge(INSTANCE, (50, 200)))
+
+
 def test_from_ten_to_a_million_samples():
     curve = learning_curve(INSTANCE, n=(10, 1000, 1_000_000), replicates=4, directions=128, controls=True)
     expected = equivalent_risk(INSTANCE, n=curve.n, lam=curve.lam)
@@ -109,7 +159,10 @@ def test_one_direction_and_the_worst_of_a_ball():
         ({"tuning": "best"}, "tuning='best'"),
         ({"tuning": lambda inst, n: -1.0}, "-1.0 at n=10"),
         ({"tuning": lambda inst, n: float("nan")}, "nan at n=10"),
+        ({"tuning": [0.1, -1.0]}, "-1.0 at n=10"),
+        ({"tuning": []}, "shape \\(0,\\) at n=10"),
         ({"directions": -3}, "directions=-3"),
+        ({"directions": "tail"}, "directions='tail'"),
         ({"seed": "zero"}, "seed='zero'"),
     ],
 )

@@ -45,7 +45,7 @@ from verifier.instances import (
     UniformDesign,
 )
 from verifier.provenance import version as _version
-from verifier.risk.curves import Curve, learning_curve
+from verifier.risk.curves import Curve, learning_curve, learning_curves
 from verifier.risk.equivalents import effective_dimension, effective_ridge, equivalent_risk, optimal_ridge
 from verifier.verdicts.falsify import Budget, Counterexample, Finding, falsify
 from verifier.verdicts.judge import judge
@@ -103,6 +103,7 @@ __all__ = [
     "fit_slope",
     "judge",
     "learning_curve",
+    "learning_curves",
     "load_pack",
     "optimal_ridge",
     "registered_claims",

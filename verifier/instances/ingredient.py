@@ -98,9 +98,9 @@ LARGEST = 1e60  # squares and products of two such numbers are normal doubles
 STEEPEST = 50.0  # of an exponent: 4096^50 is a double
 
 
-def positive(name: str, value: object) -> float:
-    """Return ``value`` as a float between 1e-60 and 1e60: beyond, squares leave the range of doubles."""
-    return within(name, above(name, value, 0.0), 1.0 / LARGEST, LARGEST, "its square must be a normal double")
+def positive(name: str, value: object, least: float = 1.0 / LARGEST) -> float:
+    """Return ``value`` as a float between ``least`` and 1e60: beyond, squares leave the range of doubles."""
+    return within(name, above(name, value, 0.0), least, LARGEST, "its square must be a normal double")
 
 
 def exponent(name: str, value: object, bound: float, why: str = "") -> float:

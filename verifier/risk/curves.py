@@ -20,10 +20,11 @@ from verifier.instances import GaussianDesign, Instance
 from verifier.instances.ingredient import whole
 from verifier.risk.equivalents import optimal_ridge, scheduled_ridge
 from verifier.risk.sampled import simulate_samples
-from verifier.risk.simulate import Replicates, problem, simulate
+from verifier.risk.simulate import Problem, Replicates, head_problems, problem, simulate
 
 Array = NDArray[np.float64]
-Tuning = str | Callable[[Instance, int], float]
+Ridges = float | Sequence[float] | Array
+Tuning = str | Sequence[float] | Array | Callable[[Instance, int], Ridges]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +32,8 @@ class Curve:
     """A simulated learning curve of ``instance``: R replicates at K sample sizes.
 
     ``n`` (K,) increasing sample sizes; ``lam`` (K,) ridges used; ``samples`` (R, K) excess risk of each
-    replicate (rows independent, entries of a row correlated); ``tuning`` "optimal", "schedule" or the name of
-    the function that chose the ridges; ``replicates`` R; ``seed`` and ``key`` name the random streams.
+    replicate (rows independent, entries of a row correlated); ``tuning`` "optimal", "schedule", "grid" or the
+    name of the function that chose the ridges; ``replicates`` R; ``seed`` and ``key`` name the random streams.
     """
 
     instance: Instance
@@ -84,42 +85,116 @@ def learning_curve(
     tuning: Tuning = "optimal",
     key: tuple[str | int, ...] = (),
     controls: bool = False,
-    directions: int | None = None,
+    antithetic: bool = False,
+    directions: int | str | None = None,
 ) -> Curve:
     r"""Simulate the excess risk of ``inst`` at the sample sizes ``n``, at a cost free of n once n exceeds the
     directions; under a design that is not Gaussian on real samples (:mod:`verifier.risk.sampled`), at a cost of n p^2.
 
     ``n``: strictly increasing whole numbers, at least 1. ``replicates``: independent samples a point, at
     least 2. ``seed`` and ``key`` name the random streams; the same pair gives the same numbers in any process
-    and order. ``tuning``: "optimal", the ridge that minimises the deterministic equivalent at each n (it
-    misses the minimum of the expected risk by O(1/n) relative, which costs O(1/n^2), and is never chosen on a
-    replicate); "schedule", :math:`\lambda_n = n^{-1/(2s + 1/\beta)}`; or a function (instance, n) -> ridge.
-    ``controls``: subtract control variates of known mean zero (see :mod:`verifier.risk.simulate`); none are known
-    for a design that is not Gaussian.
+    and order.
+
+    ``tuning``: "optimal", the ridge that minimises the deterministic equivalent at each n (it misses the
+    minimum of the expected risk by O(1/n) relative, which costs O(1/n^2), and is never chosen on a
+    replicate); "schedule", :math:`\lambda_n = n^{-1/(2s + 1/\beta)}`; a function (instance, n) -> ridge; or
+    a sequence of ridges, or a function that returns one: all are simulated on the same samples, and at each n
+    the one with the smallest mean risk is kept. A minimum of R means is biased down, but only by what tells
+    neighbouring ridges apart on the same samples, which shrinks like 1/R.
+
+    ``controls``: subtract control variates of known mean zero (:mod:`verifier.risk.controls`); none are known for a
+    design that is not Gaussian.
+    ``antithetic``: a replicate is the mean of two mirrored samples, at twice the cost
+    (:class:`verifier.risk.simulate.Replicates`); it also helps where the controls are off, without noise.
     ``directions``: leading directions to simulate, by default
-    :func:`verifier.risk.simulate.default_directions` of each n.
+    :func:`verifier.risk.simulate.default_directions` of each n, as many as a test of the equivalent needs;
+    "head" is the fast estimator, which leans on the equivalent for all but a few
+    (:func:`verifier.risk.simulate.head_problems`).
 
     For the worst target of a ball the worst eigenfunction is looked up at each point, under the deterministic
     equivalent at that n and ridge.
     """
+    return learning_curves(
+        [inst],
+        n=n,
+        replicates=replicates,
+        seed=seed,
+        tuning=tuning,
+        key=key,
+        controls=controls,
+        antithetic=antithetic,
+        directions=directions,
+    )[0]
+
+
+def learning_curves(
+    instances: Sequence[Instance],
+    *,
+    n: Sequence[int] | NDArray[np.int64],
+    replicates: int = 32,
+    seed: int = 0,
+    tuning: Tuning = "optimal",
+    key: tuple[str | int, ...] = (),
+    controls: bool = False,
+    antithetic: bool = False,
+    directions: int | str | None = None,
+) -> list[Curve]:
+    """The :func:`learning_curve` of every instance, on common random numbers that are drawn once for all.
+
+    Each curve equals, to rounding, what ``learning_curve`` gives for its instance alone; sampling and the matrices that
+    instances of the same (n, directions) share are paid once. See there for the arguments.
+    """
     sizes = _sample_sizes(n)
     replicates = whole("replicates", replicates, 2)  # errors come from their spread
-    lam = _ridges(inst, sizes, tuning)
-    problems = [
-        problem(inst, n=int(m), lam=float(ridge), directions=directions) for m, ridge in zip(sizes, lam, strict=True)
-    ]
-    draws = Replicates(count=replicates, seed=seed, key=tuple(key), controls=controls)
-    gaussian = isinstance(inst.design, GaussianDesign)
-    return Curve(
-        instance=inst,
-        n=sizes,
-        lam=lam,
-        samples=simulate(problems, draws) if gaussian else simulate_samples(inst.design, problems, draws),
-        tuning=tuning if isinstance(tuning, str) else getattr(tuning, "__name__", type(tuning).__name__),
-        replicates=replicates,
-        seed=int(seed),
-        key=tuple(key),
-    )
+    draws = Replicates(replicates, seed, tuple(key), controls=controls, antithetic=antithetic)
+    grids = [_candidates(inst, sizes, tuning) for inst in instances]
+    problems = [_problems(inst, grid, directions) for inst, grid in zip(instances, grids, strict=True)]
+    curves = []
+    for inst, grid, samples in zip(instances, grids, _samples(instances, problems, draws), strict=True):
+        columns, lam, start = [], [], 0
+        for _, ridges in grid:
+            best = int(np.argmin(samples[:, start : start + len(ridges)].mean(axis=0))) if len(ridges) > 1 else 0
+            columns.append(start + best)
+            lam.append(float(ridges[best]))
+            start += len(ridges)
+        curves.append(
+            Curve(
+                instance=inst,
+                n=sizes,
+                lam=np.array(lam),
+                samples=samples[:, columns],
+                tuning=_name(tuning),
+                replicates=replicates,
+                seed=int(seed),
+                key=tuple(key),
+            )
+        )
+    return curves
+
+
+def _samples(instances: Sequence[Instance], problems: list[list[Problem]], draws: Replicates) -> list[Array]:
+    """Risks of the problems of each instance: on Bartlett's factors that all share, or on real samples of its design."""
+    gaussian = [isinstance(inst.design, GaussianDesign) for inst in instances]
+    shared = [item for own, plain in zip(problems, gaussian, strict=True) if plain for item in own]
+    common = simulate(shared, draws) if shared else np.empty((draws.count, 0))
+    samples, start = [], 0
+    for inst, own, plain in zip(instances, problems, gaussian, strict=True):
+        if plain:
+            samples.append(common[:, start : start + len(own)])
+            start += len(own)
+        else:
+            samples.append(simulate_samples(inst.design, own, draws))
+    return samples
+
+
+def _problems(inst: Instance, grid: list[tuple[int, Array]], directions: int | str | None) -> list[Problem]:
+    """A problem for every (n, ridge) of a grid, in its order."""
+    pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
+    if isinstance(directions, str):
+        if directions != "head":
+            raise ValueError(f"directions={directions!r} must be a whole number, 'head' or None")
+        return head_problems(inst, [m for m, _ in pairs], [lam for _, lam in pairs])
+    return [problem(inst, n=m, lam=lam, directions=directions) for m, lam in pairs]
 
 
 def _sample_sizes(n: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
@@ -138,17 +213,31 @@ def _sample_sizes(n: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
     return sizes
 
 
-def _ridges(inst: Instance, n: NDArray[np.int64], tuning: Tuning) -> Array:
-    if callable(tuning):
-        lam = np.array([float(tuning(inst, int(m))) for m in n])
-    elif tuning == "optimal":
-        lam = np.asarray(optimal_ridge(inst, n), dtype=np.float64)
-    elif tuning == "schedule":
-        lam = np.asarray(scheduled_ridge(inst, n), dtype=np.float64)
+def _candidates(inst: Instance, n: NDArray[np.int64], tuning: Tuning) -> list[tuple[int, Array]]:
+    """The ridges among which each sample size chooses."""
+    if isinstance(tuning, str):
+        if tuning not in ("optimal", "schedule"):
+            raise ValueError(
+                f"tuning={tuning!r} must be 'optimal', 'schedule', a function (instance, n) -> ridge, or ridges"
+            )
+        rule = optimal_ridge if tuning == "optimal" else scheduled_ridge
+        found = [np.atleast_1d(lam) for lam in np.asarray(rule(inst, n), dtype=np.float64)]
+    elif callable(tuning):
+        found = [np.atleast_1d(np.asarray(tuning(inst, int(m)), dtype=np.float64)) for m in n]
     else:
-        raise ValueError(f"tuning={tuning!r} must be 'optimal', 'schedule' or a function (instance, n) -> ridge")
-    bad = ~np.isfinite(lam) | (lam < 0.0)
-    if bad.any():
-        where = int(np.argmax(bad))
-        raise ValueError(f"tuning gave the ridge {float(lam[where])!r} at n={n[where]}; it must be finite and >= 0")
-    return lam
+        found = [np.atleast_1d(np.asarray(tuning, dtype=np.float64))] * len(n)
+    for m, lam in zip(n, found, strict=True):
+        if lam.ndim != 1 or lam.size == 0:
+            raise ValueError(f"tuning gave ridges of shape {lam.shape} at n={m}; it must give one ridge or a sequence")
+        bad = ~np.isfinite(lam) | (lam < 0.0)
+        if bad.any():
+            raise ValueError(
+                f"tuning gave the ridge {float(lam[np.argmax(bad)])!r} at n={m}; it must be finite and >= 0"
+            )
+    return [(int(m), lam) for m, lam in zip(n, found, strict=True)]
+
+
+def _name(tuning: Tuning) -> str:
+    if isinstance(tuning, str):
+        return tuning
+    return getattr(tuning, "__name__", type(tuning).__name__) if callable(tuning) else "grid"
