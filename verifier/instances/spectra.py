@@ -291,7 +291,7 @@ class Finite(_Spectrum):
             raise ValueError(
                 f"eigenvalues has {len(values)} entries; above {MAX_HEAD} use Truncated(PowerLaw(...), size)"
             )
-        checked = tuple(positive(f"eigenvalues[{i}]", value, 1e-150) for i, value in enumerate(values))
+        checked = tuple(positive(f"eigenvalues[{i}]", value, 1e-300) for i, value in enumerate(values))
         for i in range(1, len(checked)):
             if checked[i] > checked[i - 1]:
                 raise ValueError(

@@ -201,7 +201,9 @@ def head_problems(instance: Instance, n: Sequence[int], lam: Sequence[float] | A
         if ridge > 0.0:
             ell = ell[: max(1, int(np.count_nonzero(ell > _NEGLIGIBLE * ridge)))]
         p = len(ell)
-        if energies is None:  # the worst target of the ball: one eigenfunction, in the head or in the tail
+        # The worst target of a ball is one eigenfunction, in the head or in the tail; without noise, bias sums span so many
+        # orders of magnitude that differences of them mean nothing.
+        if energies is None or instance.sigma == 0.0:
             problems.append(problem(instance, n=int(sizes[j]), lam=ridge, directions=p))
             continue
         share = ell / (ell + level)
