@@ -251,7 +251,7 @@ def curves(size: Size, every_fit_to: int) -> list[dict[str, Any]]:
                         # A run whose standard error is below .001 already, timed as it is: nothing is extrapolated.
                         "times_faster_as_run": cost / TARGET**2 / found["seconds"]
                         if found["variance"] <= TARGET**2
-                        else math.nan,
+                        else None,
                         "replicates_measured": found["replicates_measured"],
                     }
                 )
@@ -371,28 +371,30 @@ def growth(size: Size) -> list[dict[str, Any]]:
 
 
 CHILD = """
-import resource
+import pathlib, re, resource, sys
 import verifier as vf
 inst = vf.Instance(spectrum=vf.PowerLaw(1.5), target=vf.CriticalTarget(0.5), noise=vf.Noise(1.0))
 n = [100 * 2**k for k in range(14)] + [1_000_000]
 vf.fit_slope(vf.learning_curve(inst, n=n, replicates=4, controls=True, directions=DIRECTIONS))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+status = pathlib.Path("/proc/self/status")
+if status.exists():  # elsewhere ru_maxrss must do; on Linux it starts from what the parent held when it forked
+    print(1024 * int(re.search(r"VmHWM:\\s+(\\d+)", status.read_text())[1]))
+else:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 """
 
 
 def memory(size: Size) -> list[dict[str, Any]]:
     rows = []
     for directions in ("head", None) if size is FULL else ("head",):
-        program = CHILD.replace("DIRECTIONS", repr(directions))
         done = subprocess.run(
-            [sys.executable, "-c", program],
+            [sys.executable, "-c", CHILD.replace("DIRECTIONS", repr(directions))],
             capture_output=True,
             text=True,
             check=True,
             env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
         )
-        unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kibibytes elsewhere
-        rows.append({"directions": directions or "default", "peak_megabytes": int(done.stdout) * unit / 1e6})
+        rows.append({"directions": directions or "default", "peak_megabytes": int(done.stdout) / 1e6})
     return rows
 
 
@@ -401,7 +403,9 @@ def memory(size: Size) -> list[dict[str, Any]]:
 
 def show(title: str, rows: Sequence[dict[str, Any]]) -> None:
     print(f"\n{title}")
-    cells = [list(rows[0])] + [[f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values()] for row in rows]
+    cells = [list(rows[0])] + [
+        [f"{v:.3g}" if isinstance(v, float) else "-" if v is None else str(v) for v in row.values()] for row in rows
+    ]
     widths = [max(len(row[j]) for row in cells) for j in range(len(cells[0]))]
     for row in cells:
         print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -448,7 +452,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
             results[name] = measures[name]()
             show(name, results[name])
             options.out.parent.mkdir(parents=True, exist_ok=True)
-            options.out.write_text(json.dumps(results, indent=1) + "\n")
+            options.out.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n")
     return results
 
 

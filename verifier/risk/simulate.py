@@ -96,7 +96,8 @@ class Replicates:
     (:mod:`verifier.risk.controls`): same mean, smaller variance. ``antithetic`` makes a replicate the mean of
     two risks, of a factor A and of its mirror image, in which every normal g is -g: both have the
     distribution of A, and W - I changes its sign to first order, so that what is odd in it cancels
-    (Hammersley and Morton 1956). It costs two risks.
+    (Hammersley and Morton 1956). It costs two risks. With n below the directions the controls are linear
+    only, and mirrored samples without controls are better than with both.
     """
 
     count: int = 32
