@@ -44,6 +44,11 @@ PLATEAU = 0.1
 interpolate: the slope there is not yet that of the limit.
 """
 
+LOOK_BACK, GAINING = 2.0 / 3.0, 1e-3
+"""While the sample is interpolated, the ridge gains on kappa if ln(lam / kappa) grows faster than this times ln n over the
+last third of the curve.
+"""
+
 SETTLED = 0.008  # half-width at which the first look is enough
 FIRST_REACH = 64.0  # ln n of the first look; curves that have not settled by then are followed to the end
 RATIO_ROUNDING = 1e-6  # ln of an excess that rounding could explain, with room to spare
@@ -200,16 +205,23 @@ def _on_plateau(observable: Observable, instance: Instance, tuning: Tuning, log_
     """Whether a curve is still on a plateau at its last point, where its slope says nothing about the limit.
 
     The oracle's risk against noise is on the noiseless branch until it falls below sigma^2. Under another rule the sample
-    is interpolated, whatever the ridge, while the degrees of freedom are of the order of n.
+    is interpolated, whatever the ridge, while the degrees of freedom are of the order of n: a transient where the ridge
+    gains on kappa.
     """
     if not isinstance(observable, ExcessRisk):
         return False
     if tuning == "optimal":
         return instance.sigma > 0.0 and log_risk > math.log(PLATEAU) + 2.0 * math.log(instance.sigma)
-    n = np.array([math.exp(log_n)])
+    n = np.exp(np.array([LOOK_BACK, 1.0]) * log_n)
     lam = ridge(instance, n, tuning)
     engine = equivalent_for(instance, n, lam)
-    return bool(engine.sums(engine.effective_ridge(n, lam)).df1[0] > PLATEAU * n[0])
+    kappa = engine.effective_ridge(n, lam)
+    if engine.sums(kappa).df1[-1] <= PLATEAU * n[-1]:
+        return False
+    # A rule that falls as fast as kappa, or faster, interpolates for ever: then the slope there is that of the limit.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gain = np.diff(np.log(lam / kappa)) / np.diff(np.log(n))
+    return bool(gain[0] > GAINING)
 
 
 def _assess_bound(claim: Claim, instance: Instance, predicted: Bound, farther: bool) -> Judgement:
