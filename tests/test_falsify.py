@@ -154,7 +154,7 @@ def raising(*arguments: Any) -> Any:
         ({"predict": lambda i: 0.5}, "predict of claim X1/planted returned 0.5"),
         ({"hypotheses": (raising,)}, "KeyError"),
         ({"tuning": raising}, "KeyError"),
-        ({"tuning": lambda i, n: -1.0}, "lam="),
+        ({"tuning": lambda i, n: -1.0}, "tuning function"),
         ({"domain": st.builds(raising, DOMAIN)}, "KeyError"),
         ({"domain": st.integers()}, "which is not an"),
     ],

@@ -16,7 +16,6 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", 
     os.environ.setdefault(_variable, "1")
 
 import difflib
-import importlib.metadata
 import math
 import shlex
 import sys
@@ -45,12 +44,12 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from verifier import provenance, records
-from verifier.claims import ENTRY_POINT_GROUP, Claim, load_pack
+from verifier.claims import Claim, installed_packs, load_pack
 from verifier.instances import Instance
 from verifier.records import RecordError, RunDirectory
 from verifier.verdicts.audit import AuditEvent, run_audit
 from verifier.verdicts.falsify import Budget, Finding, falsify
-from verifier.verdicts.findings import counterexample_record, finding_record
+from verifier.verdicts.findings import counterexample_record, finding_record, from_pack
 from verifier.verdicts.replay import replay
 
 ERROR = 3
@@ -163,9 +162,8 @@ class _Registry:
             # `python -m` would find a pack in the working directory; the installed command has to as well.
             sys.path.insert(0, os.getcwd())
         registry = cls()
-        entries = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
         # Installed packs first: theirs is the id when two packs register the same.
-        for spec in dict.fromkeys(entry.value for entry in sorted(entries, key=lambda entry: entry.name)):
+        for spec in installed_packs():
             registry._add(spec, registry.broken_installed)
         for spec in dict.fromkeys(packs):
             registry.packs |= dict.fromkeys(registry._add(spec, registry.broken_named), spec)
@@ -178,11 +176,9 @@ class _Registry:
             taken = [claim.id for claim in claims if claim.id in self.claims]
             if taken:
                 raise ValueError(f"pack {spec!r} registers the id {taken[0]!r}, which another pack has: rename it")
-        except (Exception, SystemExit) as error:  # the pack is somebody else's code: it may raise anything
-            understood = isinstance(error, ValueError)
-            sentence = str(error) if understood else f"pack {spec!r} failed: {type(error).__name__}: {error}"
-            _complain(sentence)
-            broken.append(sentence)
+        except ValueError as error:
+            _complain(str(error))
+            broken.append(str(error))
             return []
         self.claims |= {claim.id: claim for claim in claims}
         return [claim.id for claim in claims]
@@ -350,6 +346,7 @@ def _falsify(
             with _attacking(attacked):
                 finding = falsify(attacked, budget=budget, seed=seed)
             pack_name = registry.packs.get(attacked.id)
+            finding = from_pack(finding, pack_name)
             replays = _save_counterexamples(directory, finding, pack_name)
             findings.append(finding_record(finding))
             records.save_findings(directory, findings)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from verifier.instances import Instance
 from verifier.instances.ingredient import whole
-from verifier.risk.equivalents import optimal_ridge, scheduled_ridge
+from verifier.risk.equivalents import optimal_ridge, ruled_ridge, scheduled_ridge
 from verifier.risk.simulate import Replicates, problem, simulate
 
 Array = NDArray[np.float64]
@@ -137,7 +137,7 @@ def _sample_sizes(n: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _ridges(inst: Instance, n: NDArray[np.int64], tuning: Tuning) -> Array:
     if callable(tuning):
-        lam = np.array([float(tuning(inst, int(m))) for m in n])
+        lam = np.array([ruled_ridge(tuning, inst, int(m)) for m in n])
     elif tuning == "optimal":
         lam = np.asarray(optimal_ridge(inst, n), dtype=np.float64)
     elif tuning == "schedule":

@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -284,8 +285,25 @@ def ridge(instance: Instance, n: ArrayLike, tuning: Tuning = "optimal") -> Array
     if tuning == "schedule":
         return scheduled_ridge(instance, sizes)
     if callable(tuning):
-        return _ridges([tuning(instance, float(m)) for m in flat], flat).reshape(sizes.shape)
+        return np.array([ruled_ridge(tuning, instance, float(m)) for m in flat]).reshape(sizes.shape)
     raise ValueError(f"tuning={tuning!r} must be 'optimal', 'schedule' or a function (instance, n) -> lambda")
+
+
+def ruled_ridge(rule: Callable[[Instance, Any], float], instance: Instance, n: float) -> float:
+    """The ridge that a function (instance, n) gives; ValueError naming the function, n and the instance where that is none."""
+    name = getattr(rule, "__name__", type(rule).__name__)
+    where = f"at n={n:.12g} for {instance.describe()}"
+    try:
+        given: Any = rule(instance, n)
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"the tuning function {name} raised {type(error).__name__}: {error}, {where}") from error
+    try:
+        value = math.nan if isinstance(given, (str, bytes)) else float(given)
+    except (TypeError, ValueError, OverflowError):
+        value = math.nan
+    if not 0.0 <= value < math.inf:
+        raise ValueError(f"the tuning function {name} returned {given!r} {where}; a ridge is a finite number >= 0")
+    return value
 
 
 def optimal_ridge(instance: Instance, n: ArrayLike) -> Array:
