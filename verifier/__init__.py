@@ -38,6 +38,7 @@ from verifier.instances import (
     Spiked,
     Target,
     Truncated,
+    register_ingredient,
 )
 from verifier.provenance import version as _version
 from verifier.risk.curves import Curve, learning_curve
@@ -95,5 +96,6 @@ __all__ = [
     "learning_curve",
     "load_pack",
     "optimal_ridge",
+    "register_ingredient",
     "registered_claims",
 ]

@@ -21,6 +21,7 @@ from verifier.instances import Instance
 from verifier.instances.ingredient import real
 from verifier.risk.equivalents import Tuning
 from verifier.risk.observables import ExcessRisk, Observable
+from verifier.risk.simulators import Simulator, is_simulator
 
 VERDICTS = ("SURVIVED", "FALSIFIED", "UNDERPOWERED", "VACUOUS", "ERROR")
 ENTRY_POINT_GROUP = "verifier.claims"
@@ -122,7 +123,8 @@ class Claim:
     hypotheses: named predicates of an instance; where one fails the instance is out of scope. expected: the verdict that
     mathematics leads one to expect, None when nobody knows. latex: the statement as mathematics. note: how the statement
     was read, and why readings that coincide were merged. cells: the cells of a statement's matrix of readings that this
-    one settles. proof: an exact argument that decides the claim instead of a search.
+    one settles. proof: an exact argument that decides the claim instead of a search. simulator: draws the risks instead of
+    kernel ridge regression on Gaussian inputs (see :mod:`verifier.risk.simulators`).
     """
 
     id: str
@@ -140,6 +142,7 @@ class Claim:
     prediction: str = ""
     observable: Observable = field(default_factory=ExcessRisk)
     proof: Callable[[], Proof] | None = None
+    simulator: Simulator | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.id, str) or not _ID.fullmatch(self.id):
@@ -163,6 +166,10 @@ class Claim:
             raise ValueError(f"observable of claim {self.id} must be an Observable, got {self.observable!r}")
         if self.proof is not None and not callable(self.proof):
             raise ValueError(f"proof of claim {self.id} must be a function without arguments, got {self.proof!r}")
+        if self.simulator is not None and not is_simulator(self.simulator):
+            raise ValueError(
+                f"simulator of claim {self.id} must be a function or have a method simulate, got {self.simulator!r}"
+            )
         if not callable(self.predict):
             raise ValueError(f"predict of claim {self.id} must be a function of an instance, got {self.predict!r}")
         if not (callable(self.tuning) or self.tuning in ("optimal", "schedule")):

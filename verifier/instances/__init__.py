@@ -1,6 +1,6 @@
 """What is asked about: spectra, targets, noise, and the instance that joins them."""
 
-from verifier.instances.ingredient import Ingredient
+from verifier.instances.ingredient import Ingredient, register_ingredient
 from verifier.instances.instance import Instance
 from verifier.instances.noise import Noise
 from verifier.instances.spectra import (
@@ -51,5 +51,6 @@ __all__ = [
     "Truncated",
     "eigenvalues",
     "log_index_at",
+    "register_ingredient",
     "tail_index",
 ]

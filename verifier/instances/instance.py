@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
-from verifier.instances.ingredient import Ingredient
+from verifier.instances.ingredient import Ingredient, recorded
 from verifier.instances.noise import Noise
 from verifier.instances.spectra import Spectrum, tail_index
 from verifier.instances.targets import CriticalTarget, SingleEigenfunction, Target
@@ -56,10 +56,7 @@ class Instance:
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form; every float survives the round trip."""
         parts = {"spectrum": self.spectrum, "target": self.target, "noise": self.noise}
-        for name, part in parts.items():
-            if not hasattr(part, "to_json"):
-                raise ValueError(f"{name}={part!r} has no to_json method, so this instance cannot be recorded")
-        return {name: cast(Ingredient, part).to_json() for name, part in parts.items()}
+        return {name: recorded(name, part) for name, part in parts.items()}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Instance:

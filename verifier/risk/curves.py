@@ -20,6 +20,7 @@ from verifier.instances import Instance
 from verifier.instances.ingredient import whole
 from verifier.risk.equivalents import optimal_ridge, ruled_ridge, scheduled_ridge
 from verifier.risk.simulate import Replicates, problem, simulate
+from verifier.risk.simulators import Simulator, simulated_by, simulator_of
 
 Array = NDArray[np.float64]
 Tuning = str | Callable[[Instance, int], float]
@@ -84,6 +85,7 @@ def learning_curve(
     key: tuple[str | int, ...] = (),
     controls: bool = False,
     directions: int | None = None,
+    simulator: Simulator | None = None,
 ) -> Curve:
     r"""Simulate the excess risk of ``inst`` at the sample sizes ``n``, at a cost free of n once n exceeds the
     directions.
@@ -95,7 +97,9 @@ def learning_curve(
     replicate); "schedule", :math:`\lambda_n = n^{-1/(2s + 1/\beta)}`; or a function (instance, n) -> ridge.
     ``controls``: subtract control variates of known mean zero (see :mod:`verifier.risk.simulate`).
     ``directions``: leading directions to simulate, by default
-    :func:`verifier.risk.simulate.default_directions` of each n.
+    :func:`verifier.risk.simulate.default_directions` of each n. ``simulator``: draws the risks instead, as
+    does one that an ingredient of ``inst`` carries (see :mod:`verifier.risk.simulators`); ``controls`` and
+    ``directions`` are then of no effect.
 
     For the worst target of a ball the worst eigenfunction is looked up at each point, under the deterministic
     equivalent at that n and ridge.
@@ -103,15 +107,20 @@ def learning_curve(
     sizes = _sample_sizes(n)
     replicates = whole("replicates", replicates, 2)  # errors come from their spread
     lam = _ridges(inst, sizes, tuning)
-    problems = [
-        problem(inst, n=int(m), lam=float(ridge), directions=directions) for m, ridge in zip(sizes, lam, strict=True)
-    ]
-    draws = Replicates(count=replicates, seed=seed, key=tuple(key), controls=controls)
+    chosen = simulator_of(inst) if simulator is None else simulator
+    if chosen is not None:
+        samples = simulated_by(chosen, inst, sizes, lam, replicates=replicates, seed=seed, key=tuple(key))
+    else:
+        problems = [
+            problem(inst, n=int(m), lam=float(ridge), directions=directions)
+            for m, ridge in zip(sizes, lam, strict=True)
+        ]
+        samples = simulate(problems, Replicates(count=replicates, seed=seed, key=tuple(key), controls=controls))
     return Curve(
         instance=inst,
         n=sizes,
         lam=lam,
-        samples=simulate(problems, draws),
+        samples=samples,
         tuning=tuning if isinstance(tuning, str) else getattr(tuning, "__name__", type(tuning).__name__),
         replicates=replicates,
         seed=int(seed),

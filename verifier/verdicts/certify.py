@@ -18,6 +18,7 @@ from verifier.instances import Instance
 from verifier.risk.curves import learning_curve
 from verifier.risk.equivalents import equivalent_risk
 from verifier.risk.observables import Experiment
+from verifier.risk.simulators import Simulator
 from verifier.verdicts.slopes import fit_slope
 
 Array = NDArray[np.float64]
@@ -75,7 +76,13 @@ def agreement_constant(instance: Instance) -> float:
 
 
 def certify(
-    experiment: Experiment, seed: int, *, replicates: int, z: float, key: tuple[str | int, ...] = ()
+    experiment: Experiment,
+    seed: int,
+    *,
+    replicates: int,
+    z: float,
+    key: tuple[str | int, ...] = (),
+    simulator: Simulator | None = None,
 ) -> Certification:
     """Simulate an experiment and compare it with the deterministic equivalent, point by point and slope by slope."""
     instance, n = experiment.instance, experiment.n
@@ -87,6 +94,7 @@ def certify(
         tuning=experiment.tuning,
         key=("certify", *key),
         controls=True,
+        simulator=simulator,
     )
     lam = np.asarray(curve.lam, dtype=np.float64)
     expected = np.asarray(equivalent_risk(instance, n=np.asarray(n, dtype=np.float64), lam=lam))

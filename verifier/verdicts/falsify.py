@@ -29,7 +29,7 @@ from scipy import stats
 from verifier.claims import Bound, Claim, Proof
 from verifier.instances import Instance
 from verifier.verdicts.certificates import Certificate, certificate_for
-from verifier.verdicts.judge import assess, judge
+from verifier.verdicts.judge import judge, look
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
 
 SURVIVED, FALSIFIED, UNDERPOWERED, VACUOUS, ERROR = (
@@ -339,7 +339,7 @@ class _Search:
     def _judged(self, instance: Instance) -> Judgement:
         known = self.seen.get(instance.digest)
         if known is None:
-            known = self.seen[instance.digest] = (instance, assess(self.claim, instance))
+            known = self.seen[instance.digest] = (instance, look(self.claim, instance, self.seed))
         return known[1]
 
     def _look(self, instance: Instance) -> None:

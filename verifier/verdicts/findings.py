@@ -100,8 +100,10 @@ def _evidence(finding: Finding) -> list[str]:
     """What the verdict rests on."""
     if finding.proof is not None:
         return ["proof"]
-    kinds = ["equivalent"]
     cases = [case for case in (finding.minimal, finding.worst, finding.typical) if case is not None]
+    if any(judgement.route == "B" for judgement in (case.judgement for case in cases)):
+        return ["simulation"]
+    kinds = ["equivalent"]
     if any(case.judgement.certification is not None for case in cases):
         kinds.append("simulation")
     if any(case.certificate is not None for case in cases):

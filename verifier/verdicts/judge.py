@@ -22,6 +22,7 @@ from verifier.claims import Bound, Claim
 from verifier.instances import Instance
 from verifier.risk.equivalents import Tuning, equivalent_for, ridge
 from verifier.risk.observables import ExcessRisk, Observable
+from verifier.risk.simulators import has_equivalent
 from verifier.verdicts.certify import (
     CERTIFICATION_REPLICATES,
     CERTIFICATION_SIZES,
@@ -84,7 +85,7 @@ def judge(
     unmet = claim.unmet(instance)
     if unmet is not None:
         return _out_of_scope(unmet)
-    if route == "B" or (route is None and not has_equivalent(instance)):
+    if route == "B" or (route is None and not has_equivalent(instance, claim.simulator)):
         return judge_by_reference(claim, instance, seed, sizes=sizes, replicates=replicates, z=z, key=key)
     found = assess(claim, instance)
     if farther:
@@ -95,7 +96,9 @@ def judge(
     experiment = claim.observable.experiment(instance, claim.tuning, sizes)
     if experiment is None:
         return found
-    certification = certify(experiment, seed, replicates=replicates, z=z, key=(claim.id, *key))
+    certification = certify(
+        experiment, seed, replicates=replicates, z=z, key=(claim.id, *key), simulator=claim.simulator
+    )
     if not certification.agrees:
         reason = (
             f"simulation disagrees with the deterministic equivalent, so nothing is concluded: {certification.text}"
@@ -110,9 +113,13 @@ def judge(
     return replace(found, certification=certification)
 
 
-def has_equivalent(instance: Instance) -> bool:
-    """Whether the deterministic equivalent covers the instance; an ingredient may decline with ``equivalent = False``."""
-    return all(getattr(part, "equivalent", True) for part in (instance.spectrum, instance.target, instance.noise))
+def look(claim: Claim, instance: Instance, seed: int) -> Judgement:
+    """The search's view of one instance: by the equivalent alone where there is one, else by simulation on common random
+    numbers, keyed by the claim and not by the instance.
+    """
+    if claim.unmet(instance) is not None or has_equivalent(instance, claim.simulator):
+        return assess(claim, instance)
+    return judge(claim, instance, seed, key=("search",))
 
 
 def assess(claim: Claim, instance: Instance, *, farther: bool = False) -> Judgement:
