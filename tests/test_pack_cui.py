@@ -14,7 +14,8 @@ from verifier.risk.asymptotics import theorem_exponent
 from verifier.testing import check
 from verifier.verdicts.judge import assess
 
-READINGS = cui_2021.CLAIMS + cui_2021.MISREADINGS
+ON_THE_COMMAND_LINE = ("Cui21/noisy-variance", "Cui21/noiseless-rate-with-noise")
+READINGS = [one for one in cui_2021.CLAIMS + cui_2021.MISREADINGS if one.id not in ON_THE_COMMAND_LINE]
 
 
 def test_reading(reading: vf.Reading) -> None:

@@ -9,14 +9,14 @@ complaints to standard error.
 # ruff: noqa: E402
 from __future__ import annotations
 
-import os
+from verifier.threads import one_blas_thread
 
 # A BLAS reads its thread count once, when it loads, and every worker inherits it: so before numpy.
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
+one_blas_thread()
 
 import difflib
 import math
+import os
 import shlex
 import sys
 import traceback
