@@ -1,5 +1,6 @@
 """What is asked about: spectra, targets, noise, and the instance that joins them."""
 
+from verifier.instances.empirical import EmpiricalSpectrum, FittedTail
 from verifier.instances.ingredient import Ingredient, register_ingredient
 from verifier.instances.instance import Instance
 from verifier.instances.noise import Noise
@@ -32,9 +33,11 @@ __all__ = [
     "BallTarget",
     "BrokenPowerLaw",
     "CriticalTarget",
+    "EmpiricalSpectrum",
     "Exponential",
     "ExponentialTarget",
     "Finite",
+    "FittedTail",
     "Ingredient",
     "Instance",
     "LacunaryTarget",
