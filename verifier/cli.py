@@ -1,4 +1,4 @@
-"""The ``verifier`` command: audit, falsify, replay, claims.
+"""The ``verifier`` command: audit, falsify, replay, claims, new-pack, fit.
 
 Exit codes are part of the answer, so nothing else may use them: 0 to 3 are verdicts (falsify), agreement
 with what is expected (audit) or sameness (replay); 3 is also a crash of the machinery; 64 is bad usage
@@ -47,6 +47,7 @@ from verifier import provenance, records
 from verifier.claims import Claim, installed_packs, load_pack
 from verifier.instances import Instance
 from verifier.records import RecordError, RunDirectory
+from verifier.skeleton import new_pack
 from verifier.verdicts.audit import AuditEvent, run_audit
 from verifier.verdicts.falsify import Budget, Finding, falsify
 from verifier.verdicts.findings import counterexample_record, finding_record, from_pack
@@ -403,6 +404,27 @@ def _claims(
     else:
         _print_claims(claims)
     raise typer.Exit(registry.exit_code(0, everything=claim is None))
+
+
+@app.command("new-pack")
+def _new_pack(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the module, such as my_pack.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write it.")] = Path(),
+) -> None:
+    """Write a commented claim pack and its test, which run as they are.
+
+    Exits 0, or 64 when the name is no module's name or is taken.
+    """
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        module, test = new_pack(name, out)
+    except ValueError as error:
+        _refuse(str(error))
+    console = _console()
+    console.print(Text(_clean(f"wrote {module} and {test}")), soft_wrap=True)
+    there = "" if module.parent == Path() else f"cd {shlex.quote(str(module.parent))} && "
+    console.print(Text(_clean(f"{there}verifier falsify --pack {name}:CLAIMS")), soft_wrap=True)
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ turned into null: a null that stands for infinity would come back as another ins
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -103,6 +104,49 @@ def write_json(path: PathLike, value: object) -> Path:
         raise RecordError(f"{path.name}: {error}") from None
     with _replacing(path) as stream:
         stream.write(text.encode("utf-8") + b"\n")
+    return path
+
+
+def write_new(path: PathLike, text: str) -> Path:
+    """Write a UTF-8 text file that must not exist yet, atomically."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_UNFINISHED}")
+        try:
+            with open(beside, "xb") as stream:
+                stream.write(text.encode("utf-8"))
+                stream.flush()
+                os.fsync(stream.fileno())
+            _give_name(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be written: {error.strerror or error}") from None
+    _sync_directory(path.parent)
+    return path
+
+
+def _give_name(beside: Path, path: Path) -> None:
+    """Give a finished file its name, unless that is taken: os.replace would not ask."""
+    try:
+        os.link(beside, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+        os.replace(beside, path)
+
+
+def write_text(path: PathLike, text: str) -> Path:
+    """Write a UTF-8 text file, atomically, over an earlier one; RecordError names the file where that fails."""
+    path = Path(path)
+    try:
+        with _replacing(path) as stream:
+            stream.write(text.encode("utf-8"))
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be written: {error.strerror or error}") from None
     return path
 
 
