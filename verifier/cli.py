@@ -46,8 +46,10 @@ from typer.core import TyperGroup
 from verifier import provenance, records
 from verifier.claims import Claim, installed_packs, load_pack
 from verifier.instances import Instance
+from verifier.measured import fit_curve, fit_rows, read_curve
 from verifier.records import RecordError, RunDirectory
 from verifier.skeleton import new_pack
+from verifier.tables import TableError
 from verifier.verdicts.audit import AuditEvent, run_audit
 from verifier.verdicts.falsify import Budget, Finding, falsify
 from verifier.verdicts.findings import counterexample_record, finding_record, from_pack
@@ -425,6 +427,45 @@ def _new_pack(
     console.print(Text(_clean(f"wrote {module} and {test}")), soft_wrap=True)
     there = "" if module.parent == Path() else f"cd {shlex.quote(str(module.parent))} && "
     console.print(Text(_clean(f"{there}verifier falsify --pack {name}:CLAIMS")), soft_wrap=True)
+
+
+@app.command("fit")
+def _fit(
+    file: Annotated[Path, typer.Argument(metavar="CURVE.csv", help="A measured learning curve; docs/packs.md has layouts.")],
+    n: Annotated[str | None, typer.Option("--n", metavar="COLUMN", help="The column of sample sizes.")] = None,
+    risk: Annotated[str | None, typer.Option("--risk", metavar="COLUMN", help="The column of excess risks.")] = None,
+    stderr: Annotated[str | None, typer.Option("--stderr", metavar="COLUMN", help="That of standard errors.")] = None,
+    replicate: Annotated[
+        str | None, typer.Option("--replicate", metavar="COLUMN", help="That which says which lines belong together.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write a figure: .html with its numbers, or .svg.")
+    ] = None,
+    record_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers as JSON.")] = None,
+) -> None:
+    """Fit the exponent of a measured learning curve: interval, local slopes, corrections to scaling.
+
+    Columns are found by their names in the first line (n, risk, stderr, replicate) or named by options. Exits 0, or 64
+    where the file cannot be used.
+    """
+    if out is not None and out.suffix.lower() not in (".html", ".svg"):
+        _refuse(f"--out is {out}: a figure is written as .html or .svg")
+    try:
+        record = fit_curve(read_curve(file, n=n, risk=risk, stderr=stderr, replicate=replicate))
+        if record_file is not None:
+            records.save_fit(record_file, record)
+        if out is not None:
+            from reports.fit import write_fit_figure  # altair takes a second to load
+
+            write_fit_figure(out, record)
+    except (TableError, RecordError) as error:
+        _refuse(str(error))
+    console = _console()
+    console.print(Text(_clean(file), "bold"), soft_wrap=True)
+    _print_rows(console, fit_rows(record))
+    for written in (record_file, out):
+        if written is not None:
+            console.print(Text(_clean(f"wrote {written}")), soft_wrap=True)
 
 
 def main() -> None:

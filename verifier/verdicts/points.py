@@ -14,7 +14,9 @@ its own, and the covariance is diagonal. Three cases, by what is known of the sc
 
 The estimand is the slope of the expected log-log curve under the weights of the fit, as in ``fit_slope``. The logarithm of a
 mean is corrected to second order where its variance is known. Lack of fit: the weighted sum of squared residuals, as chi
-square where the variances are known, and by Johansen's (1980) approximation to Welch and James where they are estimated.
+square where the variances are known; by Johansen's (1980) approximation to Welch and James where each is estimated from at
+least eight replicates; as F with the variances of the smooth model where there are fewer; and where nothing is known of the
+scatter, as the test of a quadratic term.
 Measured coverage is in tests/test_fit.py.
 """
 
@@ -33,7 +35,8 @@ from verifier.verdicts.slopes import CorrectedFit, LocalExponents, profile_fit
 Array = NDArray[np.float64]
 
 FEWEST_FOR_CORRECTION = {"known": 5, "residuals": 7}
-FEWEST_FOR_RESIDUALS = 4
+FEWEST_FOR_RESIDUALS, FEWEST_FOR_CURVATURE = 4, 6
+ENOUGH_OF_ONE_POINT = 7.0  # degrees of freedom from which the variance of a point can stand for itself in a test
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,9 +89,12 @@ class PointFit:
     def lack_of_fit(self) -> float:
         """p-value of the test that the expected log risks lie on a straight line; nan where nothing can be said."""
         points = len(self.n)
-        if points < 3 or self.residual_scatter or not np.all(self.point_dof >= 2.0):
+        if self.residual_scatter:
+            return self._curvature()
+        if points < 3:
             return math.nan
-        weight = 1.0 / self.variance
+        own = bool(np.all(self.point_dof >= ENOUGH_OF_ONE_POINT))
+        weight = 1.0 / np.maximum(self.variance if own else self.smooth, 1e-300)
         x = np.log(self.n)
         design = np.column_stack([np.ones_like(x), x])
         inverse = np.linalg.inv(design.T @ (weight[:, None] * design))
@@ -96,10 +102,24 @@ class PointFit:
         statistic, contrasts = float(weight @ residual**2), points - 2
         if np.all(np.isinf(self.point_dof)):
             return float(stats.chi2.sf(statistic, contrasts))
+        if not own:
+            return float(stats.f.sf(statistic / contrasts, contrasts, max(float(self.point_dof.sum()) - 2.0, 1.0)))
         share = 1.0 - weight * np.einsum("ki,ij,kj->k", design, inverse, design)
         excess = float(np.sum(share**2 / self.point_dof))
         scale = contrasts + 2.0 * excess - 6.0 * excess / (contrasts + 2.0)
         return float(stats.f.sf(statistic / scale, contrasts, contrasts * (contrasts + 2.0) / (3.0 * excess)))
+
+    def _curvature(self) -> float:
+        """p-value of the quadratic term in ln n: without errors of their own, scatter and bends of the points look alike."""
+        points, x = len(self.n), np.log(self.n)
+        if points < FEWEST_FOR_CURVATURE:
+            return math.nan
+        basis = np.linalg.qr(np.vander(x - x.mean(), 3, increasing=True))[0]
+        loading = basis.T @ self.log_risk
+        scatter = float(np.sum((self.log_risk - basis @ loading) ** 2)) / (points - 3)
+        if scatter <= 0.0:
+            return math.nan
+        return float(2.0 * stats.t.sf(abs(loading[2]) / math.sqrt(scatter), points - 3))
 
     @cached_property
     def corrected(self) -> CorrectedFit:

@@ -84,15 +84,19 @@ class CorrectedFit:
     dof: float
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Profile interval of the exponent over all correction exponents of the grid."""
+        """Profile interval of the exponent over all correction exponents of the grid.
+
+        Half the way to the exponents at the neighbours of every w that is kept is inside too: the true w is no point of
+        the grid, and no farther from one than half a step.
+        """
         room = float(stats.t.ppf(0.5 + 0.5 * _level(level), self.dof)) ** 2
         best = min(misfit for *_, misfit in self.profile)
-        kept = [
-            (a, stderr * math.sqrt(room - (misfit - best)))
-            for _, a, stderr, misfit in self.profile
-            if misfit - best <= room
-        ]
-        return min(a - half for a, half in kept), max(a + half for a, half in kept)
+        ends: list[float] = []
+        for k, (_, a, stderr, misfit) in enumerate(self.profile):
+            if misfit - best <= room:
+                half = stderr * math.sqrt(room - (misfit - best))
+                ends += [a - half, a + half, *(0.5 * (a + near[1]) for near in self.profile[max(k - 1, 0) : k + 2])]
+        return min(ends), max(ends)
 
 
 @dataclass(frozen=True, eq=False)
