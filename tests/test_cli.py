@@ -116,7 +116,7 @@ def packs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "pack_quits.py").write_text("raise SystemExit(0)\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     entry = SimpleNamespace(name="a", value="pack_a:CLAIMS")
-    monkeypatch.setattr(cli.importlib.metadata, "entry_points", lambda group: [entry])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [entry])
 
 
 def run(*arguments: str) -> Result:
@@ -182,7 +182,7 @@ def test_help_and_version() -> None:
 
 
 def test_nothing_registered_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli.importlib.metadata, "entry_points", lambda group: [])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [])
     assert (result := run("claims")).exit_code == cli.USAGE
     assert "no claim is registered" in out(result)
 
@@ -302,7 +302,7 @@ def test_a_broken_installed_pack_is_an_error_of_a_whole_audit(
     auditor: Auditor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entries = [SimpleNamespace(name=name, value=f"pack_{name}:CLAIMS") for name in ("broken", "a")]
-    monkeypatch.setattr(cli.importlib.metadata, "entry_points", lambda group: entries)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: entries)
     for arguments, code in ((["audit"], cli.ERROR), (["audit", "--only", "A1"], 0)):
         result = run(*arguments)
         assert result.exit_code == code

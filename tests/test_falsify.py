@@ -154,7 +154,7 @@ def raising(*arguments: Any) -> Any:
         ({"predict": lambda i: 0.5}, "predict of claim X1/planted returned 0.5"),
         ({"hypotheses": (raising,)}, "KeyError"),
         ({"tuning": raising}, "KeyError"),
-        ({"tuning": lambda i, n: -1.0}, "lam="),
+        ({"tuning": lambda i, n: -1.0}, "tuning function"),
         ({"domain": st.builds(raising, DOMAIN)}, "KeyError"),
         ({"domain": st.integers()}, "which is not an"),
     ],
@@ -371,8 +371,10 @@ def test_the_replay_command_of_a_failing_property_names_a_file_that_exists(tmp_p
     with pytest.raises(Counterexample) as caught:
         check(FALSE)
     line = next(line for line in str(caught.value).splitlines() if "verifier replay" in line)
-    kept = tmp_path / line.split("verifier replay ")[1].strip()
-    assert json.loads(kept.read_text())["claim"] == "X1/planted"
+    file, option, pack = line.split("verifier replay ")[1].split()
+    stored = json.loads((tmp_path / file).read_text())
+    assert (stored["claim"], stored["pack"]) == ("X1/planted", pack)
+    assert (option, pack) == ("--pack", f"{__name__}:FALSE")
 
 
 def test_a_search_that_was_too_weak_is_no_success() -> None:

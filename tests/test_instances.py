@@ -456,7 +456,7 @@ def test_a_foreign_ingredient_serves_but_is_not_recorded() -> None:
     assert vf.equivalent_risk(instance, n=100) == pytest.approx(
         vf.equivalent_risk(Instance(PowerLaw(2.0), CriticalTarget(0.5)), n=100), rel=1e-12
     )
-    with pytest.raises(ValueError, match=r"spectrum=.*Borrowed.* has no to_json"):
+    with pytest.raises(ValueError, match=r"spectrum=.*Borrowed.* nobody registered.*@vf.register_ingredient"):
         instance.to_json()
 
 

@@ -1,58 +1,66 @@
 """Property-based verification of theorems about scaling laws: from a claim to a verdict that can be replayed.
 
-The public names are re-exported here; README.md says how to use them, docs/ how to read what they return.
+The public names are re-exported here; README.md says how to use them, docs/ how to read what they return. They are loaded
+when one of them is first asked for, so that importing the package alone (as pytest does for the plugin) costs nothing.
 """
 
-from verifier.claims import (
-    AtLeast,
-    AtMost,
-    Bound,
-    Claim,
-    Exponent,
-    Prediction,
-    Proof,
-    Reading,
-    StraightLine,
-    Theta,
-    load_pack,
-    registered_claims,
-)
-from verifier.instances import (
-    BallTarget,
-    BrokenPowerLaw,
-    CriticalTarget,
-    Design,
-    Exponential,
-    ExponentialTarget,
-    Finite,
-    GaussianDesign,
-    Ingredient,
-    Instance,
-    LacunaryTarget,
-    LogCorrected,
-    LogPeriodic,
-    Noise,
-    PowerLaw,
-    RademacherDesign,
-    RandomTarget,
-    SingleEigenfunction,
-    SmootherTarget,
-    Spectrum,
-    Spiked,
-    StudentDesign,
-    Target,
-    Truncated,
-    UniformDesign,
-)
-from verifier.provenance import version as _version
-from verifier.risk.curves import Curve, learning_curve, learning_curves
-from verifier.risk.equivalents import effective_dimension, effective_ridge, equivalent_risk, optimal_ridge
-from verifier.verdicts.falsify import Budget, Counterexample, Finding, falsify
-from verifier.verdicts.judge import judge
-from verifier.verdicts.judgement import Judgement
-from verifier.verdicts.slopes import Fit, fit_slope
+from __future__ import annotations
 
-__version__ = _version()
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from verifier.claims import (
+        AtLeast,
+        AtMost,
+        Bound,
+        Claim,
+        Exponent,
+        Prediction,
+        Proof,
+        Reading,
+        StraightLine,
+        Theta,
+        load_pack,
+        registered_claims,
+    )
+    from verifier.instances import (
+        BallTarget,
+        BrokenPowerLaw,
+        CriticalTarget,
+        Design,
+        EmpiricalSpectrum,
+        Exponential,
+        ExponentialTarget,
+        Finite,
+        GaussianDesign,
+        Ingredient,
+        Instance,
+        LacunaryTarget,
+        LogCorrected,
+        LogPeriodic,
+        Noise,
+        PowerLaw,
+        RademacherDesign,
+        RandomTarget,
+        SingleEigenfunction,
+        SmootherTarget,
+        Spectrum,
+        Spiked,
+        StudentDesign,
+        Target,
+        Truncated,
+        UniformDesign,
+        register_ingredient,
+    )
+    from verifier.risk.curves import Curve, learning_curve, learning_curves
+    from verifier.risk.equivalents import effective_dimension, effective_ridge, equivalent_risk, optimal_ridge
+    from verifier.verdicts.falsify import Budget, Counterexample, Finding, falsify
+    from verifier.verdicts.judge import judge
+    from verifier.verdicts.judgement import Judgement
+    from verifier.verdicts.slopes import Fit, fit_slope
+
+    __version__: str
 
 __all__ = [
     "AtLeast",
@@ -66,6 +74,7 @@ __all__ = [
     "CriticalTarget",
     "Curve",
     "Design",
+    "EmpiricalSpectrum",
     "Exponent",
     "Exponential",
     "ExponentialTarget",
@@ -106,5 +115,42 @@ __all__ = [
     "learning_curves",
     "load_pack",
     "optimal_ridge",
+    "register_ingredient",
     "registered_claims",
 ]
+
+# Where the names above live, in the order in which they are looked for; the imports at the top say the same to tools.
+_HOMES = (
+    "verifier.claims",
+    "verifier.instances",
+    "verifier.risk.curves",
+    "verifier.risk.equivalents",
+    "verifier.verdicts.falsify",
+    "verifier.verdicts.judge",
+    "verifier.verdicts.judgement",
+    "verifier.verdicts.slopes",
+)
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        """Load a public name, or a module of the package, when it is first asked for."""
+        if name == "__version__":
+            return importlib.import_module("verifier.provenance").version()
+        if name in __all__:
+            for home in _HOMES:
+                module = importlib.import_module(home)
+                if hasattr(module, name):
+                    globals()[name] = getattr(module, name)
+                    return globals()[name]
+        if not name.startswith("_"):
+            try:
+                return importlib.import_module(f"verifier.{name}")
+            except ModuleNotFoundError as error:
+                if error.name != f"verifier.{name}":
+                    raise
+        raise AttributeError(f"module 'verifier' has no attribute {name!r}")
+
+    def __dir__():
+        """The public names."""
+        return sorted([*globals(), *__all__])

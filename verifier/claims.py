@@ -10,7 +10,7 @@ import importlib
 import importlib.metadata
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
@@ -21,6 +21,7 @@ from verifier.instances import Instance
 from verifier.instances.ingredient import real
 from verifier.risk.equivalents import Tuning
 from verifier.risk.observables import ExcessRisk, Observable
+from verifier.risk.simulators import Simulator, is_simulator
 
 VERDICTS = ("SURVIVED", "FALSIFIED", "UNDERPOWERED", "VACUOUS", "ERROR")
 ENTRY_POINT_GROUP = "verifier.claims"
@@ -122,7 +123,8 @@ class Claim:
     hypotheses: named predicates of an instance; where one fails the instance is out of scope. expected: the verdict that
     mathematics leads one to expect, None when nobody knows. latex: the statement as mathematics. note: how the statement
     was read, and why readings that coincide were merged. cells: the cells of a statement's matrix of readings that this
-    one settles. proof: an exact argument that decides the claim instead of a search.
+    one settles. proof: an exact argument that decides the claim instead of a search. simulator: draws the risks instead of
+    kernel ridge regression on Gaussian inputs (see :mod:`verifier.risk.simulators`).
     """
 
     id: str
@@ -140,6 +142,7 @@ class Claim:
     prediction: str = ""
     observable: Observable = field(default_factory=ExcessRisk)
     proof: Callable[[], Proof] | None = None
+    simulator: Simulator | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.id, str) or not _ID.fullmatch(self.id):
@@ -163,6 +166,10 @@ class Claim:
             raise ValueError(f"observable of claim {self.id} must be an Observable, got {self.observable!r}")
         if self.proof is not None and not callable(self.proof):
             raise ValueError(f"proof of claim {self.id} must be a function without arguments, got {self.proof!r}")
+        if self.simulator is not None and not is_simulator(self.simulator):
+            raise ValueError(
+                f"simulator of claim {self.id} must be a function or have a method simulate, got {self.simulator!r}"
+            )
         if not callable(self.predict):
             raise ValueError(f"predict of claim {self.id} must be a function of an instance, got {self.predict!r}")
         if not (callable(self.tuning) or self.tuning in ("optimal", "schedule")):
@@ -181,18 +188,27 @@ class Claim:
     def unmet(self, instance: Instance) -> str | None:
         """Name of the first hypothesis that the instance does not meet, None when it meets all."""
         for hypothesis in self.hypotheses:
-            if not hypothesis(instance):
-                return getattr(hypothesis, "__name__", repr(hypothesis)).replace("_", " ")
+            name = getattr(hypothesis, "__name__", repr(hypothesis)).replace("_", " ")
+            try:
+                met = bool(hypothesis(instance))
+            except (Exception, SystemExit) as error:
+                what = f"the hypothesis '{name}' of claim {self.id}"
+                raise ValueError(f"{what} raised {_said(error)}, for {instance.describe()}") from error
+            if not met:
+                return name
         return None
 
     def predicted(self, instance: Instance) -> Prediction:
-        """The prediction for an instance; ValueError naming the claim when ``predict`` misbehaves."""
+        """The prediction for an instance; ValueError naming the claim and the instance when ``predict`` misbehaves."""
         try:
             prediction = self.predict(instance)
-        except Exception as error:
-            raise ValueError(f"predict of claim {self.id} raised {type(error).__name__}: {error}") from error
+        except (Exception, SystemExit) as error:
+            raise ValueError(f"predict of claim {self.id} raised {_said(error)}, for {instance.describe()}") from error
         if not isinstance(prediction, Prediction):
-            raise ValueError(f"predict of claim {self.id} returned {prediction!r}, which is not a prediction")
+            raise ValueError(
+                f"predict of claim {self.id} returned {prediction!r}, which is not a prediction such as vf.Exponent(0.5), "
+                f"for {instance.describe()}"
+            )
         return prediction
 
 
@@ -206,6 +222,11 @@ class Reading(Claim):
             raise ValueError(f"id={self.id!r} of a reading must have the form STATEMENT/reading-in-words")
 
 
+def _said(error: BaseException) -> str:
+    """An exception of somebody else's code on one line: its type and what it said."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+
+
 def load_pack(spec: str) -> list[Claim]:
     """Import the claims named by ``module:attribute`` (a claim or an iterable of claims).
 
@@ -216,16 +237,27 @@ def load_pack(spec: str) -> list[Claim]:
         raise ValueError(f"pack {spec!r} must have the form module:attribute, for example my_pack:CLAIMS")
     try:
         found: Any = importlib.import_module(module_name)
-    except Exception as error:
-        raise ValueError(f"pack {spec!r} cannot be imported: {type(error).__name__}: {error}") from error
-    for name in attribute.split("."):
-        if not hasattr(found, name):
-            raise ValueError(f"pack {spec!r}: module {module_name!r} has no attribute {attribute!r}")
-        found = getattr(found, name)
+        for name in attribute.split("."):
+            if not hasattr(found, name):
+                raise AttributeError(attribute)
+            found = getattr(found, name)
+    except AttributeError as error:
+        if error.args != (attribute,):
+            raise ValueError(f"pack {spec!r} cannot be imported: {_said(error)}") from error
+        raise ValueError(f"pack {spec!r}: module {module_name!r} has no attribute {attribute!r}") from None
+    except (Exception, SystemExit) as error:  # a module that calls sys.exit may not end the run of the others
+        raise ValueError(f"pack {spec!r} cannot be imported: {_said(error)}") from error
     claims = [found] if isinstance(found, Claim) else found
     if not isinstance(claims, Iterable) or isinstance(claims, (str, bytes)):
         raise ValueError(f"pack {spec!r} must be a Claim or an iterable of Claims, got {found!r}")
-    result = list(claims)
+    if isinstance(claims, Iterator):
+        raise ValueError(
+            f"pack {spec!r} is {found!r}, which can be read only once: make it a tuple or a list of Claims"
+        )
+    try:
+        result = list(claims)
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"pack {spec!r} cannot be listed: {_said(error)}") from error
     for item in result:
         if not isinstance(item, Claim):
             raise ValueError(f"pack {spec!r} holds {item!r}, which is not a Claim")
@@ -246,6 +278,12 @@ def unique(claims: Sequence[Claim], where: str) -> dict[str, Claim]:
 def registered_claims() -> dict[str, Claim]:
     """All claims of installed packs, by id, in order of registration (entry point group ``verifier.claims``)."""
     claims: list[Claim] = []
-    for entry in sorted(importlib.metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda e: e.name):
-        claims += load_pack(entry.value)
+    for spec in installed_packs():
+        claims += load_pack(spec)
     return unique(claims, ENTRY_POINT_GROUP)
+
+
+def installed_packs() -> tuple[str, ...]:
+    """``module:attribute`` of each installed pack, in order of registration."""
+    entries = sorted(importlib.metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name)
+    return tuple(dict.fromkeys(entry.value for entry in entries))

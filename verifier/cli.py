@@ -1,4 +1,4 @@
-"""The ``verifier`` command: audit, falsify, replay, claims.
+"""The ``verifier`` command: audit, falsify, replay, claims, new-pack, fit.
 
 Exit codes are part of the answer, so nothing else may use them: 0 to 3 are verdicts (falsify), agreement
 with what is expected (audit) or sameness (replay); 3 is also a crash of the machinery; 64 is bad usage
@@ -9,15 +9,14 @@ complaints to standard error.
 # ruff: noqa: E402
 from __future__ import annotations
 
-import os
+from verifier.threads import one_blas_thread
 
 # A BLAS reads its thread count once, when it loads, and every worker inherits it: so before numpy.
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
+one_blas_thread()
 
 import difflib
-import importlib.metadata
 import math
+import os
 import shlex
 import sys
 import traceback
@@ -45,12 +44,15 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from verifier import provenance, records
-from verifier.claims import ENTRY_POINT_GROUP, Claim, load_pack
+from verifier.claims import Claim, installed_packs, load_pack
 from verifier.instances import Instance
+from verifier.measured import fit_curve, fit_rows, read_curve
 from verifier.records import RecordError, RunDirectory
+from verifier.skeleton import new_pack
+from verifier.tables import TableError
 from verifier.verdicts.audit import AuditEvent, run_audit
 from verifier.verdicts.falsify import Budget, Finding, falsify
-from verifier.verdicts.findings import counterexample_record, finding_record
+from verifier.verdicts.findings import counterexample_record, finding_record, from_pack
 from verifier.verdicts.replay import replay
 
 ERROR = 3
@@ -163,9 +165,8 @@ class _Registry:
             # `python -m` would find a pack in the working directory; the installed command has to as well.
             sys.path.insert(0, os.getcwd())
         registry = cls()
-        entries = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
         # Installed packs first: theirs is the id when two packs register the same.
-        for spec in dict.fromkeys(entry.value for entry in sorted(entries, key=lambda entry: entry.name)):
+        for spec in installed_packs():
             registry._add(spec, registry.broken_installed)
         for spec in dict.fromkeys(packs):
             registry.packs |= dict.fromkeys(registry._add(spec, registry.broken_named), spec)
@@ -178,11 +179,9 @@ class _Registry:
             taken = [claim.id for claim in claims if claim.id in self.claims]
             if taken:
                 raise ValueError(f"pack {spec!r} registers the id {taken[0]!r}, which another pack has: rename it")
-        except (Exception, SystemExit) as error:  # the pack is somebody else's code: it may raise anything
-            understood = isinstance(error, ValueError)
-            sentence = str(error) if understood else f"pack {spec!r} failed: {type(error).__name__}: {error}"
-            _complain(sentence)
-            broken.append(sentence)
+        except ValueError as error:
+            _complain(str(error))
+            broken.append(str(error))
             return []
         self.claims |= {claim.id: claim for claim in claims}
         return [claim.id for claim in claims]
@@ -350,6 +349,7 @@ def _falsify(
             with _attacking(attacked):
                 finding = falsify(attacked, budget=budget, seed=seed)
             pack_name = registry.packs.get(attacked.id)
+            finding = from_pack(finding, pack_name)
             replays = _save_counterexamples(directory, finding, pack_name)
             findings.append(finding_record(finding))
             records.save_findings(directory, findings)
@@ -406,6 +406,66 @@ def _claims(
     else:
         _print_claims(claims)
     raise typer.Exit(registry.exit_code(0, everything=claim is None))
+
+
+@app.command("new-pack")
+def _new_pack(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the module, such as my_pack.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write it.")] = Path(),
+) -> None:
+    """Write a commented claim pack and its test, which run as they are.
+
+    Exits 0, or 64 when the name is no module's name or is taken.
+    """
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        module, test = new_pack(name, out)
+    except ValueError as error:
+        _refuse(str(error))
+    console = _console()
+    console.print(Text(_clean(f"wrote {module} and {test}")), soft_wrap=True)
+    there = "" if module.parent == Path() else f"cd {shlex.quote(str(module.parent))} && "
+    console.print(Text(_clean(f"{there}verifier falsify --pack {name}:CLAIMS")), soft_wrap=True)
+
+
+@app.command("fit")
+def _fit(
+    file: Annotated[Path, typer.Argument(metavar="CURVE.csv", help="A measured learning curve; docs/packs.md has layouts.")],
+    n: Annotated[str | None, typer.Option("--n", metavar="COLUMN", help="The column of sample sizes.")] = None,
+    risk: Annotated[str | None, typer.Option("--risk", metavar="COLUMN", help="The column of excess risks.")] = None,
+    stderr: Annotated[str | None, typer.Option("--stderr", metavar="COLUMN", help="That of standard errors.")] = None,
+    replicate: Annotated[
+        str | None, typer.Option("--replicate", metavar="COLUMN", help="That which says which lines belong together.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write a figure: .html with its numbers, or .svg.")
+    ] = None,
+    record_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers as JSON.")] = None,
+) -> None:
+    """Fit the exponent of a measured learning curve: interval, local slopes, corrections to scaling.
+
+    Columns are found by their names in the first line (n, risk, stderr, replicate) or named by options. Exits 0, or 64
+    where the file cannot be used.
+    """
+    if out is not None and out.suffix.lower() not in (".html", ".svg"):
+        _refuse(f"--out is {out}: a figure is written as .html or .svg")
+    try:
+        record = fit_curve(read_curve(file, n=n, risk=risk, stderr=stderr, replicate=replicate))
+        if record_file is not None:
+            records.save_fit(record_file, record)
+        if out is not None:
+            from reports.fit import write_fit_figure  # altair takes a second to load
+
+            write_fit_figure(out, record)
+    except (TableError, RecordError) as error:
+        _refuse(str(error))
+    console = _console()
+    console.print(Text(_clean(file), "bold"), soft_wrap=True)
+    _print_rows(console, fit_rows(record))
+    for written in (record_file, out):
+        if written is not None:
+            console.print(Text(_clean(f"wrote {written}")), soft_wrap=True)
 
 
 def main() -> None:

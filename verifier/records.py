@@ -13,6 +13,7 @@ turned into null: a null that stands for infinity would come back as another ins
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -103,6 +104,49 @@ def write_json(path: PathLike, value: object) -> Path:
         raise RecordError(f"{path.name}: {error}") from None
     with _replacing(path) as stream:
         stream.write(text.encode("utf-8") + b"\n")
+    return path
+
+
+def write_new(path: PathLike, text: str) -> Path:
+    """Write a UTF-8 text file that must not exist yet, atomically."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_UNFINISHED}")
+        try:
+            with open(beside, "xb") as stream:
+                stream.write(text.encode("utf-8"))
+                stream.flush()
+                os.fsync(stream.fileno())
+            _give_name(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be written: {error.strerror or error}") from None
+    _sync_directory(path.parent)
+    return path
+
+
+def _give_name(beside: Path, path: Path) -> None:
+    """Give a finished file its name, unless that is taken: os.replace would not ask."""
+    try:
+        os.link(beside, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+        os.replace(beside, path)
+
+
+def write_text(path: PathLike, text: str) -> Path:
+    """Write a UTF-8 text file, atomically, over an earlier one; RecordError names the file where that fails."""
+    path = Path(path)
+    try:
+        with _replacing(path) as stream:
+            stream.write(text.encode("utf-8"))
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be written: {error.strerror or error}") from None
     return path
 
 
@@ -420,6 +464,47 @@ _COUNTEREXAMPLE = _form(
 )
 
 
+_FIT = _form(
+    {
+        "schema": _whole,
+        "kind": _one_of("fit"),
+        "version": _text,
+        "file": _text,
+        "basis": _one_of("paired", "independent", "known", "residuals"),
+        "points": _list(_form({"n": _number, "risk": _number, "stderr": _maybe(_number), "replicates": _whole})),
+        "exponent": _number,
+        "stderr": _maybe(_number),
+        "dof": _maybe(_number),
+        "level": _number,
+        "interval": _maybe(_list(_number, length=2)),
+        "amplitude": _maybe(_number),
+        "lack_of_fit": _maybe(_number),
+        "local": _list(
+            _form(
+                {
+                    "n": _number,
+                    "exponent": _number,
+                    "stderr": _maybe(_number),
+                    "interval": _maybe(_list(_number, length=2)),
+                }
+            )
+        ),
+        "correction": _maybe(
+            _form(
+                {
+                    "exponent": _number,
+                    "interval": _list(_number, length=2),
+                    "w": _number,
+                    "B": _number,
+                    "amplitude": _maybe(_number),
+                }
+            )
+        ),
+        "notes": _list(_text),
+    }
+)
+
+
 def _checked(record: object, check: Check, path: Path, key: str = "$") -> Any:
     """Return ``record`` if its schema is known and ``check`` accepts it; the error names file and key."""
     try:
@@ -584,6 +669,22 @@ def load_counterexample(path: PathLike) -> dict[str, Any]:
     """Read one counterexample. Nothing in the file is executed or imported, whatever it says."""
     path = Path(path)
     return dict(_checked(read_json(path), _COUNTEREXAMPLE, path))
+
+
+def save_fit(path: PathLike, record: Mapping[str, Any]) -> Path:
+    """Write the fit of a measured curve; RecordError names the file where that fails."""
+    path = Path(path)
+    checked = _checked(_plain(record, path), _FIT, path)
+    try:
+        return write_json(path, checked)
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def load_fit(path: PathLike) -> dict[str, Any]:
+    """Read the fit of a measured curve."""
+    path = Path(path)
+    return dict(_checked(read_json(path), _FIT, path))
 
 
 def _plain(value: object, path: Path) -> Any:

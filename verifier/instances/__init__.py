@@ -7,7 +7,8 @@ from verifier.instances.designs import (
     StudentDesign,
     UniformDesign,
 )
-from verifier.instances.ingredient import Ingredient
+from verifier.instances.empirical import EmpiricalSpectrum, FittedTail
+from verifier.instances.ingredient import Ingredient, register_ingredient
 from verifier.instances.instance import Instance
 from verifier.instances.noise import Noise
 from verifier.instances.spectra import (
@@ -40,9 +41,11 @@ __all__ = [
     "BrokenPowerLaw",
     "CriticalTarget",
     "Design",
+    "EmpiricalSpectrum",
     "Exponential",
     "ExponentialTarget",
     "Finite",
+    "FittedTail",
     "GaussianDesign",
     "Ingredient",
     "Instance",
@@ -63,5 +66,6 @@ __all__ = [
     "UniformDesign",
     "eigenvalues",
     "log_index_at",
+    "register_ingredient",
     "tail_index",
 ]

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from verifier.instances.designs import Design, GaussianDesign
-from verifier.instances.ingredient import Ingredient
+from verifier.instances.ingredient import Ingredient, recorded
 from verifier.instances.noise import Noise
 from verifier.instances.spectra import Spectrum, tail_index
 from verifier.instances.targets import CriticalTarget, SingleEigenfunction, Target
@@ -68,10 +68,7 @@ class Instance:
         parts: dict[str, object] = {"spectrum": self.spectrum, "target": self.target, "noise": self.noise}
         if self.design != GaussianDesign():
             parts["design"] = self.design
-        for name, part in parts.items():
-            if not hasattr(part, "to_json"):
-                raise ValueError(f"{name}={part!r} has no to_json method, so this instance cannot be recorded")
-        return {name: cast(Ingredient, part).to_json() for name, part in parts.items()}
+        return {name: recorded(name, part) for name, part in parts.items()}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Instance:

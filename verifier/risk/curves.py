@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from verifier.instances import GaussianDesign, Instance
 from verifier.instances.ingredient import whole
-from verifier.risk.equivalents import optimal_ridge, scheduled_ridge
+from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
 from verifier.risk.sampled import simulate_samples
 from verifier.risk.simulate import Problem, Replicates, head_problems, problem, simulate
+from verifier.risk.simulators import Simulator, simulated_by, simulator_of
 
 Array = NDArray[np.float64]
 Ridges = float | Sequence[float] | Array
@@ -87,6 +88,7 @@ def learning_curve(
     controls: bool = False,
     antithetic: bool = False,
     directions: int | str | None = None,
+    simulator: Simulator | None = None,
 ) -> Curve:
     r"""Simulate the excess risk of ``inst`` at the sample sizes ``n``, at a cost free of n once n exceeds the
     directions; under a design that is not Gaussian on real samples (:mod:`verifier.risk.sampled`), at a cost of n p^2.
@@ -111,6 +113,9 @@ def learning_curve(
     "head" is the fast estimator, which leans on the equivalent for all but a few
     (:func:`verifier.risk.simulate.head_problems`).
 
+    ``simulator``: draws the risks instead, as does one that an ingredient of ``inst`` carries
+    (:mod:`verifier.risk.simulators`); ``controls``, ``antithetic`` and ``directions`` are then of no effect.
+
     For the worst target of a ball the worst eigenfunction is looked up at each point, under the deterministic
     equivalent at that n and ridge.
     """
@@ -124,6 +129,7 @@ def learning_curve(
         controls=controls,
         antithetic=antithetic,
         directions=directions,
+        simulator=simulator,
     )[0]
 
 
@@ -138,6 +144,7 @@ def learning_curves(
     controls: bool = False,
     antithetic: bool = False,
     directions: int | str | None = None,
+    simulator: Simulator | None = None,
 ) -> list[Curve]:
     """The :func:`learning_curve` of every instance, on common random numbers that are drawn once for all.
 
@@ -148,9 +155,10 @@ def learning_curves(
     replicates = whole("replicates", replicates, 2)  # errors come from their spread
     draws = Replicates(replicates, seed, tuple(key), controls=controls, antithetic=antithetic)
     grids = [_candidates(inst, sizes, tuning) for inst in instances]
-    problems = [_problems(inst, grid, directions) for inst, grid in zip(instances, grids, strict=True)]
     curves = []
-    for inst, grid, samples in zip(instances, grids, _samples(instances, problems, draws), strict=True):
+    for inst, grid, samples in zip(
+        instances, grids, _samples(instances, grids, draws, directions, simulator), strict=True
+    ):
         columns, lam, start = [], [], 0
         for _, ridges in grid:
             best = int(np.argmin(samples[:, start : start + len(ridges)].mean(axis=0))) if len(ridges) > 1 else 0
@@ -172,22 +180,45 @@ def learning_curves(
     return curves
 
 
-def _samples(instances: Sequence[Instance], problems: list[list[Problem]], draws: Replicates) -> list[Array]:
-    """Risks of the problems of each instance: on Bartlett's factors that all share, or on real samples of its design."""
-    gaussian = [isinstance(inst.design, GaussianDesign) for inst in instances]
-    shared = [item for own, plain in zip(problems, gaussian, strict=True) if plain for item in own]
-    common = simulate(shared, draws) if shared else np.empty((draws.count, 0))
-    samples, start = [], 0
-    for inst, own, plain in zip(instances, problems, gaussian, strict=True):
-        if plain:
-            samples.append(common[:, start : start + len(own)])
-            start += len(own)
+Grid = list[tuple[int, Array]]
+
+
+def _samples(
+    instances: Sequence[Instance],
+    grids: Sequence[Grid],
+    draws: Replicates,
+    directions: int | str | None,
+    simulator: Simulator | None,
+) -> list[Array]:
+    """Risks on the grid of each instance: from a pack's simulator, on real samples of a design that is not Gaussian, or on
+    Bartlett's factors, which all Gaussian instances share.
+    """
+    found: dict[int, Array] = {}
+    shared: dict[int, list[Problem]] = {}
+    for j, (inst, grid) in enumerate(zip(instances, grids, strict=True)):
+        chosen = simulator_of(inst) if simulator is None else simulator
+        if chosen is not None:
+            found[j] = _by_pack(chosen, inst, grid, draws)
+        elif isinstance(inst.design, GaussianDesign):
+            shared[j] = _problems(inst, grid, directions)
         else:
-            samples.append(simulate_samples(inst.design, own, draws))
-    return samples
+            found[j] = simulate_samples(inst.design, _problems(inst, grid, directions), draws)
+    if shared:
+        common = simulate([item for own in shared.values() for item in own], draws)
+        ends = np.cumsum([len(own) for own in shared.values()])
+        found |= dict(zip(shared, np.split(common, ends[:-1], axis=1), strict=True))
+    return [found[j] for j in range(len(instances))]
 
 
-def _problems(inst: Instance, grid: list[tuple[int, Array]], directions: int | str | None) -> list[Problem]:
+def _by_pack(simulator: Simulator, inst: Instance, grid: Grid, draws: Replicates) -> Array:
+    if any(len(ridges) > 1 for _, ridges in grid):
+        raise ValueError("tuning gives several ridges at one n; a simulator of a pack is asked for one")
+    n = np.array([m for m, _ in grid], dtype=np.int64)
+    lam = np.array([float(ridges[0]) for _, ridges in grid])
+    return simulated_by(simulator, inst, n, lam, replicates=draws.count, seed=draws.seed, key=draws.key)
+
+
+def _problems(inst: Instance, grid: Grid, directions: int | str | None) -> list[Problem]:
     """A problem for every (n, ridge) of a grid, in its order."""
     pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
     if isinstance(directions, str):
@@ -213,7 +244,7 @@ def _sample_sizes(n: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
     return sizes
 
 
-def _candidates(inst: Instance, n: NDArray[np.int64], tuning: Tuning) -> list[tuple[int, Array]]:
+def _candidates(inst: Instance, n: NDArray[np.int64], tuning: Tuning) -> Grid:
     """The ridges among which each sample size chooses."""
     if isinstance(tuning, str):
         if tuning not in ("optimal", "schedule"):
@@ -223,7 +254,7 @@ def _candidates(inst: Instance, n: NDArray[np.int64], tuning: Tuning) -> list[tu
         rule = optimal_ridge if tuning == "optimal" else scheduled_ridge
         found = [np.atleast_1d(lam) for lam in np.asarray(rule(inst, n), dtype=np.float64)]
     elif callable(tuning):
-        found = [np.atleast_1d(np.asarray(tuning(inst, int(m)), dtype=np.float64)) for m in n]
+        found = [_ruled(tuning, inst, int(m)) for m in n]
     else:
         found = [np.atleast_1d(np.asarray(tuning, dtype=np.float64))] * len(n)
     for m, lam in zip(n, found, strict=True):
@@ -235,6 +266,13 @@ def _candidates(inst: Instance, n: NDArray[np.int64], tuning: Tuning) -> list[tu
                 f"tuning gave the ridge {float(lam[np.argmax(bad)])!r} at n={m}; it must be finite and >= 0"
             )
     return [(int(m), lam) for m, lam in zip(n, found, strict=True)]
+
+
+def _ruled(rule: Callable[[Instance, int], Ridges], inst: Instance, n: int) -> Array:
+    """The ridge or ridges that a function gives."""
+    given = ruled(rule, inst, n)
+    several = given if isinstance(given, (list, tuple, np.ndarray)) else [given]
+    return np.array([checked_ridge(value, rule, inst, n) for value in np.ravel(np.asarray(several, dtype=object))])
 
 
 def _name(tuning: Tuning) -> str:

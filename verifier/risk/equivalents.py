@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -291,8 +292,38 @@ def ridge(instance: Instance, n: ArrayLike, tuning: Tuning = "optimal") -> Array
     if tuning == "schedule":
         return scheduled_ridge(instance, sizes)
     if callable(tuning):
-        return _ridges([tuning(instance, float(m)) for m in flat], flat).reshape(sizes.shape)
+        return np.array([ruled_ridge(tuning, instance, float(m)) for m in flat]).reshape(sizes.shape)
     raise ValueError(f"tuning={tuning!r} must be 'optimal', 'schedule' or a function (instance, n) -> lambda")
+
+
+def ruled(rule: Callable[[Instance, Any], Any], instance: Instance, n: float) -> Any:
+    """What a tuning function (instance, n) returns; ValueError naming function, n and instance where it raises."""
+    try:
+        return rule(instance, n)
+    except (Exception, SystemExit) as error:
+        said = f"{type(error).__name__}: {error}, at n={n:.12g} for {instance.describe()}"
+        raise ValueError(f"the tuning function {_name(rule)} raised {said}") from error
+
+
+def ruled_ridge(rule: Callable[[Instance, Any], Any], instance: Instance, n: float) -> float:
+    """The ridge that a tuning function gives; ValueError naming the function, n and the instance where it gives none."""
+    return checked_ridge(ruled(rule, instance, n), rule, instance, n)
+
+
+def checked_ridge(given: Any, rule: Callable[[Instance, Any], Any], instance: Instance, n: float) -> float:
+    """``given`` as a ridge, or a ValueError that names the function which returned it."""
+    try:
+        value = math.nan if isinstance(given, (str, bytes)) else float(given)
+    except (TypeError, ValueError, OverflowError):
+        value = math.nan
+    if not 0.0 <= value < math.inf:
+        what = f"{given!r} at n={n:.12g} for {instance.describe()}"
+        raise ValueError(f"the tuning function {_name(rule)} returned {what}; a ridge is a finite number >= 0")
+    return value
+
+
+def _name(rule: object) -> str:
+    return getattr(rule, "__name__", type(rule).__name__)
 
 
 def optimal_ridge(instance: Instance, n: ArrayLike) -> Array:

@@ -17,13 +17,14 @@ import pandas as pd
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from verifier import provenance, records
-from verifier.claims import Claim, load_pack, registered_claims
+from verifier.claims import Claim, installed_packs, load_pack
 from verifier.verdicts.controls import controls, run_control
 from verifier.verdicts.falsify import CONFIRMATIONS, ERROR, FALSE_ALARMS, Budget, Counts, Finding, falsify
 from verifier.verdicts.findings import (
     counterexample_record,
     evidence_rows,
     finding_record,
+    from_pack,
     judgement_rows,
 )
 from verifier.verdicts.shipped import is_stale
@@ -67,6 +68,14 @@ class _Judged:
     counterexamples: dict[records.Role, dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class _Failed:
+    """What a worker sends back that could not load the claim it was asked for."""
+
+    id: str
+    message: str
+
+
 def run_audit(
     claims: Sequence[Claim],
     *,
@@ -97,7 +106,10 @@ def run_audit(
     judged: dict[str, _Judged] = {}
     tasks = [Task(run_control, (name, seed)) for name in names]
     tasks += [Task(_judge_claim, (claim.id, packs.get(claim.id), profile, seed)) for claim in claims]
+    by_id = {claim.id: claim for claim in claims}
     for done, result in enumerate(run_tasks(tasks, min(jobs, total)), start=1):
+        if isinstance(result, _Failed):
+            result = _recorded(_error(by_id[result.id], seed, result.message), packs.get(result.id))
         if isinstance(result, _Judged):
             judged[result.record["id"]] = result
             for role, record in result.counterexamples.items():
@@ -161,15 +173,26 @@ def exit_code(findings: Sequence[Mapping[str, Any]], control_records: Sequence[M
     return UNDECIDED if wrong else AGREES
 
 
-def _judge_claim(claim_id: str, pack: str | None, profile: str, seed: int) -> _Judged:
+def _judge_claim(claim_id: str, pack: str | None, profile: str, seed: int) -> _Judged | _Failed:
     """Judge one claim, found by name. An exception of the machinery is a finding with verdict ERROR about that claim."""
-    claim = find_claim(claim_id, pack)
+    try:
+        claim = find_claim(claim_id, pack)
+    except (Exception, SystemExit) as error:  # the pack loaded once, in the process that named the claim
+        return _Failed(claim_id, f"claim {claim_id} could not be loaded again: {error}")
     database = DirectoryBasedExampleDatabase(DATABASE) if profile == "full" else None
     try:
         finding = falsify(claim, budget=Budget(examples=EXAMPLES[profile]), seed=seed, database=database)
-    except Exception as error:  # one claim may not take the others with it
-        message = f"{type(error).__name__}: {error}"
-        finding = Finding(claim, ERROR, seed, Counts(), None, 0, 0.0, message=message)
+        return _recorded(finding, pack)
+    except (Exception, SystemExit) as error:  # one claim may not take the others with it
+        return _recorded(_error(claim, seed, f"claim {claim.id}: {type(error).__name__}: {error}"), pack)
+
+
+def _error(claim: Claim, seed: int, message: str) -> Finding:
+    return Finding(claim, ERROR, seed, Counts(), None, 0, 0.0, message=message)
+
+
+def _recorded(finding: Finding, pack: str | None) -> _Judged:
+    finding = from_pack(finding, pack)
     files = {role: counterexample_record(finding, role, pack) for role in records.ROLES}
     return _Judged(
         record=finding_record(finding),
@@ -181,10 +204,18 @@ def _judge_claim(claim_id: str, pack: str | None, profile: str, seed: int) -> _J
 
 def find_claim(claim_id: str, pack: str | None) -> Claim:
     """The claim of that id, from its pack or from the installed ones."""
-    claims = registered_claims() if pack is None else {claim.id: claim for claim in load_pack(pack)}
-    if claim_id not in claims:
-        raise ValueError(f"no claim is called {claim_id!r} in {pack or 'the installed packs'}")
-    return claims[claim_id]
+    packs = installed_packs() if pack is None else (pack,)
+    for spec in packs:
+        try:
+            claims = load_pack(spec)
+        except ValueError:
+            if pack is not None:
+                raise
+            continue  # a broken pack does not hide the claims of the others
+        for claim in claims:
+            if claim.id == claim_id:
+                return claim
+    raise ValueError(f"no claim is called {claim_id!r} in {pack or 'the installed packs'}")
 
 
 def _judgement_table(finished: Sequence[_Judged]) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from verifier.risk.curves import Curve, learning_curve
 from verifier.risk.equivalents import equivalent_risk
 from verifier.risk.observables import Experiment
 from verifier.risk.simulate import EXHAUSTIVE_N
+from verifier.risk.simulators import Simulator
 from verifier.verdicts.slopes import fit_slope
 
 Array = NDArray[np.float64]
@@ -75,11 +76,17 @@ def agreement_constant(instance: Instance) -> float:
 
 
 def certify(
-    experiment: Experiment, seed: int, *, replicates: int, z: float, key: tuple[str | int, ...] = ()
+    experiment: Experiment,
+    seed: int,
+    *,
+    replicates: int,
+    z: float,
+    key: tuple[str | int, ...] = (),
+    simulator: Simulator | None = None,
 ) -> Certification:
     """Simulate an experiment and compare it with the deterministic equivalent, point by point and slope by slope."""
     instance, n = experiment.instance, experiment.n
-    curve = _simulated(experiment, seed, replicates, ("certify", *key))
+    curve = _simulated(experiment, seed, replicates, ("certify", *key), simulator)
     lam = np.asarray(curve.lam, dtype=np.float64)
     sizes = np.asarray(n, dtype=np.float64)
     expected = np.asarray(equivalent_risk(instance, n=sizes, lam=lam))
@@ -117,7 +124,9 @@ def certify(
     )
 
 
-def _simulated(experiment: Experiment, seed: int, replicates: int, key: tuple[str | int, ...]) -> Curve:
+def _simulated(
+    experiment: Experiment, seed: int, replicates: int, key: tuple[str | int, ...], simulator: Simulator | None
+) -> Curve:
     """The curve of an experiment: every direction that n samples can resolve at the smaller sizes, the leading ones at the
     larger, where the others are the deterministic ridge that they tend to. All points share their normals.
     """
@@ -131,6 +140,7 @@ def _simulated(experiment: Experiment, seed: int, replicates: int, key: tuple[st
             key=key,
             controls=True,
             directions=directions,
+            simulator=simulator,
         )
         for sizes, directions in (
             (tuple(n for n in experiment.n if n <= EXHAUSTIVE_N), None),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,15 +21,16 @@ from typing import Any
 import hypothesis
 import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity, assume, given, settings
+from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
-from hypothesis.errors import Unsatisfiable
+from hypothesis.errors import HypothesisException, InvalidArgument, Unsatisfiable
 from scipy import stats
 
 from verifier.claims import Bound, Claim, Proof
 from verifier.instances import Instance
 from verifier.verdicts.certificates import Certificate, certificate_for
 from verifier.verdicts.drawing import repeatable_draws
-from verifier.verdicts.judge import assess, judge
+from verifier.verdicts.judge import judge, look
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
 
 SURVIVED, FALSIFIED, UNDERPOWERED, VACUOUS, ERROR = (
@@ -194,13 +196,28 @@ def falsify(
     try:
         if claim.proof is not None:
             return _by_proof(claim, seed, started)
+        if claim.domain.is_empty:
+            return _finding(
+                search, VACUOUS, started, message=f"the domain of claim {claim.id} is empty: it draws no instance"
+            )
         try:
             search.run()
         except Unsatisfiable:
             search.minimal = None  # no instance met the hypotheses: the counts say so
         return _conclude(search, started)
-    except Exception as error:  # a claim is someone's code: whatever it raises is a finding about it, not a crash
-        return _finding(search, ERROR, started, message=f"{type(error).__name__}: {error}")
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # a claim is someone's code: what it raises is a finding about it, no crash
+        return _finding(search, ERROR, started, message=_failure(search, error))
+
+
+def _failure(search: _Search, error: BaseException) -> str:
+    """One sentence about an exception that names the claim."""
+    said = " ".join(str(error).split())
+    if isinstance(error, ValueError) and f"claim {search.claim.id}" in said:
+        return said
+    return f"claim {search.claim.id}: {said if isinstance(error, ValueError) else f'{type(error).__name__}: {said}'}"
 
 
 def _finding(search: _Search, verdict: str, started: float, **more: Any) -> Finding:
@@ -254,6 +271,21 @@ class _OfClaim(ExampleDatabase):
         self._database.delete(self._prefix + key, value)
 
 
+@st.composite
+def _drawn(draw: st.DrawFn, claim: Claim) -> Instance:
+    """An instance of the claim's domain; whatever the domain raises is said to come from there."""
+    try:
+        instance = draw(claim.domain)
+    except (Exception, SystemExit) as error:
+        if isinstance(error, HypothesisException) and not isinstance(error, InvalidArgument):
+            raise  # how Hypothesis rejects a draw
+        said = " ".join(str(error).split())
+        raise ValueError(f"the domain of claim {claim.id} raised {type(error).__name__}: {said}") from error
+    if not isinstance(instance, Instance):
+        raise ValueError(f"the domain of claim {claim.id} draws {instance!r}, which is not an instance")
+    return instance
+
+
 class _Search:
     """One search: Hypothesis draws, the equivalent judges, every instance is judged once."""
 
@@ -291,12 +323,10 @@ class _Search:
 
         @configured  # outermost: seed switches the database off
         @hypothesis.seed(int.from_bytes(words[:8], "little"))
-        @given(self.claim.domain)
+        @given(_drawn(self.claim))
         def examine(instance: Instance) -> None:
             if time.monotonic() > self.deadline:
                 raise _OutOfTime
-            if not isinstance(instance, Instance):
-                raise ValueError(f"the domain of claim {self.claim.id} draws {instance!r}, which is not an instance")
             body(instance)
 
         try:
@@ -311,7 +341,7 @@ class _Search:
     def _judged(self, instance: Instance) -> Judgement:
         known = self.seen.get(instance.digest)
         if known is None:
-            known = self.seen[instance.digest] = (instance, assess(self.claim, instance))
+            known = self.seen[instance.digest] = (instance, look(self.claim, instance, self.seed))
         return known[1]
 
     def _look(self, instance: Instance) -> None:
@@ -381,13 +411,16 @@ def _conclude(search: _Search, started: float) -> Finding:
         return _conclude_violation(search, started)
     in_scope = search.in_scope()
     counts = search.counts()
-    if counts.judged < FEWEST and not counts.out_of_scope and counts.judged:
-        text = f"the domain gave only {counts.judged} different instances; at least {FEWEST} are needed"
+    if counts.judged < FEWEST and not counts.out_of_scope:
+        given = f"gave only {counts.judged} different instances" if counts.judged else "gave no instance at all"
+        text = f"the domain of claim {search.claim.id} {given}; at least {FEWEST} are needed"
         return _finding(search, VACUOUS, started, message=text)
     if counts.judged < FEWEST:
+        unmet = Counter(found.reason for _, found in search.seen.values() if found.verdict == OUT_OF_SCOPE)
         text = (
-            f"only {counts.judged} of {len(search.seen)} instances met the claim's hypotheses; at least {FEWEST} are needed. "
-            "Draw instances that meet them, or give more examples"
+            f"only {counts.judged} of {len(search.seen)} instances met the claim's hypotheses; at least {FEWEST} are needed "
+            f"for claim {search.claim.id}. Most often {unmet.most_common(1)[0][0]}: draw instances that meet it, or give "
+            "more examples"
         )
         return _finding(search, VACUOUS, started, message=text)
     closest = max(in_scope, key=lambda pair: pair[1].score if pair[1].verdict == CONSISTENT else -math.inf)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,16 @@ from verifier.claims import Claim
 from verifier.provenance import version, versions
 from verifier.records import ROLES, SCHEMA, Role, counterexample_name
 from verifier.verdicts.extrapolate import local_exponents
-from verifier.verdicts.falsify import CONFIRMATIONS, FALSE_ALARMS, Case, Finding
+from verifier.verdicts.falsify import CONFIRMATIONS, ERROR, FALSE_ALARMS, VACUOUS, Case, Finding
 from verifier.verdicts.judgement import Judgement
 from verifier.verdicts.shipped import calibration_of
+
+
+def from_pack(finding: Finding, pack: str | None) -> Finding:
+    """The finding with its pack named in the message, where the verdict is about what the pack brought."""
+    if pack is None or finding.verdict not in (ERROR, VACUOUS):
+        return finding
+    return replace(finding, message=f"pack {pack!r}: {finding.message}")
 
 
 def finding_record(finding: Finding) -> dict[str, Any]:
@@ -93,8 +101,10 @@ def _evidence(finding: Finding) -> list[str]:
     """What the verdict rests on."""
     if finding.proof is not None:
         return ["proof"]
-    kinds = ["equivalent"]
     cases = [case for case in (finding.minimal, finding.worst, finding.typical) if case is not None]
+    if any(judgement.route == "B" for judgement in (case.judgement for case in cases)):
+        return ["simulation"]
+    kinds = ["equivalent"]
     if any(case.judgement.certification is not None for case in cases):
         kinds.append("simulation")
     if any(case.certificate is not None for case in cases):

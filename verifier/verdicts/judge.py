@@ -22,6 +22,7 @@ from verifier.claims import Bound, Claim, Prediction, StraightLine, Theta
 from verifier.instances import Instance
 from verifier.risk.equivalents import Tuning, equivalent_for, ridge
 from verifier.risk.observables import ExcessRisk, Observable, saturated_index
+from verifier.risk.simulators import has_equivalent
 from verifier.verdicts.certify import (
     CERTIFICATION_REPLICATES,
     CERTIFICATION_SIZES,
@@ -42,6 +43,11 @@ WIDEST = 0.05
 PLATEAU = 0.1
 """A tuned risk above this multiple of sigma^2 has not met the noise, and degrees of freedom above this share of n still
 interpolate: the slope there is not yet that of the limit.
+"""
+
+LOOK_BACK, GAINING = 2.0 / 3.0, 1e-3
+"""While the sample is interpolated, the ridge gains on kappa if ln(lam / kappa) grows faster than this times ln n over the
+last third of the curve.
 """
 
 SETTLED = 0.008  # half-width at which the first look is enough
@@ -80,7 +86,7 @@ def judge(
     unmet = claim.unmet(instance)
     if unmet is not None:
         return _out_of_scope(unmet)
-    if route == "B" or (route is None and not has_equivalent(instance)):
+    if route == "B" or (route is None and not has_equivalent(instance, claim.simulator)):
         return judge_by_reference(claim, instance, seed, sizes=sizes, replicates=replicates, z=z, key=key)
     found = assess(claim, instance)
     if farther:
@@ -91,7 +97,9 @@ def judge(
     experiment = claim.observable.experiment(instance, claim.tuning, sizes)
     if experiment is None:
         return found
-    certification = certify(experiment, seed, replicates=replicates, z=z, key=(claim.id, *key))
+    certification = certify(
+        experiment, seed, replicates=replicates, z=z, key=(claim.id, *key), simulator=claim.simulator
+    )
     if not certification.agrees:
         reason = (
             f"simulation disagrees with the deterministic equivalent, so nothing is concluded: {certification.text}"
@@ -106,10 +114,13 @@ def judge(
     return replace(found, certification=certification)
 
 
-def has_equivalent(instance: Instance) -> bool:
-    """Whether the deterministic equivalent covers the instance; an ingredient may decline with ``equivalent = False``."""
-    parts = (instance.spectrum, instance.target, instance.noise, instance.design)
-    return all(getattr(part, "equivalent", True) for part in parts)
+def look(claim: Claim, instance: Instance, seed: int) -> Judgement:
+    """The search's view of one instance: by the equivalent alone where there is one, else by simulation on common random
+    numbers, keyed by the claim and not by the instance.
+    """
+    if claim.unmet(instance) is not None or has_equivalent(instance, claim.simulator):
+        return assess(claim, instance)
+    return judge(claim, instance, seed, key=("search",))
 
 
 def assess(claim: Claim, instance: Instance, *, farther: bool = False) -> Judgement:
@@ -228,16 +239,23 @@ def _on_plateau(observable: Observable, instance: Instance, tuning: Tuning, log_
     """Whether a curve is still on a plateau at its last point, where its slope says nothing about the limit.
 
     The oracle's risk against noise is on the noiseless branch until it falls below sigma^2. Under another rule the sample
-    is interpolated, whatever the ridge, while the degrees of freedom are of the order of n.
+    is interpolated, whatever the ridge, while the degrees of freedom are of the order of n: a transient where the ridge
+    gains on kappa.
     """
     if not isinstance(observable, ExcessRisk):
         return False
     if tuning == "optimal":
         return instance.sigma > 0.0 and log_risk > math.log(PLATEAU) + 2.0 * math.log(instance.sigma)
-    n = np.array([math.exp(log_n)])
+    n = np.exp(np.array([LOOK_BACK, 1.0]) * log_n)
     lam = ridge(instance, n, tuning)
     engine = equivalent_for(instance, n, lam)
-    return bool(engine.sums(engine.effective_ridge(n, lam)).df1[0] > PLATEAU * n[0])
+    kappa = engine.effective_ridge(n, lam)
+    if engine.sums(kappa).df1[-1] <= PLATEAU * n[-1]:
+        return False
+    # A rule that falls as fast as kappa, or faster, interpolates for ever: then the slope there is that of the limit.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gain = np.diff(np.log(lam / kappa)) / np.diff(np.log(n))
+    return bool(gain[0] > GAINING)
 
 
 def _assess_bound(claim: Claim, instance: Instance, predicted: Bound, farther: bool) -> Judgement:

@@ -18,6 +18,7 @@ from verifier.risk.asymptotics import theorem_exponent
 from verifier.risk.curves import learning_curve
 from verifier.risk.equivalents import ridge
 from verifier.risk.observables import ExcessRisk
+from verifier.risk.simulators import has_equivalent
 from verifier.verdicts.certify import student_quantile
 from verifier.verdicts.compare import compare
 from verifier.verdicts.extrapolate import Asymptote
@@ -56,6 +57,10 @@ def judge_by_reference(
         )
     reference = treatment_free(instance)
     theorem = theorem_exponent(reference, claim.tuning)
+    if not has_equivalent(reference):
+        # Simulated like the instance, it would cancel whatever the treatment does, and agree with anything.
+        reason = "an ingredient without an equivalent needs an attribute 'plain', the ingredient without its treatment"
+        return Judgement(INCONCLUSIVE, predicted, None, None, 0.0, reason, route="B")
     if theorem is None:
         return Judgement(
             INCONCLUSIVE,
@@ -77,6 +82,7 @@ def judge_by_reference(
             seed=seed,
             tuning=rule,
             key=("route B", role, claim.id, *key),
+            simulator=claim.simulator if role == "treated" else None,
         )
         fits.append(fit_slope(curve))
     treated, base = fits

@@ -35,12 +35,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-
-from verifier.risk.curves import Curve
 
 Array = NDArray[np.float64]
 
@@ -60,7 +59,7 @@ class LocalExponents:
     n: Array
     exponent: Array
     stderr: Array
-    dof: int
+    dof: float | Array
 
     def interval(self, level: float = 0.95) -> tuple[Array, Array]:
         """Lower and upper ends, each interval at ``level`` on its own."""
@@ -82,18 +81,22 @@ class CorrectedFit:
     correction_exponent: float
     correction: float
     profile: tuple[tuple[float, float, float, float], ...]
-    dof: int
+    dof: float
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Profile interval of the exponent over all correction exponents of the grid."""
+        """Profile interval of the exponent over all correction exponents of the grid.
+
+        Half the way to the exponents at the neighbours of every w that is kept is inside too: the true w is no point of
+        the grid, and no farther from one than half a step.
+        """
         room = float(stats.t.ppf(0.5 + 0.5 * _level(level), self.dof)) ** 2
         best = min(misfit for *_, misfit in self.profile)
-        kept = [
-            (a, stderr * math.sqrt(room - (misfit - best)))
-            for _, a, stderr, misfit in self.profile
-            if misfit - best <= room
-        ]
-        return min(a - half for a, half in kept), max(a + half for a, half in kept)
+        ends: list[float] = []
+        for k, (_, a, stderr, misfit) in enumerate(self.profile):
+            if misfit - best <= room:
+                half = stderr * math.sqrt(room - (misfit - best))
+                ends += [a - half, a + half, *(0.5 * (a + near[1]) for near in self.profile[max(k - 1, 0) : k + 2])]
+        return min(ends), max(ends)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +162,19 @@ class Fit:
         return _corrected(self.rows, self.log_risk, np.log(self.n))
 
 
-def fit_slope(curve: Curve) -> Fit:
+class HasSamples(Protocol):
+    """What a fit asks of a curve: sample sizes of shape (K,) and replicates of shape (R, K), rows independent."""
+
+    @property
+    def n(self) -> NDArray[np.int64]:
+        """Increasing sample sizes."""
+
+    @property
+    def samples(self) -> Array:
+        """Risk of each replicate at each n."""
+
+
+def fit_slope(curve: HasSamples) -> Fit:
     """Exponent of a learning curve by GLS over its replicates; needs at least two sample sizes and two
     replicates.
 
@@ -279,15 +294,25 @@ def _lack_of_fit(rows: Array, log_risk: Array, contrasts: Array) -> float:
 
 
 def _corrected(rows: Array, log_risk: Array, x: Array) -> CorrectedFit:
-    """Profile fit of log A - a log n + log(1 + B n^-w) with a shrunken covariance, all w at once.
-
-    For each w, log A and a are projected out and the amplitude b = B n_1^-w is found by damped Gauss-Newton
-    steps.
-    """
+    """Profile fit with the covariance of the replicates, shrunken so that few of them suffice."""
     replicates, points = rows.shape
     covariance = _shrunken(np.cov(rows, rowvar=False), replicates) / replicates
     covariance[np.diag_indices(points)] *= 1.0 + 1e-9
     covariance[np.diag_indices(points)] += 1e-24
+    # Weights from R rows cost as in the straight fit: fewer degrees of freedom, larger errors.
+    spent = max(0, min(points - 4, (replicates - 3) // 2))
+    dof = max(1, replicates - 1 - spent)
+    inflation = (replicates - 1) / dof * (1.0 + spent / max(1, replicates - spent - 2))
+    return profile_fit(log_risk, covariance, x, dof=dof, inflation=inflation)
+
+
+def profile_fit(log_risk: Array, covariance: Array, x: Array, *, dof: float, inflation: float = 1.0) -> CorrectedFit:
+    """Profile fit of log A - a log n + log(1 + B n^-w) at x = log n, all w at once.
+
+    For each w, log A and a are projected out and the amplitude b = B n_1^-w is found by damped Gauss-Newton
+    steps. ``covariance`` (K, K) is that of ``log_risk``, estimated with ``dof`` degrees of freedom; ``inflation`` is the
+    factor by which its inverse is too large.
+    """
     whiten = np.linalg.inv(np.linalg.cholesky(covariance))
     lines = whiten @ np.column_stack([np.ones_like(x), -x])
     q, triangle = np.linalg.qr(lines)
@@ -329,10 +354,6 @@ def _corrected(rows: Array, log_risk: Array, x: Array) -> CorrectedFit:
     spread = np.linalg.inv(triangle)
     variance = float(spread[1] @ spread[1]) + leak**2 / np.maximum(np.einsum("ij,ij->i", free, free), 1e-300)
 
-    # Weights from R rows cost as in the straight fit: fewer degrees of freedom, larger errors.
-    spent = max(0, min(points - 4, (replicates - 3) // 2))
-    dof = max(1, replicates - 1 - spent)
-    inflation = (replicates - 1) / dof * (1.0 + spent / max(1, replicates - spent - 2))
     best = int(np.argmin(misfit))
     return CorrectedFit(
         exponent=float(exponent[best]),
