@@ -10,8 +10,8 @@ every n, p, grid of sample sizes and order of work: one sample grows along a cur
 correlated, and nothing depends on who computes which replicate. For n >= p the moments :math:`W = Z'Z/n`, p x p, are
 accumulated from tiles and looked at where n passes a point of the grid, so that a whole curve costs one pass of
 :math:`n p^2` operations (BLAS dsyrk). For n < p the kernel matrices, n x n, are accumulated from slabs of 256 columns. In
-neither case is there ever an array of n x p: a process that computes a curve to n = 1e6 with p = 512 takes 230 MB, as
-much as one that has imported the package. At p = 512 Rademacher, uniform and t5 inputs reach .78, .67 and .43 of the rate
+neither case is there ever an array of n x p: a process that computes a curve to n = 1e6 with p = 512 takes 160 MB,
+28 of them for the curve. At p = 512 Rademacher, uniform and t5 inputs reach .78, .67 and .43 of the rate
 of dsyrk alone, drawing included, at p = 1024 .73, .72 and .53 (benchmarks/real_samples.py).
 
 *Averages.* Label noise is averaged exactly, and so are the signs of the target's coefficients: the law of inputs with
