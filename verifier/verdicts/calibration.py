@@ -1,6 +1,6 @@
 r"""Calibration: size and power of the machinery, measured on claims whose truth mathematics knows.
 
-Four measurements, each made of independent parts that can be computed in any order, on any number of workers, and resumed:
+Measurements, each made of independent parts that can be computed in any order, on any number of workers, and resumed:
 
 * **judgements**: instances drawn from a reading's own domain; the machinery is asked about the exponent that a theorem gives
   (:mod:`verifier.risk.asymptotics`), in the reading's own kind (equality, bound, order, straight line). Null: that claim is
@@ -9,6 +9,7 @@ Four measurements, each made of independent parts that can be computed in any or
 * **confirmations**: the same, simulation included, as a confirmation judges.
 * **searches**: whole targeted searches, the adversary of an audit, against those true claims; and against claims that are
   wrong by a tenth only in a corner of the domain.
+* **simulation alone**: judgements by route B, on designs that have no deterministic equivalent.
 * **audits**: every reading that is expected to survive, searched as ``verifier audit`` does, from one seed after another.
 
 Rates come with Clopper-Pearson intervals (Clopper and Pearson 1934) at level .95. The table carries the digest of the code
@@ -22,7 +23,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,12 @@ from scipy import stats
 
 from verifier import records
 from verifier.claims import AtLeast, AtMost, Bound, Claim, Exponent, Prediction, StraightLine, Theta, registered_claims
-from verifier.instances import Instance
+from verifier.instances import Instance, RademacherDesign, StudentDesign, UniformDesign
 from verifier.provenance import code_digest, versions
 from verifier.risk.asymptotics import Formula, has_exact_order, is_straight, theorem_exponent
 from verifier.verdicts.drawing import repeatable_draws
 from verifier.verdicts.falsify import FALSIFIED, SURVIVED, Budget, confirm, falsify
-from verifier.verdicts.judge import assess
+from verifier.verdicts.judge import assess, judge
 from verifier.verdicts.judgement import INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
 from verifier.verdicts.workers import Task, run_tasks
 
@@ -57,16 +58,20 @@ MUTANTS = {
 }
 """Ways in which the theorem's formula could be wrong. Exchanging s and beta is none: 2s beta/(2s beta + 1) is symmetric."""
 
+TREATED = ("T1/tuned-worst-case", "T1/schedule-each-target-s-tail")
+"""Readings whose instances are also judged by simulation alone: with the oracle's ridge and with the scheduled one."""
+
 KINDS = (Exponent, AtLeast, AtMost, Theta, StraightLine)
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is measured: null judgements and confirmations a reading, searches a reading, audits in all."""
+    """How much is measured: null judgements, confirmations, searches and treated instances a reading, audits in all."""
 
     judgements: int = 2000
     confirmations: int = 40
     searches: int = 15
+    treated: int = 60
     audits: int = 200
 
 
@@ -310,6 +315,36 @@ def _searches(part: Part, seed: int) -> Result:
     return counts, [] if not alarm or case is None else [{"instance": case.instance.to_json(), "seed": found.seed}]
 
 
+DESIGNS = (RademacherDesign(), UniformDesign(), StudentDesign())
+TREATED_A_PART = 5
+
+
+def _simulation_alone(part: Part, seed: int) -> Result:
+    """Route B: instances of a reading under a design that has no deterministic equivalent, one design a part."""
+    claim = registered_claims()[part.reading]
+    design = DESIGNS[part.number % len(DESIGNS)]
+    null = about_theorem(claim, Exponent)
+    counts = _none()
+    alarms = []
+    drawn = draw(claim.domain, 8 * TREATED_A_PART, seed, part.reading, "simulation alone", part.number)
+    inside = [instance for instance in drawn if null.unmet(instance) is None and instance.sigma > 0.0]
+    for instance in inside[:TREATED_A_PART]:
+        treated = replace(instance, design=design)
+        found = judge(null, treated, seed, key=("calibration", treated.digest))
+        counts["null"] += 1
+        counts["undecided"] += found.verdict == INCONCLUSIVE
+        if found.verdict == VIOLATED:
+            counts["rejected"] += 1
+            alarms.append({"instance": treated.to_json(), "reason": found.reason})
+        for error in ERRORS:
+            counts[f"noticed {error:g}"] += _share_noticed(found, error)
+            counts[f"decided {error:g}"] += found.tolerance is not None and found.tolerance < error
+            counts[f"noticed decided {error:g}"] += (
+                _share_noticed(found, error) if found.tolerance is not None and found.tolerance < error else 0.0
+            )
+    return counts, alarms
+
+
 def _corners(part: Part, seed: int) -> Result:
     """Searches against claims that are right except in a corner of the domain, where they are wrong by a tenth."""
     claim = registered_claims()[part.reading]
@@ -360,6 +395,7 @@ _MEASUREMENTS: dict[str, Callable[[Part, int], Result]] = {
     "judgements": _judgements,
     "confirmations": _confirmations,
     "searches": _searches,
+    "simulation alone": _simulation_alone,
     "corners": _corners,
     "audits": _audits,
 }
@@ -382,6 +418,7 @@ def parts(claims: Sequence[Claim], effort: Effort) -> list[Part]:
             for k in range(effort.confirmations // CONFIRMATIONS_A_PART)
             for name in readings
         ],
+        [Part("simulation alone", name, k) for k in range(effort.treated // TREATED_A_PART) for name in TREATED],
         [Part("audits", "", k) for k in range(effort.audits)],
     ]
     return [part for queue in queues for part in queue]
@@ -524,6 +561,14 @@ def _judgement_rates(c: Counts) -> dict[str, Any]:
     return found
 
 
+def _treated_rates(c: Counts) -> dict[str, Any]:
+    found = {"size": rate(c["rejected"], c["null"]), "undecided": rate(c["undecided"], c["null"])}
+    for error in ERRORS:
+        found[f"decided {error:g}"] = rate(c[f"decided {error:g}"], c["null"])
+        found[f"power {error:g}, where decided"] = rate(c[f"noticed decided {error:g}"], c[f"decided {error:g}"])
+    return found
+
+
 def _search_rates(c: Counts) -> dict[str, Any]:
     return {
         "false alarms": rate(c["alarms"], c["searches"]),
@@ -553,6 +598,7 @@ _RATES: dict[str, Callable[[Counts], dict[str, Any]]] = {
     "judgements": _judgement_rates,
     "confirmations": _judgement_rates,
     "searches": _search_rates,
+    "simulation alone": _treated_rates,
     "corners": _corner_rates,
     "audits": _audit_rates,
 }

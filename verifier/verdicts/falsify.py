@@ -28,10 +28,12 @@ from scipy import stats
 
 from verifier.claims import Bound, Claim, Proof
 from verifier.instances import Instance
+from verifier.risk.simulators import has_equivalent
 from verifier.verdicts.certificates import Certificate, certificate_for
 from verifier.verdicts.drawing import repeatable_draws
 from verifier.verdicts.judge import judge, look
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
+from verifier.verdicts.reference import REFERENCE_CONFIRMATION_REPLICATES, REFERENCE_CONFIRMATION_SIZES
 
 SURVIVED, FALSIFIED, UNDERPOWERED, VACUOUS, ERROR = (
     "SURVIVED",
@@ -383,12 +385,13 @@ def confirm(claim: Claim, instance: Instance, seed: int) -> Case:
     """Judge an instance on fresh randomness, larger samples and a longer curve, at the level of one confirmation, with a
     certificate where a violation can have one.
     """
+    simulated = not has_equivalent(instance, claim.simulator)
     found = judge(
         claim,
         instance,
         seed,
-        sizes=CONFIRMATION_SIZES,
-        replicates=CONFIRMATION_REPLICATES,
+        sizes=REFERENCE_CONFIRMATION_SIZES if simulated else CONFIRMATION_SIZES,
+        replicates=REFERENCE_CONFIRMATION_REPLICATES if simulated else CONFIRMATION_REPLICATES,
         z=confirmation_z(),
         key=("confirm", instance.digest),
         farther=True,

@@ -33,7 +33,7 @@ from verifier.verdicts.certify import (
 from verifier.verdicts.compare import by_growth, compare, growth_verdict, saturating_exp
 from verifier.verdicts.extrapolate import Asymptote, asymptote
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Evidence, Judgement
-from verifier.verdicts.reference import judge_by_reference
+from verifier.verdicts.reference import REFERENCE_REPLICATES, REFERENCE_SIZES, judge_by_reference
 
 Array = NDArray[np.float64]
 
@@ -68,8 +68,8 @@ def judge(
     seed: int = 0,
     *,
     route: str | None = None,
-    sizes: tuple[int, ...] = CERTIFICATION_SIZES,
-    replicates: int = CERTIFICATION_REPLICATES,
+    sizes: tuple[int, ...] | None = None,
+    replicates: int | None = None,
     z: float = CERTIFICATION_Z,
     key: tuple[str | int, ...] = (),
     farther: bool = False,
@@ -77,7 +77,8 @@ def judge(
     """Judge one instance, simulation included.
 
     ``route`` "A" uses the deterministic equivalent, "B" simulation and a reference alone; None takes A where there is an
-    equivalent. ``sizes``, ``replicates`` and ``z`` set the simulation; ``key`` names its random stream.
+    equivalent. ``sizes``, ``replicates`` (None: those of the route) and ``z`` set the simulation; ``key`` names its random
+    stream.
     ``farther`` follows the curve to the end of what can be reached, on another grid than the first look, and is
     inconclusive where the two looks differ.
     """
@@ -87,18 +88,31 @@ def judge(
     if unmet is not None:
         return _out_of_scope(unmet)
     if route == "B" or (route is None and not has_equivalent(instance, claim.simulator)):
-        return judge_by_reference(claim, instance, seed, sizes=sizes, replicates=replicates, z=z, key=key)
+        return judge_by_reference(
+            claim,
+            instance,
+            seed,
+            sizes=sizes or REFERENCE_SIZES,
+            replicates=replicates or REFERENCE_REPLICATES,
+            z=z,
+            key=key,
+        )
     found = assess(claim, instance)
     if farther:
         first, found = found, assess(claim, instance, farther=True)
         if found.verdict != first.verdict and INCONCLUSIVE not in (first.verdict, found.verdict):
             reason = f"two looks at the curve differ: first {first.reason}; then {found.reason}"
             found = replace(found, verdict=INCONCLUSIVE, score=0.0, reason=reason)
-    experiment = claim.observable.experiment(instance, claim.tuning, sizes)
+    experiment = claim.observable.experiment(instance, claim.tuning, sizes or CERTIFICATION_SIZES)
     if experiment is None:
         return found
     certification = certify(
-        experiment, seed, replicates=replicates, z=z, key=(claim.id, *key), simulator=claim.simulator
+        experiment,
+        seed,
+        replicates=replicates or CERTIFICATION_REPLICATES,
+        z=z,
+        key=(claim.id, *key),
+        simulator=claim.simulator,
     )
     if not certification.agrees:
         reason = (

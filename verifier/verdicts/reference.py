@@ -1,12 +1,19 @@
-"""Route B: instances without a deterministic equivalent are judged by simulation against a reference.
+r"""Route B: instances without a deterministic equivalent are judged by simulation against a reference.
 
 In the reference the treatment (whatever declines the equivalent) is removed, so that its exponent is a theorem. The
 deviation of its simulated slope from that theorem, on the same sample sizes and ridges, is what finite samples do; it is
-taken off the simulated slope of the instance. The tolerance is that of the two simulations.
+taken off the simulated slope of the instance.
+
+What is left over is the finite-size allowance: the treatment may change the risk at n samples by a relative c/n more than
+it changes it for ever, which moves the slope over :math:`[n_1, n_K]` by at most :math:`c / (n_1 \ln(n_K/n_1))`. c is that
+of the equivalent itself (:func:`verifier.verdicts.certify.agreement_constant`), or what an ingredient declares of its
+treatment (``finite_size``), whichever is larger. The tolerance is z standard errors of the two slopes plus that allowance;
+where it exceeds what is asked about, the instance cannot be decided on this grid, and the sample size that would do is said.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass, replace
 
@@ -19,17 +26,35 @@ from verifier.risk.curves import learning_curve
 from verifier.risk.equivalents import ridge
 from verifier.risk.observables import ExcessRisk
 from verifier.risk.simulators import has_equivalent
-from verifier.verdicts.certify import student_quantile
+from verifier.verdicts.certify import agreement_constant, student_quantile
 from verifier.verdicts.compare import compare
 from verifier.verdicts.extrapolate import Asymptote
 from verifier.verdicts.judgement import INCONCLUSIVE, Evidence, Judgement
-from verifier.verdicts.slopes import fit_slope
+from verifier.verdicts.slopes import Fit, fit_slope
 
 WIDEST = 0.1
 """A tolerance above this decides nothing."""
 
-FLOOR = 0.005
-"""Smallest tolerance: the reference's own deviation is random as well and its ridge is not re-tuned."""
+REFERENCE_SIZES, REFERENCE_REPLICATES = (200, 1600), 16
+REFERENCE_CONFIRMATION_SIZES, REFERENCE_CONFIRMATION_REPLICATES = (200, 3200), 32
+
+
+def finite_size_constant(instance: Instance) -> float:
+    """c of the finite-size allowance c/n."""
+    parts = (getattr(instance, field.name) for field in dataclasses.fields(instance))
+    return max(agreement_constant(instance), *(float(getattr(part, "finite_size", 0.0)) for part in parts))
+
+
+def finite_size_allowance(constant: float, sizes: tuple[int, ...]) -> float:
+    """What a relative change of the risk by c/n does to a slope over the sample sizes."""
+    return constant / (sizes[0] * math.log(sizes[-1] / sizes[0]))
+
+
+def needed_size(constant: float, ratio: float, allowance: float) -> int:
+    """Smallest first sample size at which the allowance is met, on a grid that spans a given ratio; two digits."""
+    exact = constant / (allowance * math.log(ratio))
+    digit = 10.0 ** (math.floor(math.log10(max(exact, 10.0))) - 1)
+    return int(math.ceil(exact / digit) * digit)
 
 
 def judge_by_reference(
@@ -71,7 +96,7 @@ def judge_by_reference(
             "no theorem gives the exponent of the reference",
             route="B",
         )
-    fits = []
+    fits: list[Fit] = []
     for role, subject in (("treated", instance), ("reference", reference)):
         lam = dict(zip(sizes, ridge(reference, np.asarray(sizes, dtype=np.float64), claim.tuning), strict=True))
         rule = _RidgeTable(tuple((int(n), float(value)) for n, value in lam.items()))
@@ -82,16 +107,22 @@ def judge_by_reference(
             seed=seed,
             tuning=rule,
             key=("route B", role, claim.id, *key),
+            controls=role == "reference",
             simulator=claim.simulator if role == "treated" else None,
         )
         fits.append(fit_slope(curve))
     treated, base = fits
     exponent = treated.exponent - (base.exponent - theorem)
     quantile = student_quantile(z, replicates)
-    tolerance = quantile * math.hypot(treated.stderr, base.stderr) + FLOOR
+    constant = finite_size_constant(instance)
+    allowance = finite_size_allowance(constant, sizes)
+    tolerance = quantile * math.hypot(treated.stderr, base.stderr) + allowance
     if tolerance > WIDEST:
-        reason = f"{replicates} replicates at n <= {sizes[-1]} leave the exponent known to +-{tolerance:.3f} only"
-        return Judgement(INCONCLUSIVE, predicted, exponent, tolerance, 0.0, reason, route="B")
+        why = f"{replicates} replicates at n = {sizes[0]} to {sizes[-1]} leave the exponent known to +-{tolerance:.3f} only"
+        if allowance > 0.5 * WIDEST:
+            first = needed_size(constant, sizes[-1] / sizes[0], 0.5 * WIDEST)
+            why += f", +-{allowance:.3f} of it from finite samples: it cannot be decided below n = {first}"
+        return Judgement(INCONCLUSIVE, predicted, exponent, tolerance, 0.0, why, route="B")
     limit = Asymptote(exponent, tolerance, 0.0, 0.0)
     evidence = Evidence(np.log(np.asarray(sizes, dtype=np.float64)), np.zeros(len(sizes)), limit)
     judged = compare(predicted, limit, tolerance, evidence)
