@@ -46,6 +46,10 @@ LAYOUTS = {
         "N;a;b;c",
         *(f"{n};{';'.join(map(str, PAIRED[:, k]))}" for k, n in reversed(list(enumerate(SIZES)))),
     ],
+    "columns are replicates with numbers": [
+        "n,1,2,3",
+        *(f"{n},{','.join(map(str, PAIRED[:, k]))}" for k, n in enumerate(SIZES)),
+    ],
     "columns are sizes": ["100,200,400", *(",".join(map(str, row)) for row in PAIRED)],
     "columns are sizes, lines are named": [
         "run,100,200,400",
@@ -63,6 +67,14 @@ def test_paired_replicates(name: str, tmp_path: Path) -> None:
     assert sorted(map(tuple, curve.samples)) == sorted(map(tuple, PAIRED))
     assert curve.risk == pytest.approx(PAIRED.mean(axis=0))
     assert curve.replicates.tolist() == [3, 3, 3]
+    assert bool(curve.notes) == name.startswith("columns are replicates")
+
+
+def test_sample_sizes_may_be_beyond_whole_numbers_of_64_bits(tmp_path: Path) -> None:
+    record = fit_curve(
+        read_curve(write(tmp_path / "c.csv", "n,a,b,c", "1e19,4,4.1,4.2", "1e21,2,2.2,2.1", "1e23,1,1.1,1.05"))
+    )
+    assert record["exponent"] == pytest.approx(math.log(2.0) / math.log(100.0), rel=0.1)
 
 
 def test_lines_with_the_same_n_are_independent_replicates(tmp_path: Path) -> None:

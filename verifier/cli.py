@@ -625,7 +625,7 @@ def _print_audit(findings: Sequence[Mapping[str, Any]], run: Mapping[str, Any], 
         )
     console.print(table)
     for finding in findings:
-        if finding["verdict"] == "ERROR" or (finding["agrees"] is False and finding["message"]):
+        if finding["verdict"] in ("ERROR", "VACUOUS") or (finding["agrees"] is False and finding["message"]):
             console.print(Text(_clean(f"{finding['id']}: {finding['message']}")), soft_wrap=True)
     agreeing = sum(finding["agrees"] is True for finding in findings)
     news = sum(finding["agrees"] is None for finding in findings)

@@ -143,6 +143,8 @@ def _column(table: Table, asked: str | None, names: Sequence[str], otherwise: in
 
 def _sizes_as_columns(table: Table) -> tuple[list[int], list[float], tuple[Row, ...]] | None:
     """Columns, sample sizes and lines of a table whose columns are sample sizes; None for any other table."""
+    if table.named and table.columns[0].casefold() in N_NAMES:
+        return None  # the others are replicates, though they be called 1, 2, 3
     if table.named:
         head, skip, body = table.columns, 1, table.rows  # the first column is named: it labels the replicates
     else:
@@ -173,7 +175,8 @@ def _columns_are_replicates(table: Table, at: int, others: list[int]) -> Measure
     sizes = _distinct(table, at, "in this layout each n has one line, and its replicates are the other columns")
     order = np.argsort(sizes)
     samples = np.array([[_risk(table, row, k) for row in table.rows] for k in others])
-    return _paired(table, sizes[order], samples[:, order])
+    names = ", ".join(repr(table.columns[k]) for k in others[:8]) + (", ..." if len(others) > 8 else "")
+    return _paired(table, sizes[order], samples[:, order], (f"Taken as replicates: the columns {names}.",))
 
 
 def _paired_lines(table: Table, at: int, value: int, label: int, notes: tuple[str, ...]) -> MeasuredCurve:
@@ -300,7 +303,7 @@ def _risk(table: Table, row: Row, column: int) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Samples:
-    n: NDArray[np.int64]
+    n: Array
     samples: Array
 
 
@@ -310,7 +313,7 @@ def fit_curve(curve: MeasuredCurve) -> dict[str, Any]:
     if curve.samples is not None:
         if not np.any(curve.samples.std(axis=0) > 0.0):
             raise TableError(f"{curve.path}: the replicates are all equal, so they show no scatter: give one of them")
-        found = fit_slope(_Samples(curve.n.astype(np.int64), curve.samples))
+        found = fit_slope(_Samples(curve.n, curve.samples))
     else:
         found = fit_points(
             curve.n,

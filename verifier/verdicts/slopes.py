@@ -35,7 +35,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,7 +166,7 @@ class HasSamples(Protocol):
     """What a fit asks of a curve: sample sizes of shape (K,) and replicates of shape (R, K), rows independent."""
 
     @property
-    def n(self) -> NDArray[np.int64]:
+    def n(self) -> NDArray[Any]:
         """Increasing sample sizes."""
 
     @property
