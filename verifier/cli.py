@@ -51,9 +51,13 @@ from verifier.records import RecordError, RunDirectory
 from verifier.skeleton import new_pack
 from verifier.tables import TableError
 from verifier.verdicts.audit import AuditEvent, run_audit
+from verifier.verdicts.calibration import Effort, calibrate
+from verifier.verdicts.calibration import Progress as Measured
 from verifier.verdicts.falsify import Budget, Finding, falsify
 from verifier.verdicts.findings import counterexample_record, finding_record, from_pack
+from verifier.verdicts.planner import plan
 from verifier.verdicts.replay import replay
+from verifier.verdicts.shipped import in_brief, is_checkout, publish_table
 
 ERROR = 3
 USAGE = 64
@@ -431,7 +435,9 @@ def _new_pack(
 
 @app.command("fit")
 def _fit(
-    file: Annotated[Path, typer.Argument(metavar="CURVE.csv", help="A measured learning curve; docs/packs.md has layouts.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="CURVE.csv", help="A measured learning curve; docs/packs.md has layouts.")
+    ],
     n: Annotated[str | None, typer.Option("--n", metavar="COLUMN", help="The column of sample sizes.")] = None,
     risk: Annotated[str | None, typer.Option("--risk", metavar="COLUMN", help="The column of excess risks.")] = None,
     stderr: Annotated[str | None, typer.Option("--stderr", metavar="COLUMN", help="That of standard errors.")] = None,
@@ -441,7 +447,9 @@ def _fit(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write a figure: .html with its numbers, or .svg.")
     ] = None,
-    record_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers as JSON.")] = None,
+    record_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers as JSON.")
+    ] = None,
 ) -> None:
     """Fit the exponent of a measured learning curve: interval, local slopes, corrections to scaling.
 
@@ -466,6 +474,96 @@ def _fit(
     for written in (record_file, out):
         if written is not None:
             console.print(Text(_clean(f"wrote {written}")), soft_wrap=True)
+
+
+@app.command("calibrate")
+def _calibrate(
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="T1,R1", help="Statements or readings, instead of all.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", min=1.0, help="Stop after about so long; call again to go on.")
+    ] = None,
+    judgements: Annotated[int, typer.Option("--judgements", min=1, help="Null judgements a reading.")] = 2000,
+    confirmations: Annotated[int, typer.Option("--confirmations", min=0, help="With simulation, a reading.")] = 40,
+    searches: Annotated[int, typer.Option("--searches", min=0, help="Targeted searches a reading.")] = 11,
+    treated: Annotated[int, typer.Option("--treated", min=0, help="Judgements by simulation alone, a reading.")] = 60,
+    audits: Annotated[int, typer.Option("--audits", min=0, help="Audits of what is expected to survive.")] = 200,
+    seed: Seed = 0,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Worker processes.", show_default="the number of processors")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the parts are kept.")] = Path(
+        "runs/calibration"
+    ),
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Write docs/calibration.md and the table that ships with the project.")
+    ] = False,
+) -> None:
+    """Measure size and power on claims whose truth mathematics knows.
+
+    What is finished is kept in DIR; the same command goes on where it stopped, and measures anew what was measured on other
+    code. Exits 0 when everything asked for is measured and no search or audit of a true claim raised an alarm, 1 when one
+    did, 2 when something is still missing.
+    """
+    registry = _Registry.load([])
+    claims = registry.everything() if only is None else registry.select(_words(only))
+    if publish and (only is not None or not is_checkout()):
+        _refuse("--publish writes the table of all readings into a checkout: leave --only out, and run it in one")
+    effort = Effort(judgements, confirmations, searches, treated, audits if only is None else 0)
+    try:
+        with _calibrating() as show:
+            table = calibrate(
+                claims,
+                out=out,
+                effort=effort,
+                seed=seed,
+                jobs=jobs or joblib.cpu_count(),
+                seconds=math.inf if seconds is None else seconds,
+                progress=show,
+            )
+    except KeyboardInterrupt:
+        _complain(f"interrupted; what was measured is in {out}: the same command goes on from there")
+        raise typer.Exit(INTERRUPTED) from None
+    records.write_json(out / "calibration.json", table)
+    written = publish_table(table) if publish else [out / "calibration.json"]
+    _print_calibration(table, written)
+    raise typer.Exit(1 if table["alarms"] and _alarmed(table) else 0 if table["complete"] else 2)
+
+
+@app.command("plan")
+def _plan(
+    claim: Annotated[str, typer.Argument(metavar="CLAIM", help="One reading, such as T1/tuned-worst-case.")],
+    margin: Annotated[float, typer.Option("--margin", help="The error of the exponent to be noticed.")] = 0.05,
+    route: Annotated[
+        str | None,
+        typer.Option("--route", metavar="A|B", help="B plans for simulation alone.", show_default="as judged"),
+    ] = None,
+    instances: Annotated[int, typer.Option("--instances", min=1, help="How many instances to plan for.")] = 8,
+    seed: Seed = 0,
+    pack: Packs = None,
+) -> None:
+    """Say what it takes to notice an exponent wrong by a margin: tolerance, sample sizes, replicates.
+
+    Exits 0 when every instance could be decided, 2 when one could not at any sample size that is simulated.
+    """
+    registry = _Registry.load(pack or [])
+    chosen = registry.select([claim])
+    if len(chosen) > 1:
+        _refuse(f"{claim} has {len(chosen)} readings: name one, such as {chosen[0].id}")
+    try:
+        with _attacking(chosen[0], "planning for"):
+            plans = plan(chosen[0], margin=margin, instances=instances, seed=seed, route=route)
+    except ValueError as error:
+        _refuse(str(error))
+    console = _console()
+    table = Table(header_style="bold")
+    for name in ("instance", "route", f"notices {margin:g}", "what it takes"):
+        table.add_column(name, overflow="fold")
+    for item in plans:
+        table.add_row(Text(_clean(item.instance)), item.route, "yes" if item.decides else "no", Text(_clean(item.text)))
+    console.print(table)
+    raise typer.Exit(registry.exit_code(0 if all(item.decides for item in plans) else 2))
 
 
 def main() -> None:
@@ -537,9 +635,9 @@ def _interrupted(directory: RunDirectory, command: str, events: Sequence[AuditEv
 
 
 @contextmanager
-def _attacking(claim: Claim) -> Iterator[None]:
+def _attacking(claim: Claim, doing: str = "attacking") -> Iterator[None]:
     console = _console(stderr=True)
-    label = Text(_clean(f"attacking {claim.id}"))
+    label = Text(_clean(f"{doing} {claim.id}"))
     if not console.is_terminal:
         console.print(label)
     with console.status(label) if console.is_terminal else nullcontext():
@@ -550,6 +648,41 @@ def _attacking(claim: Claim) -> Iterator[None]:
 # Progress, on standard error
 
 
+def _alarmed(table: Mapping[str, Any]) -> bool:
+    """Whether a whole search or audit of a true claim raised a false alarm."""
+    return any(table["all"].get(name, {}).get("false alarms", {}).get("hits") for name in ("searches", "audits"))
+
+
+def _bar(console: Console) -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeElapsedColumn(), console=console, transient=True)
+
+
+@contextmanager
+def _calibrating() -> Iterator[Callable[[Measured], None]]:
+    """Yield what shows how far a calibration is: a bar on a terminal, one plain line a twentieth elsewhere."""
+    console = _console(stderr=True)
+    if not console.is_terminal:
+        said = -1
+
+        def line(event: Measured) -> None:
+            nonlocal said
+            step = 20 * event.done // max(event.total, 1)
+            if step != said:
+                said = step
+                console.print(Text(_clean(f"[{event.done}/{event.total}] {event.last}")), soft_wrap=True)
+
+        yield line
+        return
+    with _bar(console) as bar:
+        task = bar.add_task("measuring", total=None)
+
+        def show(event: Measured) -> None:
+            bar.update(task, description=_clean(event.last or "measuring"), completed=event.done, total=event.total)
+
+        yield show
+
+
 @contextmanager
 def _progress() -> Iterator[Callable[[AuditEvent], None]]:
     """Yield what shows an event: a bar on a terminal, one plain line a finished reading elsewhere."""
@@ -557,13 +690,7 @@ def _progress() -> Iterator[Callable[[AuditEvent], None]]:
     if not console.is_terminal:
         yield lambda event: _print_line(console, event)
         return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-    )
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
+    with _bar(console) as bar:
         task = bar.add_task("starting", total=None)
 
         def show(event: AuditEvent) -> None:
@@ -610,7 +737,7 @@ def _print_audit(findings: Sequence[Mapping[str, Any]], run: Mapping[str, Any], 
         table.add_column(name, overflow="fold")
     for name in ("verdict", "expected", "agrees"):
         table.add_column(name, no_wrap=True)
-    for name in ("instances", "power", "seconds"):
+    for name in ("instances", "power", "calibrated: false alarms, power", "seconds"):
         table.add_column(name, justify="right")
     for finding in findings:
         table.add_row(
@@ -621,6 +748,7 @@ def _print_audit(findings: Sequence[Mapping[str, Any]], run: Mapping[str, Any], 
             _agreement(finding["agrees"]),
             str(finding["instances"]["judged"]),
             _power(finding["power"]),
+            Text(in_brief(finding["id"]), "bold yellow" if run.get("stale") else ""),
             f"{finding['seconds']:.1f}",
         )
     console.print(table)
@@ -633,8 +761,34 @@ def _print_audit(findings: Sequence[Mapping[str, Any]], run: Mapping[str, Any], 
         f"{agreeing} of {len(findings) - news} verdicts are the expected ones"
         + (f"; {news} more were open" if news else "")
     )
+    if run.get("stale"):
+        console.print(
+            Text("STALE: the calibration was measured on other code; `verifier calibrate` measures it anew", "bold")
+        )
     console.print(f"Controls: {len(controls) - len(wrong)} of {len(controls)} right")
     console.print(Text(str(report)), soft_wrap=True)
+
+
+def _print_calibration(table: Mapping[str, Any], written: Iterable[Path]) -> None:
+    """Print the rates over all readings, the false alarms, and where the table is."""
+    console = _console()
+    shown = Table(header_style="bold")
+    for name in ("measurement", "what", "rate", "95% interval"):
+        shown.add_column(name, overflow="fold")
+    for measurement, rates in table["all"].items():
+        for name, value in rates.items():
+            if isinstance(value, Mapping) and value["rate"] is not None:
+                cells = (
+                    f"{value['hits']:g}/{value['trials']:g} = {value['rate']:.4f}",
+                    f"{value['low']:.4f} to {value['high']:.4f}",
+                )
+                shown.add_row(measurement, name, *cells)
+    console.print(shown)
+    for alarm in table["alarms"]:
+        console.print(Text(_clean(f"false alarm: {alarm}")), soft_wrap=True)
+    console.print("complete" if table["complete"] else "not complete: the same command goes on from here")
+    for path in written:
+        console.print(Text(_clean(f"wrote {path}")), soft_wrap=True)
 
 
 def _verdict(name: str | None) -> Text:

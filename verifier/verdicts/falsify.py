@@ -33,7 +33,7 @@ from verifier.verdicts.certificates import Certificate, certificate_for
 from verifier.verdicts.drawing import repeatable_draws
 from verifier.verdicts.judge import judge, look
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
-from verifier.verdicts.reference import REFERENCE_CONFIRMATION_REPLICATES, REFERENCE_CONFIRMATION_SIZES
+from verifier.verdicts.reference import REFERENCE_CONFIRMATION_SIZES
 
 SURVIVED, FALSIFIED, UNDERPOWERED, VACUOUS, ERROR = (
     "SURVIVED",
@@ -391,7 +391,7 @@ def confirm(claim: Claim, instance: Instance, seed: int) -> Case:
         instance,
         seed,
         sizes=REFERENCE_CONFIRMATION_SIZES if simulated else CONFIRMATION_SIZES,
-        replicates=REFERENCE_CONFIRMATION_REPLICATES if simulated else CONFIRMATION_REPLICATES,
+        replicates=None if simulated else CONFIRMATION_REPLICATES,
         z=confirmation_z(),
         key=("confirm", instance.digest),
         farther=True,

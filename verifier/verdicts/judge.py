@@ -33,7 +33,7 @@ from verifier.verdicts.certify import (
 from verifier.verdicts.compare import by_growth, compare, growth_verdict, saturating_exp
 from verifier.verdicts.extrapolate import Asymptote, asymptote
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Evidence, Judgement
-from verifier.verdicts.reference import REFERENCE_REPLICATES, REFERENCE_SIZES, judge_by_reference
+from verifier.verdicts.reference import REFERENCE_SIZES, judge_by_reference
 
 Array = NDArray[np.float64]
 
@@ -93,7 +93,7 @@ def judge(
             instance,
             seed,
             sizes=sizes or REFERENCE_SIZES,
-            replicates=replicates or REFERENCE_REPLICATES,
+            replicates=replicates,
             z=z,
             key=key,
         )

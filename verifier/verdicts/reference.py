@@ -35,8 +35,14 @@ from verifier.verdicts.slopes import Fit, fit_slope
 WIDEST = 0.1
 """A tolerance above this decides nothing."""
 
-REFERENCE_SIZES, REFERENCE_REPLICATES = (200, 1600), 16
-REFERENCE_CONFIRMATION_SIZES, REFERENCE_CONFIRMATION_REPLICATES = (200, 3200), 32
+REFERENCE_SIZES = (200, 1600)
+REFERENCE_CONFIRMATION_SIZES = (200, 3200)
+
+PILOT = 8
+SAMPLING_TOLERANCE = 0.015
+"""What sampling may contribute to a tolerance: replicates are added until it does not contribute more."""
+
+FEWEST_REPLICATES, MOST_REPLICATES = 16, 128
 
 
 def finite_size_constant(instance: Instance) -> float:
@@ -63,11 +69,14 @@ def judge_by_reference(
     seed: int,
     *,
     sizes: tuple[int, ...],
-    replicates: int,
+    replicates: int | None,
     z: float,
     key: tuple[str | int, ...],
 ) -> Judgement:
-    """Route B: simulated slope, less the deviation of the reference's simulated slope from its theorem."""
+    """Route B: simulated slope, less the deviation of the reference's simulated slope from its theorem.
+
+    Without ``replicates`` a pilot says how many are needed; it shares no randomness with them and is then forgotten.
+    """
     predicted = claim.predicted(instance)
     kinds = (Exponent, AtLeast, AtMost)
     if not isinstance(predicted, kinds) or not isinstance(claim.observable, ExcessRisk):
@@ -96,22 +105,26 @@ def judge_by_reference(
             "no theorem gives the exponent of the reference",
             route="B",
         )
-    fits: list[Fit] = []
-    for role, subject in (("treated", instance), ("reference", reference)):
-        lam = dict(zip(sizes, ridge(reference, np.asarray(sizes, dtype=np.float64), claim.tuning), strict=True))
-        rule = _RidgeTable(tuple((int(n), float(value)) for n, value in lam.items()))
-        curve = learning_curve(
-            subject,
-            n=sizes,
-            replicates=replicates,
-            seed=seed,
-            tuning=rule,
-            key=("route B", role, claim.id, *key),
-            controls=role == "reference",
-            simulator=claim.simulator if role == "treated" else None,
+    lam = ridge(reference, np.asarray(sizes, dtype=np.float64), claim.tuning)
+    rule = _RidgeTable(tuple((int(n), float(value)) for n, value in zip(sizes, lam, strict=True)))
+
+    def fitted(role: str, count: int) -> Fit:
+        return fit_slope(
+            learning_curve(
+                reference if role == "reference" else instance,
+                n=sizes,
+                replicates=count,
+                seed=seed,
+                tuning=rule,
+                key=("route B", role, claim.id, *key),
+                controls=role == "reference",
+                simulator=None if role == "reference" else claim.simulator,
+            )
         )
-        fits.append(fit_slope(curve))
-    treated, base = fits
+
+    if replicates is None:
+        replicates = needed_replicates(fitted("pilot", PILOT).stderr * math.sqrt(PILOT), z)
+    treated, base = fitted("treated", replicates), fitted("reference", replicates)
     exponent = treated.exponent - (base.exponent - theorem)
     quantile = student_quantile(z, replicates)
     constant = finite_size_constant(instance)
@@ -127,6 +140,14 @@ def judge_by_reference(
     evidence = Evidence(np.log(np.asarray(sizes, dtype=np.float64)), np.zeros(len(sizes)), limit)
     judged = compare(predicted, limit, tolerance, evidence)
     return replace(judged, route="B", evidence=None)
+
+
+def needed_replicates(deviation: float, z: float, tolerance: float = SAMPLING_TOLERANCE) -> int:
+    """Replicates after which z standard errors of a slope stay below ``tolerance``, given its standard deviation over
+    replicates, between the fewest and the most that are spent.
+    """
+    exact = (1.1 * z * deviation / tolerance) ** 2 + 4.0  # Student's quantile exceeds the normal one by about a tenth
+    return int(min(max(math.ceil(exact), FEWEST_REPLICATES), MOST_REPLICATES))
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,21 @@ def in_words(value: Any) -> str:
 # ----------------------------------------------------------------------------------------------------
 # The page in docs/
 
+_PAGE = SHIPPED.parents[2] / "docs" / "calibration.md"
+
+
+def is_checkout() -> bool:
+    """Whether the code runs from a checkout, where the table and its page belong."""
+    return _PAGE.parent.is_dir() and (SHIPPED.parents[2] / "pyproject.toml").exists()
+
+
+def publish_table(table: Mapping[str, Any]) -> list[Path]:
+    """Write the table that ships with the project and its page."""
+    records.write_json(SHIPPED, table)
+    records.write_text(_PAGE, markdown(table))
+    shipped.cache_clear()
+    return [SHIPPED, _PAGE]
+
 
 def markdown(table: Mapping[str, Any]) -> str:
     """The table as docs/calibration.md shows it."""
@@ -154,8 +169,9 @@ _READING_GUIDE = """## How to read it
 - **corners**: whole searches against claims that are right except in a corner of the domain (large beta), where they are wrong
   by .1: how often the corner was found and confirmed.
 - **audits**: every reading that is expected to survive, searched as `verifier audit` does, from one seed after another.
-- **simulation alone**: route B, on designs that have no deterministic equivalent; `decided` is the share on which the
-  finite-size allowance left the tolerance below the error asked about.
+- **simulation alone**: route B, on Rademacher, uniform and Student t (5 degrees) inputs, with noise, the default sample sizes;
+  `permitted` is the share on which the finite-size allowance is at most half of the error asked about. Where it is more, no
+  number of replicates helps: `verifier plan` says the sample size that would.
 
 Intervals are Clopper and Pearson's, each at 95% on its own. Judgements of one reading share no randomness but the seed; the
 same instance can occur in the domains of several readings, so that the rows of different readings are not independent."""
