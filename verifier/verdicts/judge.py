@@ -191,10 +191,11 @@ def _followed_cached(observable: Any, instance: Instance, tuning: Tuning, farthe
     reaches = [min(max(FIRST_REACH, low + 40.0, low + PERIODS * _longest_period(instance)), end), end]
     evidence, plateau = Evidence(np.zeros(0), np.zeros(0)), False
     for reach in dict.fromkeys(reaches[-1:] if farther else reaches):
-        log_x, period = _grid(low, reach, ANOTHER_GRID if farther else 0, _period(observable, instance, tuning))
         if reach - low < 8.0:
             # Too short a stretch beyond the irregular head to tell a limit from a transient.
+            log_x = np.linspace(low, max(low, reach), FEWEST_POINTS)
             return Evidence(log_x, np.full_like(log_x, np.nan), Asymptote(math.nan, math.inf, 0.0, 0.0)), False
+        log_x, period = _grid(low, reach, ANOTHER_GRID if farther else 0, _period(observable, instance, tuning))
         terms = observable.log_terms(instance, log_x, tuning)
         log_y = np.asarray(np.logaddexp.reduce(terms), dtype=np.float64)
         limits = [asymptote(log_x, term, period) for term in terms]
