@@ -36,11 +36,17 @@ _CHUNK = 10_000  # matrix entries worked on at a time: they stay in the cache; d
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """Spectral sums at each kappa (shape of kappa), with first and second derivatives in ln kappa where asked for."""
+    """Spectral sums at each kappa (shape of kappa)."""
 
     df1: Array
     df2: Array
     bias: Array
+
+
+@dataclass(frozen=True, eq=False)
+class CurvedSums(Sums):
+    """The sums with their first and second derivatives in ln kappa."""
+
     df2_slope: Array
     df2_curvature: Array
     bias_slope: Array
@@ -62,13 +68,33 @@ class Equivalent:
 
     def sums(self, kappa: Array) -> Sums:
         """All sums at the given kappas, shape (k,); kappa = 0 is allowed for finite spectra."""
-        pieces = []
-        rows = max(1, _CHUNK // (len(self.modes.eigenvalues) + len(self.modes.target_eigenvalues)))
-        for start in range(0, len(kappa), rows):
-            pieces.append(self._rows(kappa[start : start + rows]))
-        return Sums(*(np.concatenate([piece[j] for piece in pieces]) for j in range(7)))
+        return Sums(*self._in_chunks(kappa, self._rows))
+
+    def curved_sums(self, kappa: Array) -> CurvedSums:
+        """All sums with their derivatives."""
+        return CurvedSums(*self._in_chunks(kappa, self._curved_rows))
+
+    def _in_chunks(self, kappa: Array, rows: Callable[[Array], tuple[Array, ...]]) -> list[Array]:
+        size = max(1, _CHUNK // (len(self.modes.eigenvalues) + len(self.modes.target_eigenvalues)))
+        pieces = [rows(kappa[start : start + size]) for start in range(0, len(kappa), size)]
+        return [np.concatenate(columns) for columns in zip(*pieces, strict=True)]
 
     def _rows(self, kappa: Array) -> tuple[Array, ...]:
+        ell, weight = self.modes.eigenvalues, self.modes.multiplicity
+        r = ell / (ell + kappa[:, None])
+        df1 = r @ weight
+        r *= r
+        return df1, r @ weight, self._bias(kappa)
+
+    def _bias(self, kappa: Array) -> Array:
+        lt, energy = self.modes.target_eigenvalues, self.modes.target_energy
+        if self.modes.supremum:
+            return self._worst_bias(kappa)[0]
+        q = kappa[:, None] / (lt + kappa[:, None])
+        q *= q
+        return np.asarray(q @ energy)
+
+    def _curved_rows(self, kappa: Array) -> tuple[Array, ...]:
         # r = l/(l+kappa), q = 1 - r = kappa/(l+kappa); d r / d ln kappa = -r q.
         ell, weight = self.modes.eigenvalues, self.modes.multiplicity
         r = ell / (ell + kappa[:, None])
@@ -78,10 +104,10 @@ class Equivalent:
         t4 = (r3 * r) @ weight
         df2_slope = -2.0 * (df2 - t3)
         df2_curvature = 2.0 * (2.0 * df2 - 5.0 * t3 + 3.0 * t4)
-        bias, bias_slope, bias_curvature = self._bias(kappa)
+        bias, bias_slope, bias_curvature = self._curved_bias(kappa)
         return df1, df2, bias, df2_slope, df2_curvature, bias_slope, bias_curvature
 
-    def _bias(self, kappa: Array) -> tuple[Array, Array, Array]:
+    def _curved_bias(self, kappa: Array) -> tuple[Array, Array, Array]:
         lt, energy = self.modes.target_eigenvalues, self.modes.target_energy
         if self.modes.supremum:
             return self._worst_bias(kappa)
@@ -192,8 +218,8 @@ class Equivalent:
         with np.errstate(divide="ignore", invalid="ignore"):
             values = np.where(feasible, (table.bias + self.variance * table.df2 / n[:, None]) / room, np.inf)
         best = np.argmin(values, axis=1)
-        u = grid[best]
-        lower, upper = np.maximum(u - GRID_STEP, low), u + GRID_STEP
+        lower, upper = np.maximum(grid[best] - GRID_STEP, low), grid[best] + GRID_STEP
+        u = np.clip(grid[best] + _parabola(values, best), lower, upper)
         active = np.arange(len(n))
         for _ in range(12):
             u[active], lower[active], upper[active], settled = self._refine(
@@ -211,7 +237,7 @@ class Equivalent:
 
     def _refine(self, n: Array, u: Array, lower: Array, upper: Array) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
         """One Newton step of ln kappa towards the minimum of ln E, kept inside a bracket that shrinks with it."""
-        sums = self.sums(np.exp(u))
+        sums = self.curved_sums(np.exp(u))
         top = sums.bias + self.variance * sums.df2 / n
         top1 = sums.bias_slope + self.variance * sums.df2_slope / n
         top2 = sums.bias_curvature + self.variance * sums.df2_curvature / n
@@ -231,6 +257,16 @@ class Equivalent:
         """ln kappa below which a finite spectrum with n >= p is fitted without bias to rounding error."""
         last = float(self.instance.spectrum.log_eigenvalues(np.array([math.log(self.size)]))[0])
         return last - 12.0 - math.log(float(n.max()))
+
+
+def _parabola(values: Array, best: NDArray[np.int64]) -> Array:
+    """Where, relative to the best grid point, the parabola through ln of it and its two neighbours is smallest."""
+    rows = np.arange(len(values))
+    around = [values[rows, np.clip(best + k, 0, values.shape[1] - 1)] for k in (-1, 0, 1)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left, middle, right = (np.log(column) for column in around)
+        shift = 0.5 * (left - right) / (left - 2.0 * middle + right)
+    return GRID_STEP * np.clip(np.where(np.isfinite(shift), shift, 0.0), -0.5, 0.5)
 
 
 def _worst_of(ell: Array, energy: Array, kappa: Array) -> tuple[Array, Array, Array]:

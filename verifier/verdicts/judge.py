@@ -197,7 +197,8 @@ def _followed_cached(observable: Any, instance: Instance, tuning: Tuning, farthe
             return Evidence(log_x, np.full_like(log_x, np.nan), Asymptote(math.nan, math.inf, 0.0, 0.0)), False
         log_x, period = _grid(low, reach, ANOTHER_GRID if farther else 0, _period(observable, instance, tuning))
         terms = observable.log_terms(instance, log_x, tuning)
-        log_y = np.asarray(np.logaddexp.reduce(terms), dtype=np.float64)
+        with np.errstate(invalid="ignore"):  # where kappa cannot be followed a term is NaN, and so is the sum
+            log_y = np.asarray(np.logaddexp.reduce(terms), dtype=np.float64)
         limits = [asymptote(log_x, term, period) for term in terms]
         whole = asymptote(log_x, log_y, period)
         # Exponents are taken term by term; whether the curve is straight is a question to the sum.
