@@ -192,7 +192,7 @@ def _reading(finding: Mapping[str, Any], slug: str, points: Evidence) -> dict[st
         "power_at": [(delta, number(chance)) for delta, chance in (power.get("at") or {}).items()],
         "size": finding.get("size") or {},
         "stale": bool((finding.get("calibration") or {}).get("stale")),
-        "calibration_facts": _scalars(finding.get("calibration") or {}, without=("stale", "text")),
+        "calibration_facts": _calibration(finding.get("calibration") or {}),
         "certificate_data": _shown((finding.get("certificate") or {}).get("data")),
         "cases": _cases(finding, slug, points),
     }
@@ -307,6 +307,49 @@ def _sentence(readings: Sequence[Mapping[str, Any]]) -> str:
     parts = [f"{count} {verdict.counted[count != 1]}" for verdict, count in counts]
     parts[0] = parts[0].replace(" ", " reading " if counts[0][1] == 1 else " readings ", 1)
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One figure of the calibration: what was measured, the rate, counts, and the interval where it has one."""
+
+    name: str
+    value: str
+    counted: str
+    interval: str
+
+
+def _calibration(record: Mapping[str, Any]) -> dict[str, list[Fact]]:
+    """The facts of a calibration by what measured them; those to read first under the empty name."""
+    groups: dict[str, list[Fact]] = {"": []}
+    for name, text in _scalars(record, without=("stale", "text")):
+        name = _FIRST.get(name, name)
+        measurement, colon, what = name.partition(": ")
+        if not colon or measurement not in _MEASUREMENTS:
+            measurement, what = "", name
+        groups.setdefault(measurement, []).append(_fact(what, text))
+    return {measurement: facts for measurement, facts in groups.items() if facts}
+
+
+_MEASUREMENTS = ("confirmations", "searches", "corners", "simulation alone")
+_FIRST = {"searches: false alarms": "whole searches with a false alarm"}
+_RATE = re.compile(r"(?P<hits>\S+) of (?P<trials>\S+) = (?P<rate>\S+) \[(?P<low>\S+), (?P<high>\S+)\]")
+_FACT_WORDS = (
+    (re.compile(r"^size$"), "size: a true claim called violated"),
+    (re.compile(r"^power (\d\S*?)(?=,|$)"), r"power: an exponent wrong by \1 is noticed"),
+    (re.compile(r"^power, (?!wrong)"), "power: formula wrong, "),
+    (re.compile(r"^permitted (\S+)$"), r"finite samples permit noticing \1"),
+)
+
+
+def _fact(name: str, text: str) -> Fact:
+    for pattern, words in _FACT_WORDS:
+        name = pattern.sub(words, name)
+    rate = _RATE.fullmatch(text)
+    if rate is None:
+        return Fact(name, text, "", "")
+    counted = f"{rate['hits']} of {rate['trials']}"
+    return Fact(name, rate["rate"], counted, f"{rate['low']} to {rate['high']}")
 
 
 def _scalars(record: Mapping[str, Any], *, without: Sequence[str]) -> list[tuple[str, str]]:

@@ -237,7 +237,7 @@ return seen;
 """
 TEXTS = (
     "h1", ".lead", ".soft", ".eyebrow", ".banner", ".rid", ".describe", "figcaption", ".bar a", ".facts dt",
-    ".facts dd", ".checks a", ".message", ".agree.yes", ".agree.open", ".agree.differs",
+    ".facts dd", ".calibration th", ".calibration td", ".checks a", ".message", ".agree.yes", ".agree.open", ".agree.differs",
     ".badge.is-survived", ".badge.is-falsified", ".badge.is-underpowered", ".badge.is-vacuous",
     ".badge.is-error", ".cell", ".stale", "code", ".copy", "summary", "#scorecard-table thead button",
     ".chart .role-axis-label text", ".chart .role-axis-title text",

@@ -144,10 +144,50 @@ def test_a_command_can_be_copied(report: Path, read: Reader) -> None:
     assert len(copies) == 7 + 1  # cards, and the command of the run
 
 
-def test_stale_calibration_is_said_at_the_top_and_at_the_reading(read: Reader, report: Path) -> None:
+def test_stale_calibration_is_said_at_the_top_at_the_reading_and_beside_every_figure(read: Reader) -> None:
     assert "The calibration is stale." in read.text
-    assert "STALE measured on other code than this. Size 0.0008" in read.text
-    assert "not measured yet for this code" in read.text
+    assert "STALE measured on other code than this. Measured on claims whose truth a theorem gives." in read.text
+    figures = ("0.0009465", "0.9931", "not measured", "0", "1043", "0.025", "0.8333", "0")
+    block = read.text[read.text.index("STALE measured on") :].partition("Evidence: ")[0]
+    assert block.count("STALE") == 1 + len(figures) + 1  # the sentence, the figures, the fold
+    for figure in figures:
+        assert f" {figure} STALE " in block
+
+
+def _calibrated(make_finding: Make, **facts: str) -> dict[str, Any]:
+    return make_finding("L1/a", calibration={"stale": False, "text": "Measured.", **facts})
+
+
+def test_calibration_is_a_table_of_rates_with_counts_and_intervals(make_run: Make, make_finding: Make) -> None:
+    facts = {
+        "size": "2 of 2113 = 0.0009465 [0.0001, 0.0034]",
+        "power 0.05": "2108 of 2113 = 0.9976 [0.9945, 0.9992]",
+        "searches: false alarms": "0 of 11 = 0 [0.0000, 0.2849]",
+        "searches: judged": "1043",
+        "simulation alone: power 0.1, where permitted": "49 of 50 = 0.98 [0.8935, 0.9995]",
+    }
+    text = Reader(page([_calibrated(make_finding, **facts)], make_run(stale=False), EMPTY)).text
+    assert "size: a true claim called violated 0.0009465 2 of 2113 0.0001 to 0.0034" in text
+    assert "power: an exponent wrong by 0.05 is noticed 0.9976 2108 of 2113 0.9945 to 0.9992" in text
+    first, _, folded = text.partition("Also measured: searches, simulation alone")
+    assert "whole searches with a false alarm 0 0 of 11 0.0000 to 0.2849" in first
+    assert "searches judged 1043" in folded
+    assert "an exponent wrong by 0.1 is noticed, where permitted 0.98 49 of 50 0.8935 to 0.9995" in folded
+
+
+def test_a_current_calibration_is_neither_stale_nor_missing(make_run: Make, make_finding: Make) -> None:
+    finding = _calibrated(make_finding, size="0 of 2000 = 0 [0.0000, 0.0018]")
+    text = Reader(page([finding], make_run(stale=False), EMPTY)).text
+    assert "STALE" not in text
+    assert "stale" not in text.lower()
+    assert "not measured yet" not in text
+
+
+def test_without_a_table_calibration_is_not_measured(make_run: Make, make_finding: Make) -> None:
+    text = Reader(page([make_finding("L1/a")], make_run(), EMPTY)).text
+    assert "Calibration not measured yet for this code" in text
+    assert "Calibration is not measured yet for this code." in text
+    assert "95 % interval" not in text
 
 
 def test_a_wrong_control_is_said_first(make_run: Make, make_finding: Make) -> None:

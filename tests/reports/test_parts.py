@@ -14,6 +14,7 @@ import pytest
 from reports import figures, words
 from reports.mathml import statement_markup
 from reports.matrix import build_matrix
+from reports.page import _calibration
 
 
 @pytest.mark.parametrize(
@@ -98,6 +99,34 @@ def test_durations_for_people(seconds: Any, shown: str) -> None:
 )
 def test_symbols_in_print(text: str | None, shown: str) -> None:
     assert words.symbols(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "shown"),
+    [
+        ("size", "1 of 4 = 0.25 [0.0063, 0.8059]", ("size: a true claim called violated", "0.25", "1 of 4")),
+        ("power 0.02", "1.5 of 2 = 0.75 [0.1, 1.0]", ("power: an exponent wrong by 0.02 is noticed", "0.75", "1.5 of 2")),
+        ("power, a two dropped", "not measured", ("power: formula wrong, a two dropped", "not measured", "")),
+        ("permitted 0.05", "1e+06 of 2e+06 = 0.5 [0, 1]", ("finite samples permit noticing 0.05", "0.5", "1e+06 of 2e+06")),
+        ("judged", "1043", ("judged", "1043", "")),
+        ("size of the reading itself", "1 of 2", ("size of the reading itself", "1 of 2", "")),
+    ],
+)  # fmt: skip
+def test_a_fact_of_the_calibration(name: str, text: str, shown: tuple[str, str, str]) -> None:
+    groups = _calibration({"stale": True, "text": "words", name: text})
+    fact = groups[""][0]
+    assert (fact.name, fact.value, fact.counted) == shown
+
+
+def test_facts_are_grouped_by_what_measured_them() -> None:
+    facts = {"searches: judged": "3", "corners: found": "2", "a pack: of its own": "1", "size": "0"}
+    groups = _calibration({"text": "words", **facts})
+    assert {name: [fact.name for fact in found] for name, found in groups.items()} == {
+        "": ["a pack: of its own", "size: a true claim called violated"],
+        "searches": ["judged"],
+        "corners": ["found"],
+    }
+    assert _calibration({"stale": False, "text": "words"}) == {}
 
 
 def test_matrix_keeps_equal_coordinates_together() -> None:
