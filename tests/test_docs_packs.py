@@ -19,6 +19,7 @@ def test_the_first_claim_of_the_guide_can_be_judged() -> None:
     assert isinstance(claim, vf.Claim)
     found = vf.judge(claim, vf.Instance(vf.PowerLaw(beta=2.0), vf.CriticalTarget(s=0.5), vf.Noise(sigma=1.0)))
     assert found.verdict == "consistent"
+    assert vf.falsify(claim, budget=vf.Budget(examples=40), seed=0).verdict == "SURVIVED"
 
 
 def test_the_names_of_the_guide_exist() -> None:
