@@ -50,7 +50,7 @@ from verifier.measured import fit_curve, fit_rows, read_curve
 from verifier.records import RecordError, RunDirectory
 from verifier.skeleton import new_pack
 from verifier.tables import TableError
-from verifier.verdicts.audit import AuditEvent, run_audit
+from verifier.verdicts.audit import AuditEvent, refuse_too_many, run_audit
 from verifier.verdicts.calibration import Effort, calibrate
 from verifier.verdicts.calibration import Progress as Measured
 from verifier.verdicts.falsify import Budget, Finding, falsify
@@ -293,6 +293,10 @@ def _audit(
     claims = registry.everything() if only is None else registry.select(_words(only))
     if not claims:
         _refuse("--only names no claim: give ids such as T1,L2")
+    try:
+        refuse_too_many(len(claims))
+    except ValueError as error:
+        _refuse(str(error))
     directory = _directory(out, seed=seed)
     command = _command("audit", only=",".join(_words(only or [])), profile=profile.value, seed=seed, pack=pack or [])
     events: list[AuditEvent] = []

@@ -31,6 +31,7 @@ from verifier.verdicts.shipped import is_stale
 from verifier.verdicts.workers import Task, run_tasks
 
 EXAMPLES = {"quick": 40, "full": 400}
+CONFIRMATIONS_A_READING = 2  # the minimal and the worst violation, or the closest instance and one as it was drawn
 DATABASE = ".hypothesis/examples"  # of the full profile only: quick audits are repeatable
 AGREES, DIFFERS, UNDECIDED, FAILED = 0, 1, 2, 3
 
@@ -94,6 +95,7 @@ def run_audit(
     """
     if profile not in EXAMPLES:
         raise ValueError(f"profile={profile!r} must be one of {', '.join(EXAMPLES)}")
+    refuse_too_many(len(claims))
     packs = packs or {}
     tell = progress or (lambda event: None)
     started, clock = datetime.now(UTC), time.perf_counter()
@@ -161,6 +163,16 @@ def run_audit(
 
     page = write_report(out, findings, run, evidence)
     return AuditResult(findings, run, code, page, out)
+
+
+def refuse_too_many(claims: int) -> None:
+    """ValueError where a run could spend more confirmations than its false-alarm budget is divided by."""
+    most = CONFIRMATIONS // CONFIRMATIONS_A_READING - len(controls(0))
+    if claims > most:
+        raise ValueError(
+            f"{claims} claims could spend more than the {CONFIRMATIONS} confirmations of a run; its false-alarm rate holds for "
+            f"at most {most} claims: name some with --only"
+        )
 
 
 def exit_code(findings: Sequence[Mapping[str, Any]], control_records: Sequence[Mapping[str, Any]]) -> int:

@@ -44,7 +44,7 @@ def calibration_of(reading: str) -> dict[str, Any] | None:
     text = (
         "Size and power on claims whose truth a theorem gives, drawn from this reading's domain."
         if measured is not None
-        else "No exponent is judged here, so that size and power of an exponent do not apply."
+        else "This reading is not among those whose exponents were calibrated: it is about a bound, proved, or of another pack."
     )
     return {"stale": bool(is_stale()), "text": f"{text} Measured on code {table['digest'][:12]}.", **facts}
 
