@@ -489,9 +489,9 @@ def _calibrate(
         float | None, typer.Option("--seconds", min=1.0, help="Stop after about so long; call again to go on.")
     ] = None,
     judgements: Annotated[int, typer.Option("--judgements", min=1, help="Null judgements a reading.")] = 2000,
-    confirmations: Annotated[int, typer.Option("--confirmations", min=0, help="With simulation, a reading.")] = 40,
+    confirmations: Annotated[int, typer.Option("--confirmations", min=0, help="With simulation, a reading.")] = 20,
     searches: Annotated[int, typer.Option("--searches", min=0, help="Targeted searches a reading.")] = 11,
-    treated: Annotated[int, typer.Option("--treated", min=0, help="Judgements by simulation alone, a reading.")] = 60,
+    treated: Annotated[int, typer.Option("--treated", min=0, help="Judgements by simulation alone, a reading.")] = 30,
     audits: Annotated[int, typer.Option("--audits", min=0, help="Audits of what is expected to survive.")] = 200,
     seed: Seed = 0,
     jobs: Annotated[

@@ -69,6 +69,7 @@ class _NotGaussian:
     """Coordinates for which no theorem used here certifies the equivalent."""
 
     equivalent = False
+    sample_scales = (1.0,)  # independent rows: a sample is worth what it is under Gaussian inputs
 
     @property
     def plain(self) -> GaussianDesign:

@@ -73,7 +73,7 @@ def _modes(spectrum: Any, target: Any, log_n_max: float, skip: int) -> Modes:
     eigenvalues, multiplicity = np.exp(log_l), weights
     if far is not None:
         first, second = _tail_moments(spectrum, far, ((1.0, None), (2.0, None)))
-        if first > 0.0:
+        if first > 0.0 and second > 0.0:
             eigenvalues = np.append(eigenvalues, second / first)
             multiplicity = np.append(multiplicity, first * first / second)
 

@@ -35,7 +35,7 @@ from scipy import stats
 from verifier import records
 from verifier.claims import AtLeast, AtMost, Bound, Claim, Exponent, Prediction, StraightLine, Theta, registered_claims
 from verifier.instances import Instance, RademacherDesign, StudentDesign, UniformDesign
-from verifier.provenance import code_digest, versions
+from verifier.provenance import code_digest, digest_of, versions
 from verifier.risk.asymptotics import Formula, has_exact_order, is_straight, theorem_exponent
 from verifier.verdicts.drawing import repeatable_draws
 from verifier.verdicts.falsify import FALSIFIED, SURVIVED, Budget, confirm, falsify
@@ -70,9 +70,9 @@ class Effort:
     """How much is measured: null judgements, confirmations, searches and treated instances a reading, audits in all."""
 
     judgements: int = 2000
-    confirmations: int = 40
+    confirmations: int = 20
     searches: int = 11
-    treated: int = 60
+    treated: int = 30
     audits: int = 200
 
 
@@ -193,21 +193,21 @@ def draw(domain: SearchStrategy[Instance], count: int, seed: int, *key: str | in
 
 
 def measure(part: Part, seed: int) -> dict[str, Any]:
-    """Result of one part: counts by name, and the instances behind every false alarm."""
+    """Result of one part: counts by name for each instance (or search), and the instances behind every false alarm."""
     started = time.perf_counter()
-    counts, alarms = _MEASUREMENTS[part.measurement](part, seed)
+    outcomes, alarms = _MEASUREMENTS[part.measurement](part, seed)
     return {
         "measurement": part.measurement,
         "reading": part.reading,
         "number": part.number,
-        "counts": {name: float(value) for name, value in counts.items()},
+        "outcomes": {key: {name: float(value) for name, value in c.items()} for key, c in outcomes.items()},
         "alarms": alarms,
         "seconds": time.perf_counter() - started,
     }
 
 
 Counts = defaultdict[str, float]
-Result = tuple[Counts, list[Any]]
+Result = tuple[dict[str, Counts], list[Any]]
 
 
 def _none() -> Counts:
@@ -215,40 +215,43 @@ def _none() -> Counts:
 
 
 def _judgements(part: Part, seed: int) -> Result:
+    """Keyed by the instance: judged twice, in two parts, it is still one trial."""
     claim = registered_claims()[part.reading]
     kind = _kind(claim)
     null = about_theorem(claim, kind)
-    counts = _none()
+    outcomes: dict[str, Counts] = {}
     alarms = []
     for instance in draw(claim.domain, CHUNK, seed, part.reading, "calibration", part.number):
         if claim.unmet(instance) is not None:
             continue
+        counts = outcomes[instance.digest[:16]] = _none()
         if proves(claim, instance):
-            counts["reading"] += 1
-            counts["reading rejected"] += assess(claim, instance).verdict == VIOLATED
+            counts["reading"] = 1
+            counts["reading rejected"] = assess(claim, instance).verdict == VIOLATED
         found = assess(null, instance)
         if found.verdict == OUT_OF_SCOPE:
-            counts["no theorem"] += 1
+            counts["no theorem"] = 1
             continue
-        counts["null"] += 1
-        counts["undecided"] += found.verdict == INCONCLUSIVE
+        _count_null(counts, found)
         if found.verdict == VIOLATED:
-            counts["rejected"] += 1
             alarms.append({"instance": instance.to_json(), "reason": found.reason})
-        for error in ERRORS:
-            counts[f"noticed {error:g}"] += _share_noticed(found, error)
         for name, formula in MUTANTS.items():
             wrong = theorem_exponent(instance, claim.tuning, claim.observable, formula)
-            if (
-                wrong is None
-                or theorem(claim, instance) is None
-                or not _is_wrong(kind, wrong - _exponent(claim, instance))
-            ):
+            if wrong is None or not _is_wrong(kind, wrong - _exponent(claim, instance)):
                 continue
-            counts[f"mutant {name}"] += 1
             mutant = about_theorem(claim, kind, formula=formula)
-            counts[f"mutant {name} noticed"] += assess(mutant, instance).verdict == VIOLATED
-    return counts, alarms
+            counts[f"mutant {name}"] = 1
+            counts[f"mutant {name} noticed"] = assess(mutant, instance).verdict == VIOLATED
+    return outcomes, alarms
+
+
+def _count_null(counts: Counts, found: Judgement) -> None:
+    """What one judgement of a true claim says of size and power."""
+    counts["null"] = 1
+    counts["undecided"] = found.verdict == INCONCLUSIVE
+    counts["rejected"] = found.verdict == VIOLATED
+    for error in ERRORS:
+        counts[f"noticed {error:g}"] = _share_noticed(found, error)
 
 
 def _exponent(claim: Claim, instance: Instance) -> float:
@@ -285,35 +288,31 @@ def _confirmations(part: Part, seed: int) -> Result:
     """Whole judgements, simulation included, on instances that no other part has drawn."""
     claim = registered_claims()[part.reading]
     null = about_theorem(claim, _kind(claim))
-    counts = _none()
+    outcomes: dict[str, Counts] = {}
     alarms = []
     drawn = draw(claim.domain, 4 * CONFIRMATIONS_A_PART, seed, part.reading, "confirmation", part.number)
     inside = [instance for instance in drawn if null.unmet(instance) is None]
     for instance in inside[:CONFIRMATIONS_A_PART]:
+        counts = outcomes[instance.digest[:16]] = _none()
         found = confirm(null, instance, seed).judgement
-        counts["null"] += 1
-        counts["undecided"] += found.verdict == INCONCLUSIVE
-        certification = found.certification
-        counts["not certified"] += certification is not None and not certification.agrees
+        _count_null(counts, found)
+        counts["not certified"] = found.certification is not None and not found.certification.agrees
         if found.verdict == VIOLATED:
-            counts["rejected"] += 1
             alarms.append({"instance": instance.to_json(), "reason": found.reason})
-        for error in ERRORS:
-            counts[f"noticed {error:g}"] += _share_noticed(found, error)
-    return counts, alarms
+    return outcomes, alarms
 
 
 def _searches(part: Part, seed: int) -> Result:
     claim = registered_claims()[part.reading]
     null = about_theorem(claim, _kind(claim))
     found = falsify(null, budget=Budget(examples=SEARCH_EXAMPLES), seed=seed + part.number)
-    alarm = found.verdict == FALSIFIED
     counts = _none()
-    counts["searches"], counts["alarms"] = 1, alarm
+    counts["searches"], counts["alarms"] = 1, found.verdict == FALSIFIED
     counts["undecided"] = found.verdict not in (SURVIVED, FALSIFIED)
     counts["judged"], counts["violations before confirmation"] = found.counts.judged, found.counts.violated
-    case = found.minimal
-    return counts, [] if not alarm or case is None else [{"instance": case.instance.to_json(), "seed": found.seed}]
+    alarmed = found.verdict == FALSIFIED and found.minimal is not None
+    alarms = [{"instance": found.minimal.instance.to_json(), "seed": found.seed}] if alarmed and found.minimal else []
+    return {str(part.number): counts}, alarms
 
 
 DESIGNS = (RademacherDesign(), UniformDesign(), StudentDesign())
@@ -321,56 +320,60 @@ TREATED_A_PART = 5
 
 
 def _simulation_alone(part: Part, seed: int) -> Result:
-    """Route B: instances of a reading under a design that has no deterministic equivalent, one design a part."""
+    """Route B: noisy instances of a reading under a design that has no deterministic equivalent, one design a part."""
     claim = registered_claims()[part.reading]
     design = DESIGNS[part.number % len(DESIGNS)]
     null = about_theorem(claim, Exponent)
-    counts = _none()
+    outcomes: dict[str, Counts] = {}
     alarms = []
     drawn = draw(claim.domain, 8 * TREATED_A_PART, seed, part.reading, "simulation alone", part.number)
     inside = [instance for instance in drawn if null.unmet(instance) is None and instance.sigma > 0.0]
     for instance in inside[:TREATED_A_PART]:
         treated = replace(instance, design=design)
+        counts = outcomes[treated.digest[:16]] = _none()
         found = judge(null, treated, seed, key=("calibration", treated.digest))
-        counts["null"] += 1
-        counts["undecided"] += found.verdict == INCONCLUSIVE
+        _count_null(counts, found)
         if found.verdict == VIOLATED:
-            counts["rejected"] += 1
             alarms.append({"instance": treated.to_json(), "reason": found.reason})
         allowance = finite_size_allowance(finite_size_constant(treated), REFERENCE_SIZES)
         for error in ERRORS:
-            if allowance <= 0.5 * error:
-                counts[f"permitted {error:g}"] += 1
-                counts[f"noticed {error:g}"] += _share_noticed(found, error)
-    return counts, alarms
+            counts[f"permitted {error:g}"] = allowance <= 0.5 * error
+            counts[f"noticed {error:g}"] *= counts[f"permitted {error:g}"]
+    return outcomes, alarms
 
 
 def _corners(part: Part, seed: int) -> Result:
-    """Searches against claims that are right except in a corner of the domain, where they are wrong by a tenth."""
+    """Searches against claims that are right except in a corner of the domain, where they are wrong by a tenth.
+
+    The corner is a window of beta, and of s among equal betas, inside the domain: its ends are drawn more often than the rest.
+    """
     claim = registered_claims()[part.reading]
     kind = _kind(claim)
     counts = _none()
-    sample = sorted(
-        _corner_score(i) for i in draw(claim.domain, 1000, seed, part.reading, "corner") if known(claim, i, kind)
-    )
-    if not sample:
-        return counts, []
+    drawn = [i for k in range(2) for i in draw(claim.domain, 1000, seed, part.reading, "corner", k)]
+    sample = sorted(_corner_score(i) for i in drawn if claim.unmet(i) is None and known(claim, i, kind))
     sign = -1.0 if kind is AtMost else 1.0
-    for share in CORNERS:
-        edge = sample[min(int((1.0 - share) * len(sample)), len(sample) - 1)]
-        actual = sum(score >= edge for score in sample) / len(sample)
-        wrong = about_theorem(claim, kind, lambda i, edge=edge: sign * 0.1 * (_corner_score(i) >= edge))  # type: ignore[misc]
+    for share in CORNERS if sample else ():
+        first = int((0.25 + 0.1 * part.number) * len(sample))
+        low, high = sample[first], sample[min(first + int(share * len(sample)), len(sample) - 1)]
+
+        def inside(instance: Instance, low: float = low, high: float = high) -> bool:
+            return low <= _corner_score(instance) <= high
+
+        wrong = about_theorem(claim, kind, lambda i, inside=inside: sign * 0.1 * inside(i))  # type: ignore[misc]
         found = falsify(wrong, budget=Budget(examples=SEARCH_EXAMPLES), seed=seed + part.number)
-        counts[f"corner {share:g}"] += 1
-        counts[f"corner {share:g} found"] += found.verdict == FALSIFIED
-        counts[f"corner {share:g} expected"] += 1.0 - (1.0 - actual) ** max(found.counts.judged, 1)
-    return counts, []
+        actual = sum(low <= score <= high for score in sample) / len(sample)
+        counts[f"corner {share:g}"] = 1
+        counts[f"corner {share:g} found"] = found.verdict == FALSIFIED
+        counts[f"corner {share:g} share"] = actual
+        counts[f"corner {share:g} expected"] = 1.0 - (1.0 - actual) ** SEARCH_EXAMPLES
+    return {str(part.number): counts}, []
 
 
 def _corner_score(instance: Instance) -> float:
-    """A corner lies at large beta, and at large s among those."""
+    """Orders instances by beta, and by s among equal betas."""
     beta = getattr(instance.spectrum, "tail_index", None) or getattr(instance.spectrum, "decay", 1.0)
-    return float(beta or 1.0) + 0.01 * instance.s
+    return float(beta or 1.0) + 1e-3 * instance.s
 
 
 def _audits(part: Part, seed: int) -> Result:
@@ -388,7 +391,7 @@ def _audits(part: Part, seed: int) -> Result:
         if found.verdict == FALSIFIED:
             alarms.append({"reading": claim.id, "seed": found.seed})
     counts["alarms"] = bool(alarms)
-    return counts, alarms
+    return {str(part.number): counts}, alarms
 
 
 _MEASUREMENTS: dict[str, Callable[[Part, int], Result]] = {
@@ -445,12 +448,14 @@ def calibrate(
 ) -> dict[str, Any]:
     """Measure what is not measured yet in ``out``, for at most about ``seconds``, and return the table.
 
-    Every part is written as it is finished; a part that was measured on other code or another seed is measured again.
+    Every part is written as it is finished; one that was measured on other code, libraries or with another seed is
+    measured again.
     """
     deadline = time.monotonic() + seconds
     wanted = parts(claims, effort)
     digest = code_digest()
-    results = {part: found for part in wanted if (found := _load(out, part, digest, seed)) is not None}
+    key = digest_of(Path(__file__), extra=f"{digest} {seed} {versions()}")
+    results = {part: found for part in wanted if (found := _load(out, part, key)) is not None}
     missing = [part for part in wanted if part not in results]
     tell = progress or (lambda event: None)
     tell(Progress(len(results), len(wanted), ""))
@@ -459,7 +464,7 @@ def calibrate(
             break
         for part, result in run_tasks([Task(_measured, (part, seed)) for part in batch], jobs):
             results[part] = result
-            records.write_json(out / "parts" / f"{part.name}.json", {"digest": digest, "seed": seed, **result})
+            records.write_json(out / "parts" / f"{part.name}.json", {"key": key, **result})
             tell(Progress(len(results), len(wanted), f"{part.measurement} {part.reading}".strip()))
     return table(list(results.values()), claims=claims, digest=digest, seed=seed, complete=len(results) == len(wanted))
 
@@ -473,7 +478,7 @@ def _measured(part: Part, seed: int) -> tuple[Part, dict[str, Any]]:
     return part, measure(part, seed)
 
 
-def _load(out: Path, part: Part, digest: str, seed: int) -> dict[str, Any] | None:
+def _load(out: Path, part: Part, key: str) -> dict[str, Any] | None:
     path = out / "parts" / f"{part.name}.json"
     if not path.exists():
         return None
@@ -481,8 +486,8 @@ def _load(out: Path, part: Part, digest: str, seed: int) -> dict[str, Any] | Non
         record = records.read_json(path)
     except records.RecordError:
         return None  # damaged: measured again
-    fresh = isinstance(record, dict) and record.get("digest") == digest and record.get("seed") == seed
-    return {k: v for k, v in record.items() if k not in ("digest", "seed")} if fresh else None
+    fresh = isinstance(record, dict) and record.get("key") == key
+    return {name: value for name, value in record.items() if name != "key"} if fresh else None
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -493,10 +498,10 @@ def clopper_pearson(hits: float, trials: float, level: float = 0.95) -> tuple[fl
     """Interval of a binomial rate (Clopper and Pearson 1934); (0, 1) without trials."""
     if trials == 0:
         return 0.0, 1.0
-    hits = math.floor(hits + 1e-9)  # half a hit (an error noticed on one side only) counts as none
+    least, most = math.floor(hits + 1e-9), math.ceil(hits - 1e-9)  # half a hit: an error noticed on one side only
     tail = 0.5 * (1.0 - level)
-    low = 0.0 if hits == 0 else float(stats.beta.ppf(tail, hits, trials - hits + 1))
-    high = 1.0 if hits == trials else float(stats.beta.ppf(1.0 - tail, hits + 1, trials - hits))
+    low = 0.0 if least == 0 else float(stats.beta.ppf(tail, least, trials - least + 1))
+    high = 1.0 if most == trials else float(stats.beta.ppf(1.0 - tail, most + 1, trials - most))
     return low, high
 
 
@@ -512,10 +517,16 @@ def table(
     """Rates with intervals, by reading and over all readings."""
     sums: dict[tuple[str, str], Counts] = defaultdict(_none)
     total: dict[str, Counts] = defaultdict(_none)
+    seen: set[tuple[str, str, str]] = set()
     for result in results:
-        for name, value in result["counts"].items():
-            sums[result["measurement"], result["reading"]][name] += value
-            total[result["measurement"]][name] += value
+        measurement, reading = result["measurement"], result["reading"]
+        for key, counts in result["outcomes"].items():
+            if (measurement, reading, key) in seen:
+                continue  # the same instance, drawn again: no trial of its own
+            seen.add((measurement, reading, key))
+            for name, value in counts.items():
+                sums[measurement, reading][name] += value
+                total[measurement][name] += value
     alarms = [
         {"measurement": r["measurement"], "reading": r["reading"], "number": r["number"], **alarm}
         for r in results
@@ -579,11 +590,16 @@ def _search_rates(c: Counts) -> dict[str, Any]:
 
 
 def _corner_rates(c: Counts) -> dict[str, Any]:
-    return {
-        f"found, wrong by .1 on {100 * share:g}%": rate(c[f"corner {share:g} found"], round(c[f"corner {share:g}"]))
-        for share in CORNERS
-        if c[f"corner {share:g}"]
-    }
+    found: dict[str, Any] = {}
+    for share in CORNERS:
+        trials = c[f"corner {share:g}"]
+        if trials:
+            found[f"found, wrong by .1 on about {100 * share:g}%"] = rate(c[f"corner {share:g} found"], trials)
+            found[f"share of the draws in it, about {100 * share:g}%"] = round(c[f"corner {share:g} share"] / trials, 4)
+            found[f"expected of independent draws, {100 * share:g}%"] = round(
+                c[f"corner {share:g} expected"] / trials, 4
+            )
+    return found
 
 
 def _audit_rates(c: Counts) -> dict[str, Any]:

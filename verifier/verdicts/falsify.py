@@ -478,9 +478,12 @@ def _noticed(found: Judgement, error: float) -> float:
 def _power(claim: Claim, in_scope: Sequence[tuple[Instance, Judgement]]) -> Power | None:
     if not in_scope:
         return None
-    count = len(in_scope)
+    count = max(1, sum(found.verdict != INCONCLUSIVE for _, found in in_scope))
     corner = 1.0 - 0.05 ** (1.0 / count)
-    covered = f"a violation on {100 * corner:.2g}% of the domain would be met with probability .95"
+    covered = (
+        f"{count} instances drawn independently would meet a violation on {100 * corner:.2g}% of the domain with probability "
+        ".95; a guided search returns to what it has seen and meets rare regions less often (see the corners of the calibration)"
+    )
     if any(isinstance(found.predicted, Bound) for _, found in in_scope):
         evidences = [found.evidence for _, found in in_scope if found.evidence is not None]
         tightest = max((float(np.max(e.log_y, initial=-math.inf)) for e in evidences), default=-math.inf)

@@ -50,11 +50,12 @@ LOOK_BACK, GAINING = 2.0 / 3.0, 1e-3
 last third of the curve.
 """
 
-SETTLED = 0.008  # half-width at which the first look is enough
+SETTLED = 0.004  # half-width at which the first look is enough: twice the floor, so that little is extrapolated
 FIRST_REACH = 64.0  # ln n of the first look; curves that have not settled by then are followed to the end
 RATIO_ROUNDING = 1e-6  # ln of an excess that rounding could explain, with room to spare
 FEWEST_POINTS = 16
 
+FEWEST_PERIODS = 3.0  # of an oscillation, on any look
 PERIODS = 8.0  # of an oscillation, at least, on the first look: a shorter stretch looks like a limit
 STEP = 1.2  # ln x between points
 MOST_POINTS = 120
@@ -163,7 +164,15 @@ def _assess_limit(claim: Claim, instance: Instance, predicted: Prediction, farth
     limit = evidence.asymptote
     assert limit is not None
     if not math.isfinite(limit.exponent):
-        return Judgement(INCONCLUSIVE, predicted, None, None, 0.0, "the curve has no finite values", evidence=evidence)
+        return Judgement(
+            INCONCLUSIVE,
+            predicted,
+            None,
+            None,
+            0.0,
+            "the curve cannot be followed: its range is too short, or its values are no numbers",
+            evidence=evidence,
+        )
     tolerance = limit.half_width + (RESERVED if _is_random(claim, instance) else 0.0)
     if plateau or limit.half_width > WIDEST * max(1.0, abs(limit.exponent)):
         why = (
@@ -188,11 +197,12 @@ def _followed_cached(observable: Any, instance: Instance, tuning: Tuning, farthe
     low, end = observable.log_range(instance, tuning)
     if farther:
         low += ANOTHER_START
-    reaches = [min(max(FIRST_REACH, low + 40.0, low + PERIODS * _longest_period(instance)), end), end]
+    longest = _longest_period(observable, instance, tuning)
+    reaches = [min(max(FIRST_REACH, low + 40.0, low + PERIODS * longest), end), end]
     evidence, plateau = Evidence(np.zeros(0), np.zeros(0)), False
     for reach in dict.fromkeys(reaches[-1:] if farther else reaches):
-        if reach - low < 8.0:
-            # Too short a stretch beyond the irregular head to tell a limit from a transient.
+        if reach - low < max(8.0, FEWEST_PERIODS * longest):
+            # Too short a stretch beyond the irregular head to tell a limit from a transient or an oscillation.
             log_x = np.linspace(low, max(low, reach), FEWEST_POINTS)
             return Evidence(log_x, np.full_like(log_x, np.nan), Asymptote(math.nan, math.inf, 0.0, 0.0)), False
         log_x, period = _grid(low, reach, ANOTHER_GRID if farther else 0, _period(observable, instance, tuning))
@@ -226,11 +236,20 @@ def _period(observable: Any, instance: Instance, tuning: Tuning) -> float | None
     return None if known is None else known(instance, tuning)
 
 
-def _longest_period(instance: Instance) -> float:
-    """Longest period of an oscillation in ln x; the index that n resolves grows no slower than n^(1/(2 beta s + 1))."""
+def _longest_period(observable: Any, instance: Instance, tuning: Tuning) -> float:
+    """Longest period of an oscillation in ln x, 0 where nothing oscillates.
+
+    Where the observable does not know it: interpolation resolves index i at n of the order i; a ridge that balances bias and
+    variance resolves it at n of the order i^(2 beta s + 1), with the index at which the target decays.
+    """
+    known = _period(observable, instance, tuning)
     periods = [getattr(part, "period", None) or 0.0 for part in (instance.spectrum, instance.target)]
-    beta = instance.spectrum.tail_index or 1.0
-    return max(periods) * (2.0 * beta * saturated_index(instance) + 1.0)
+    if known is not None or max(periods) == 0.0 or not isinstance(observable, ExcessRisk):
+        return known or 0.0
+    if tuning == "optimal" and instance.sigma == 0.0:
+        return max(periods)
+    index = instance.s if tuning == "schedule" else saturated_index(instance)
+    return max(periods) * (2.0 * (instance.spectrum.tail_index or 1.0) * index + 1.0)
 
 
 def _followed(claim: Claim, instance: Instance, farther: bool) -> tuple[Evidence, bool]:
@@ -244,6 +263,9 @@ def _followed(claim: Claim, instance: Instance, farther: bool) -> tuple[Evidence
 
 def _slowest(limits: list[Asymptote]) -> Asymptote:
     """Limit of a sum of positive terms: the smallest exponent; its error bar covers every term that could be smallest."""
+    for limit in limits:
+        if not math.isfinite(limit.exponent):
+            return limit  # a term that cannot be followed could be the slowest one
     low = min(limit.interval[0] for limit in limits)
     high = min(limit.interval[1] for limit in limits)
     slowest = min(limits, key=lambda limit: limit.exponent)
@@ -280,6 +302,9 @@ def _assess_bound(claim: Claim, instance: Instance, predicted: Bound, farther: b
     log_x = np.linspace(low, end, points)
     log_y = claim.observable.log_values(instance, log_x, claim.tuning)
     evidence = Evidence(log_x, log_y)
+    if np.any(np.isnan(log_y)) or (math.isinf(predicted.value) and np.any(log_y == np.inf)):
+        reason = "the ratio cannot be evaluated at every point of its range"
+        return Judgement(INCONCLUSIVE, predicted, None, None, 0.0, reason, evidence=evidence)
     if math.isfinite(predicted.value):
         return _assess_given_constant(claim, instance, predicted, evidence)
     return _assess_some_constant(claim, instance, predicted, evidence)

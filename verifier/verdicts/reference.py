@@ -7,8 +7,10 @@ taken off the simulated slope of the instance.
 What is left over is the finite-size allowance: the treatment may change the risk at n samples by a relative c/n more than
 it changes it for ever, which moves the slope over :math:`[n_1, n_K]` by at most :math:`c / (n_1 \ln(n_K/n_1))`. c is that
 of the equivalent itself (:func:`verifier.verdicts.certify.agreement_constant`), or what an ingredient declares of its
-treatment (``finite_size``), whichever is larger. The tolerance is z standard errors of the two slopes plus that allowance;
-where it exceeds what is asked about, the instance cannot be decided on this grid, and the sample size that would do is said.
+treatment (``finite_size``), whichever is larger. A treatment that changes how much a sample is worth slides along a curve that
+may still be bent: the reference's slope is taken over the range of such factors, and its largest change is allowed as well.
+The tolerance is z standard errors of the two slopes plus these allowances; where it exceeds what is asked about, the instance
+cannot be decided on this grid, and the sample size that would do is said.
 """
 
 from __future__ import annotations
@@ -18,12 +20,13 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from verifier.claims import AtLeast, AtMost, Claim, Exponent
 from verifier.instances import Instance
 from verifier.risk.asymptotics import theorem_exponent
 from verifier.risk.curves import learning_curve
-from verifier.risk.equivalents import ridge
+from verifier.risk.equivalents import equivalent_risk, ridge
 from verifier.risk.observables import ExcessRisk
 from verifier.risk.simulators import has_equivalent
 from verifier.verdicts.certify import agreement_constant, student_quantile
@@ -31,6 +34,8 @@ from verifier.verdicts.compare import compare
 from verifier.verdicts.extrapolate import Asymptote
 from verifier.verdicts.judgement import INCONCLUSIVE, Evidence, Judgement
 from verifier.verdicts.slopes import Fit, fit_slope
+
+Array = NDArray[np.float64]
 
 WIDEST = 0.1
 """A tolerance above this decides nothing."""
@@ -128,11 +133,11 @@ def judge_by_reference(
     exponent = treated.exponent - (base.exponent - theorem)
     quantile = student_quantile(z, replicates)
     constant = finite_size_constant(instance)
-    allowance = finite_size_allowance(constant, sizes)
+    allowance = finite_size_allowance(constant, sizes) + _bend(claim, instance, reference, lam, treated, sizes)
     tolerance = quantile * math.hypot(treated.stderr, base.stderr) + allowance
     if tolerance > WIDEST:
         why = f"{replicates} replicates at n = {sizes[0]} to {sizes[-1]} leave the exponent known to +-{tolerance:.3f} only"
-        if allowance > 0.5 * WIDEST:
+        if finite_size_allowance(constant, sizes) > 0.5 * WIDEST:
             first = needed_size(constant, sizes[-1] / sizes[0], 0.5 * WIDEST)
             why += f", +-{allowance:.3f} of it from finite samples: it cannot be decided below n = {first}"
         return Judgement(INCONCLUSIVE, predicted, exponent, tolerance, 0.0, why, route="B")
@@ -140,6 +145,25 @@ def judge_by_reference(
     evidence = Evidence(np.log(np.asarray(sizes, dtype=np.float64)), np.zeros(len(sizes)), limit)
     judged = compare(predicted, limit, tolerance, evidence)
     return replace(judged, route="B", evidence=None)
+
+
+SAMPLE_SCALES = (0.25, 4.0)
+"""Range of factors by which an unknown treatment may change the number of samples that count."""
+
+
+def _bend(claim: Claim, instance: Instance, reference: Instance, lam: Array, fit: Fit, sizes: tuple[int, ...]) -> float:
+    """How far the reference's slope moves on the grid when the samples count for more or less than they do there.
+
+    A treatment that only changes how much a sample is worth leaves the exponent alone, but slides along a curve that is
+    still bent. What declines the equivalent says in ``sample_scales`` by which factors it may do so.
+    """
+    parts = [getattr(instance, field.name) for field in dataclasses.fields(instance)]
+    treatments = [part for part in parts if not getattr(part, "equivalent", True) or hasattr(part, "simulator")]
+    treatments += [] if claim.simulator is None else [claim.simulator]
+    scales = {float(scale) for part in treatments for scale in getattr(part, "sample_scales", SAMPLE_SCALES)}
+    n = np.asarray(sizes, dtype=np.float64)
+    at = {scale: fit.project(np.asarray(equivalent_risk(reference, n=n * scale, lam=lam))) for scale in scales | {1.0}}
+    return max(abs(value - at[1.0]) for value in at.values())
 
 
 def needed_replicates(deviation: float, z: float, tolerance: float = SAMPLING_TOLERANCE) -> int:

@@ -166,12 +166,15 @@ _READING_GUIDE = """## How to read it
   simulations that disagreed with the deterministic equivalent, after which nothing is concluded.
 - **searches**: whole targeted searches, shrinking and confirmation included, against the true claims. A false alarm is a
   search that ended FALSIFIED.
-- **corners**: whole searches against claims that are right except in a corner of the domain (large beta), where they are wrong
-  by .1: how often the corner was found and confirmed.
+- **corners**: whole searches against claims that are right except in a corner (a window of beta inside the domain), where
+  they are wrong by .1: how often the corner was found and confirmed, which share of the draws it really holds, and what
+  independent draws of the same number would have found.
 - **audits**: every reading that is expected to survive, searched as `verifier audit` does, from one seed after another.
 - **simulation alone**: route B, on Rademacher, uniform and Student t (5 degrees) inputs, with noise, the default sample sizes;
   `permitted` is the share on which the finite-size allowance is at most half of the error asked about. Where it is more, no
   number of replicates helps: `verifier plan` says the sample size that would.
 
-Intervals are Clopper and Pearson's, each at 95% on its own. Judgements of one reading share no randomness but the seed; the
-same instance can occur in the domains of several readings, so that the rows of different readings are not independent."""
+Intervals are Clopper and Pearson's, each at 95% on its own. An instance that is drawn again counts once, so that readings with
+small domains (L1, F5: hardly more than a grid of beta) have fewer trials; the same instance can occur in the domains of several
+readings, so that the rows of different readings are not independent. An error noticed above but not below the truth counts
+as half a hit, and widens the interval on both sides."""
