@@ -24,7 +24,7 @@ from verifier.instances import (
     SmootherTarget,
 )
 from verifier.risk.asymptotics import theorem_exponent
-from verifier.verdicts import calibration, falsify
+from verifier.verdicts import calibration
 from verifier.verdicts import judge as judging
 from verifier.verdicts.calibration import (
     ERRORS,
@@ -250,7 +250,6 @@ def test_a_tolerance_too_wide_shows_as_lost_power(
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small searches and confirmations."""
-    monkeypatch.setattr(falsify, "CONFIRMATION_SIZES", (100, 200))
     monkeypatch.setattr(calibration, "SEARCH_EXAMPLES", 12)
     monkeypatch.setattr(calibration, "CONFIRMATIONS_A_PART", 2)
     monkeypatch.setattr(calibration, "TREATED_A_PART", 1)
