@@ -189,8 +189,9 @@ def test_the_search_looks_through_the_simulator_on_common_random_numbers() -> No
     claim = gap_2024.claim("watched", gap_2024.one, simulator=watched)
     for s in (0.5, 0.4):
         assert look(claim, vf.Instance(vf.PowerLaw(2.0), vf.CriticalTarget(s=s)), seed=0).route == "B"
-    assert seen[0] == seen[1]
-    assert len(set(seen[0])) == len(seen[0])
+    pilot, counted, *again = seen
+    assert again == [pilot, counted]  # each instance has a pilot, and then as many replicates as it asks for
+    assert len({*pilot, *counted}) == len(pilot) + len(counted)
     look(claim, PLAIN, seed=1)
     assert seen[2] != seen[0]
 
