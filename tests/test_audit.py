@@ -1,7 +1,6 @@
 """The audit: what it writes, that workers change nothing, its exit code, and that sabotaged machinery is noticed."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from verifier.instances import Instance
 from verifier.risk.asymptotics import theorem_exponent
 from verifier.verdicts import audit as module
 from verifier.verdicts import controls as controls_module
-from verifier.verdicts import falsify as falsify_module
 from verifier.verdicts import judge as judge_module
 from verifier.verdicts.audit import AuditEvent, AuditResult, exit_code, find_claim, run_audit
 from verifier.verdicts.compare import compare
@@ -38,19 +36,11 @@ CASE_KEYS = {
 }
 
 
-@pytest.fixture(scope="module")
-def patch() -> Iterator[pytest.MonkeyPatch]:
-    """Small confirmations for the whole module."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(falsify_module, "CONFIRMATION_SIZES", (100, 200))
-        yield monkeypatch
-
-
 EVENTS: list[AuditEvent] = []
 
 
 @pytest.fixture(scope="module")
-def audited(patch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> AuditResult:
+def audited(tmp_path_factory: pytest.TempPathFactory) -> AuditResult:
     """An audit of two claims, with its controls, in this process."""
     EVENTS.clear()
     return run_audit(
@@ -235,13 +225,11 @@ def test_controls_are_drawn_afresh_and_contain_both_truths() -> None:
         assert claim.expected == (SURVIVED if truth else FALSIFIED)
 
 
-@pytest.mark.usefixtures("patch")
 def test_controls_come_out_right_under_another_seed() -> None:
     for name in ("control/theorem", "control/alpha-plus-a-tenth"):
         assert run_control(name, 1)["right"]
 
 
-@pytest.mark.usefixtures("patch")
 def test_a_wrong_theorem_makes_the_audit_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(instance: Instance, tuning: str) -> float:
         value = theorem_exponent(instance, tuning)
@@ -255,7 +243,6 @@ def test_a_wrong_theorem_makes_the_audit_fail(tmp_path: Path, monkeypatch: pytes
     assert result.findings[0]["agrees"] is True  # the reading itself came out as expected: the controls are what failed
 
 
-@pytest.mark.usefixtures("patch")
 def test_machinery_that_notices_nothing_makes_the_audit_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def blind(predicted: Any, limit: Any, tolerance: float, evidence: Any) -> Any:
         return compare(Exponent(limit.exponent), limit, tolerance, evidence)

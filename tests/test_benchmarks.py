@@ -30,7 +30,7 @@ def test_speed_measures_a_part_and_keeps_the_rest(tmp_path):
     out = tmp_path / "speed.json"
     out.write_text('{"curves": [1]}')
     main = runpy.run_path(str(SCRIPT))["main"]
-    main(["--quick", "--only", "growth", "--out", str(out)])
+    main(["--quick", "--only", "kernel", "--out", str(out)])
     assert json.loads(out.read_text())["curves"] == [1]
     with pytest.raises(SystemExit):
         main(["--only", "speed"])

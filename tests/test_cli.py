@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from verifier import cli, records
 from verifier.instances import Instance, PowerLaw
+from verifier.verdicts import calibration
 
 PACK = """
 from hypothesis import strategies as st
@@ -199,6 +200,7 @@ class Auditor:
         self.controls = [{"id": "true-1", "truth": "true", "verdict": "SURVIVED", "right": True, "text": ""}]
         self.exit_code = 0
         self.stop: BaseException | None = None
+        self.stale: bool | None = None
 
     def __call__(self, claims: Any, **asked: Any) -> Any:
         self.asked = asked | {"claims": [claim.id for claim in claims]}
@@ -222,7 +224,7 @@ class Auditor:
         event("report", total)
         return SimpleNamespace(
             findings=findings,
-            run={"controls": self.controls},
+            run={"controls": self.controls, "stale": self.stale},
             exit_code=self.exit_code,
             report=asked["out"] / "report.html",
             directory=asked["out"],
@@ -484,6 +486,192 @@ def test_replay_of_a_wrong_file_is_bad_usage(replays: list[Any], changes: dict[s
     assert result.exit_code == cli.USAGE
     assert says in out(result)
     assert not replays
+
+
+# calibrate and plan
+
+
+class Calibrator:
+    """Stands in for the measurements: records what it was asked, and answers as told."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, Any] = {}
+        self.alarms: list[Any] = []
+        self.complete = True
+        self.stop = False
+
+    def __call__(self, claims: Any, **asked: Any) -> dict[str, Any]:
+        self.asked = asked | {"claims": [claim.id for claim in claims]}
+        asked["progress"](calibration.Progress(1, 4, "searches A1/first"))
+        if self.stop:
+            raise KeyboardInterrupt
+        one = [a for a in self.alarms if a["measurement"] == "searches"]
+        return {
+            "schema": 1,
+            "kind": "calibration",
+            "digest": "0123456789abcdef",
+            "seed": asked["seed"],
+            "complete": self.complete,
+            "versions": {},
+            "seconds": 1.0,
+            "readings": {},
+            "all": {
+                "judgements": {"size": calibration.rate(len(self.alarms), 200.0)},
+                "searches": {"false alarms": calibration.rate(len(one), 11.0), "judged": 90.0},
+            },
+            "alarms": self.alarms,
+        }
+
+
+@pytest.fixture
+def calibrator(monkeypatch: pytest.MonkeyPatch) -> Calibrator:
+    calibrator = Calibrator()
+    monkeypatch.setattr(cli, "calibrate", calibrator)
+    return calibrator
+
+
+def test_calibrate_prints_the_rates_and_keeps_the_table(calibrator: Calibrator) -> None:
+    result = run("calibrate", "--out", "kept", "--seed", "3", "--jobs", "2")
+    assert result.exit_code == 0
+    assert "0/200 = 0.0000" in result.stdout
+    assert "complete" in result.stdout.splitlines()
+    assert result.stdout.splitlines()[-1] == "wrote kept/calibration.json"
+    assert records.read_json("kept/calibration.json")["seed"] == 3
+    assert "[1/4] searches A1/first" in result.stderr
+    assert calibrator.asked["effort"] == calibration.Effort()
+    assert (calibrator.asked["jobs"], calibrator.asked["out"], calibrator.asked["seconds"]) == (
+        2,
+        Path("kept"),
+        float("inf"),
+    )
+
+
+def test_calibrate_passes_on_how_much(calibrator: Calibrator) -> None:
+    numbers = ["--judgements", "5", "--confirmations", "4", "--searches", "3", "--treated", "2", "--audits", "1"]
+    run("calibrate", *numbers, "--seconds", "9")
+    assert calibrator.asked["effort"] == calibration.Effort(5, 4, 3, 2, 1)
+    assert calibrator.asked["seconds"] == 9.0
+    # An audit is of all readings: with a choice there is none.
+    run("calibrate", "--only", "A1/first", "--audits", "7")
+    assert calibrator.asked["effort"].audits == 0
+    assert calibrator.asked["claims"] == ["A1/first"]
+
+
+@pytest.mark.parametrize(
+    ("alarm", "complete", "code"),
+    [(None, True, 0), (None, False, 2), ("judgements", True, 0), ("searches", True, 1), ("searches", False, 1)],
+)
+def test_calibrate_exits_with_what_came_out(
+    alarm: str | None, complete: bool, code: int, calibrator: Calibrator
+) -> None:
+    calibrator.complete = complete
+    calibrator.alarms = [] if alarm is None else [{"measurement": alarm, "reading": "A1/first"}]
+    result = run("calibrate")
+    assert result.exit_code == code
+    assert ("false alarm: " in result.stdout) is (alarm is not None)
+    assert ("the same command goes on from here" in result.stdout) is not complete
+
+
+def test_calibrate_interrupted_says_how_to_go_on(calibrator: Calibrator) -> None:
+    calibrator.stop = True
+    result = run("calibrate", "--out", "kept")
+    assert result.exit_code == cli.INTERRUPTED
+    assert "what was measured is in kept: the same command goes on from there" in out(result)
+    assert not Path("kept/calibration.json").exists()
+
+
+def test_calibrate_publishes_all_readings_in_a_checkout_only(
+    calibrator: Calibrator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published: list[Any] = []
+    monkeypatch.setattr(cli, "publish_table", lambda table: published.append(table) or [Path("page.md")])
+    monkeypatch.setattr(cli, "is_checkout", lambda: False)
+    assert run("calibrate", "--publish").exit_code == cli.USAGE
+    monkeypatch.setattr(cli, "is_checkout", lambda: True)
+    refused = run("calibrate", "--publish", "--only", "A1")
+    assert refused.exit_code == cli.USAGE
+    assert "leave --only out" in out(refused)
+    assert not calibrator.asked
+    assert not published
+    result = run("calibrate", "--publish")
+    assert result.exit_code == 0
+    assert "wrote page.md" in result.stdout
+    assert len(published) == 1
+
+
+def test_plan_says_what_it_takes() -> None:
+    result = run("plan", "A1/first", "--margin", "0.05")
+    assert result.exit_code == 0, result.output
+    assert "the exponent is known to +-0.0" in out(result)
+    assert "planning for A1/first" in result.stderr
+    assert any(all(word in line for word in (" A ", " yes ")) for line in result.stdout.splitlines())
+    narrow = run("plan", "A1/first", "--margin", "0.0001")
+    assert narrow.exit_code == 2
+    assert "which is not enough" in out(narrow)
+    assert any(all(word in line for word in (" A ", " no ")) for line in narrow.stdout.splitlines())
+
+
+def test_plan_by_simulation_says_sizes_and_replicates(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run("plan", "B2", "--pack", "pack_b:CLAIMS", "--route", "B", "--margin", "0.1")
+    assert result.exit_code == 0, result.output
+    assert "n = 200 to 1600, 16 replicates" in out(result)
+    assert any(" B " in line for line in result.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["plan"], "Missing argument"),
+        (["plan", "Z9"], "no claim is called 'Z9'"),
+        (["plan", "A1"], "A1 has 2 readings: name one, such as A1/first"),
+        (["plan", "A1/first", "--margin", "0"], "margin=0.0 must be the error of an exponent to notice"),
+        (["plan", "A1/first", "--margin", "nan"], "margin=nan must be"),
+        (["plan", "A1/first", "--route", "C"], "route='C' must be 'A'"),
+        (["plan", "A1/first", "--instances", "0"], "--instances"),
+        (["calibrate", "--only", "Z9"], "no claim is called 'Z9'"),
+        (["calibrate", "--jobs", "0"], "--jobs"),
+        (["calibrate", "--seconds", "0"], "--seconds"),
+        (["calibrate", "--seconds", "nan"], "--seconds"),
+        (["calibrate", "--only", ","], "--only names no claim"),
+        (["calibrate", "--judgements", "0"], "--judgements"),
+        (["calibrate", "--searches", "-1"], "--searches"),
+    ],
+)
+def test_bad_usage_of_planning_and_calibrating_is_one_sentence_and_64(
+    arguments: list[str], says: str, calibrator: Calibrator
+) -> None:
+    result = run(*arguments)
+    assert result.exit_code == cli.USAGE, result.output
+    assert says in out(result)
+    assert "Traceback" not in out(result)
+    assert not calibrator.asked
+
+
+def test_help_of_planning_and_calibrating() -> None:
+    for command, words in (("calibrate", ("--judgements", "--publish", "Exits")), ("plan", ("--margin", "--route"))):
+        result = run(command, "--help")
+        assert result.exit_code == 0
+        assert all(word in result.stdout for word in words)
+
+
+# the calibration beside the verdicts
+
+
+@pytest.mark.parametrize("stale", [True, False, None])
+def test_audit_says_when_its_calibration_is_of_other_code(
+    stale: bool | None, auditor: Auditor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {"A1/first": "2/2000, 0.987 at 0.02"} if stale is not None else {}
+    prefix = "STALE " if stale else ""
+    monkeypatch.setattr(cli, "in_brief", lambda name: prefix + known[name] if name in known else "")
+    auditor.stale = stale
+    result = run("audit")
+    assert result.exit_code == 0
+    assert ("STALE: the calibration was measured on other code" in result.stdout) is bool(stale)
+    assert ("`verifier calibrate` measures it anew" in result.stdout) is bool(stale)
+    line = next(line for line in result.stdout.splitlines() if "first" in line)
+    assert ("2/2000, 0.987 at 0.02" in line) is (stale is not None)
+    assert ("STALE" in line) is bool(stale)
 
 
 # As a process

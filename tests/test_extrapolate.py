@@ -236,10 +236,11 @@ def theorem_claim(tuning: str) -> Claim:
     return Claim(id="T", title="", statement="", source="", domain=st.nothing(), predict=predict, tuning=tuning)
 
 
-def test_error_bars_are_honest_on_two_hundred_random_instances() -> None:
+def test_error_bars_are_honest_on_random_instances() -> None:
+    """An error bar that were too short on one instance in thirty would get through about once in twenty."""
     rng = stream(20, "honesty of the error bar")
     decided, escaped = 0, []
-    for k in range(200):
+    for k in range(120):
         instance = random_instance(rng)
         tuning = ("optimal", "schedule")[k % 2]
         theorem = theorem_exponent(instance, tuning)
@@ -252,4 +253,4 @@ def test_error_bars_are_honest_on_two_hundred_random_instances() -> None:
         if abs(limit.exponent - theorem) > limit.half_width:
             escaped.append((instance.describe(), tuning, theorem, limit.exponent, limit.half_width))
     assert not escaped
-    assert decided > 150
+    assert decided > 90

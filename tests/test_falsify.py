@@ -65,9 +65,8 @@ FEW = Budget(examples=15)
 
 
 @pytest.fixture(autouse=True)
-def _small_confirmations(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Confirm on small samples: a tenth of the time, with a wider tolerance. Files go to a directory of the test."""
-    monkeypatch.setattr(module, "CONFIRMATION_SIZES", (100, 200))
+def _files_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Files go to a directory of the test."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -324,6 +323,7 @@ def test_the_search_does_not_simulate_and_confirmations_use_randomness_of_their_
         return simulate(*arguments, **named)
 
     monkeypatch.setattr(certify, "learning_curve", recording)
+    monkeypatch.setattr(module, "CONFIRMATION_SIZES", (100, 200))  # one curve each: larger sizes are simulated apart
     for planted in (TRUE, FALSE):
         keys.clear()
         found = falsify(planted, budget=FEW, seed=11)

@@ -113,9 +113,10 @@ def test_the_plugin_costs_nothing_until_it_is_used(tmp_path: Path, monkeypatch: 
 
 def test_a_few_lines_test_a_pack(repository: Path) -> None:
     (repository / "test_my_pack.py").write_text(TEST)
+    counting(repository, 12)  # the profile that the repository's own conftest loads
     done = run(repository)
     assert done.code == 0, done.out
-    assert "1 passed, 3 xfailed" in done.out
+    assert "2 passed, 3 xfailed" in done.out
     assert "PASSED test_my_pack.py::test_reading[Q/right]" in done.out
     assert "open: open-and-vacuous" in done.out
 
@@ -134,40 +135,39 @@ def test_unexpected_verdicts_are_red_with_the_finding_and_a_replay(repository: P
 
 def test_a_pack_is_collected_without_a_file_and_a_broken_one_fails_alone(repository: Path) -> None:
     (repository / "pytest.ini").write_text("[pytest]\nverifier_packs =\n    my_pack:RIGHT\n    my_pack:NOTHING\n")
-    done = run(repository, "--verifier-pack", "absent:CLAIMS", "--verifier-pack", "my_pack:CLAIMS")
+    counting(repository, 50)  # the profile that the command names
+    packs = ("--verifier-pack", "absent:CLAIMS", "--verifier-pack", "my_pack:CLAIMS")
+    done = run(repository, *packs, "--hypothesis-profile", "verifier-ci", DEFAULT="1", CI="true")
     assert done.code == 1, done.out
     assert "PASSED my_pack:RIGHT::Q/right" in done.out
     assert "pack 'my_pack:NOTHING': module 'my_pack' has no attribute 'NOTHING'" in done.out
     assert "pack 'absent:CLAIMS' cannot be imported: ModuleNotFoundError" in done.out
     assert "pack 'my_pack:CLAIMS' registers the id 'Q/right', which another pack has" in done.out
-    assert "3 failed, 1 passed" in done.out
+    assert "3 failed, 2 passed" in done.out
 
 
 def test_items_of_a_pack_can_be_chosen_and_distributed(repository: Path) -> None:
-    chosen = run(repository, "--verifier-pack", "my_pack:CLAIMS", "-k", "vacuous-and-known", "-n", "1")
+    counting(repository, 40)  # where nobody names a profile, in a worker as well
+    words = ("-k", "vacuous-and-known or test_count", "-n", "1")
+    chosen = run(repository, "--verifier-pack", "my_pack:CLAIMS", *words, DEFAULT="1")
     assert chosen.code == 0, chosen.out
-    assert "1 xfailed" in chosen.out
+    assert "1 passed, 1 xfailed" in chosen.out
     assert "right" not in chosen.out
 
 
-@pytest.mark.parametrize(
-    ("arguments", "environment", "examples"),
-    [
-        ((), {}, 12),
-        ((), {"DEFAULT": "1"}, 40),
-        (("--hypothesis-profile", "verifier-ci"), {"DEFAULT": "1", "CI": "true"}, 50),
-        ((), {"HYPOTHESIS_PROFILE": "verifier-ci"}, 50),
-    ],
-)
-def test_the_profile_says_how_many_examples(
-    repository: Path, arguments: tuple[str, ...], environment: dict[str, str], examples: int
-) -> None:
+def counting(repository: Path, examples: int) -> None:
+    """Add a test that passes where the active profile has so many examples: it rides along with another run of pytest."""
     (repository / "test_count.py").write_text(
         "from verifier import testing\n\n\n"
         f"def test_count():\n    assert testing._active().max_examples == {examples}\n"
     )
-    done = run(repository, *arguments, **environment)
+
+
+def test_the_profile_of_the_environment_says_how_many_examples(repository: Path) -> None:
+    counting(repository, 50)
+    done = run(repository, HYPOTHESIS_PROFILE="verifier-ci")
     assert done.code == 0, done.out
+    assert "1 passed" in done.out
 
 
 def test_a_profile_that_nobody_has_is_bad_usage(repository: Path) -> None:

@@ -3,6 +3,7 @@
 Statistical assertions use fixed seeds; each family states its level, shared over its members (Bonferroni).
 """
 
+import functools
 import hashlib
 import itertools
 import subprocess
@@ -205,10 +206,10 @@ AGAINST_SKLEARN = [  # p, n, lam, sigma
     pytest.param(40, 12, 0.003, 0.0, id="n<p, no noise"),
 ]
 FAMILY = 1e-3 / (4 * 4 * len(AGAINST_SKLEARN))  # four tests of each design at each shape
-COUNT = 500
+COUNT = 300  # means of logarithms that differ by .6 of their standard deviation are told apart, but for once in a thousand
 
 
-def own_inputs(design: Design, rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+def own_inputs(design: Design, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Inputs that owe nothing to the engine: numpy's and scipy's own generators of each law."""
     if isinstance(design, RademacherDesign):
         return rng.choice([-1.0, 1.0], shape)
@@ -257,17 +258,17 @@ def test_the_comparison_of_distributions_tells_designs_apart():
 @pytest.mark.parametrize(("p", "n"), [(10, 30), (30, 10)])
 def test_averaging_signs_and_noise_keeps_the_mean_of_single_fits(p, n, design):
     """A target with all coefficients positive and sampled noise, one fit each: level 1e-3 over the eight."""
-    instance, count = finite(p, 1.5, 0.5, design), 4000
+    instance, count, averages = finite(p, 1.5, 0.5, design), 8000, 1000
     rng = np.random.default_rng(1)
     ell, f = coefficients(instance, p)
     theta = f / np.sqrt(ell)
-    single = np.empty(count)
-    for r in range(count):
-        x = own_inputs(design, rng, (n, p)) * np.sqrt(ell)
-        y = x @ theta + 0.5 * rng.standard_normal(n)
-        single[r] = np.sum(ell * (np.linalg.solve(x.T @ x + n * 0.01 * np.eye(p), x.T @ y) - theta) ** 2)
-    averaged = sampled_risk(instance, n=n, lam=0.01, replicates=count, seed=4)
-    stderr = np.sqrt((single.var() + averaged.var()) / count)
+    x = own_inputs(design, rng, (count, n, p)) * np.sqrt(ell)
+    y = x @ theta + 0.5 * rng.standard_normal((count, n))
+    back = np.swapaxes(x, 1, 2)
+    fitted = np.linalg.solve(back @ x + n * 0.01 * np.eye(p), back @ y[:, :, None])[:, :, 0]
+    single = (fitted - theta) ** 2 @ ell
+    averaged = sampled_risk(instance, n=n, lam=0.01, replicates=averages, seed=4)
+    stderr = np.sqrt(single.var() / count + averaged.var() / averages)
     assert abs(single.mean() - averaged.mean()) < stats.norm.isf(1e-3 / 16) * stderr
     assert averaged.var() < 0.5 * single.var()
 
@@ -303,10 +304,10 @@ def test_without_symmetry_signs_matter_so_the_average_is_over_targets():
 
 
 GAUSSIAN_CASES = [  # spectrum, sigma, n, directions
-    (PowerLaw(1.5), 1.0, 100, 300),
-    (PowerLaw(1.5), 0.0, 100, 300),
-    (PowerLaw(1.1), 1.0, 60, 200),
-    (PowerLaw(4.0), 0.0, 60, 240),
+    (PowerLaw(1.5), 1.0, 60, 150),
+    (PowerLaw(1.5), 0.0, 60, 150),
+    (PowerLaw(1.1), 1.0, 60, 120),
+    (PowerLaw(4.0), 0.0, 60, 120),
     (PowerLaw(2.0), 0.1, 500, 64),
     (Exponential(1.0), 0.1, 80, 300),
 ]
@@ -335,17 +336,26 @@ UNIVERSALITY = [
 ]
 
 
+@functools.cache
+def gaussian_risk(n: int, directions: int) -> float:
+    """What the other designs are compared with."""
+    gaussian = Instance(PowerLaw(1.5))
+    lam = float(optimal_ridge(gaussian, n))
+    return float(
+        simulated_risk(gaussian, n=n, lam=lam, replicates=400, seed=5, directions=directions, controls=True).mean()
+    )
+
+
 @pytest.mark.parametrize(("design", "at_100", "at_1000"), UNIVERSALITY)
 def test_universality_is_approached_like_one_over_n(design, at_100, at_1000):
     """By how much the risks of other designs differ from the Gaussian one: two percent at most at n = 100."""
     gaussian = Instance(PowerLaw(1.5))
     for n, directions, count, (low, high) in ((100, 256, 1000, at_100), (1000, 128, 200, at_1000)):
         lam = float(optimal_ridge(gaussian, n))
-        base = simulated_risk(gaussian, n=n, lam=lam, replicates=400, seed=5, directions=directions, controls=True)
         treated = sampled_risk(
             Instance(PowerLaw(1.5), design=design), n=n, lam=lam, replicates=count, seed=7, directions=directions
         )
-        assert low < treated.mean() / base.mean() - 1.0 < high
+        assert low < treated.mean() / gaussian_risk(n, directions) - 1.0 < high
 
 
 # ---------------------------------------------------------------------------------------------------- streams
@@ -455,7 +465,7 @@ def peak():
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 before = peak()
-items = [problem(instance, n=n, lam=n**-0.6) for n in (10_000, 100_000, 1_000_000)]
+items = [problem(instance, n=n, lam=n**-0.6, directions=96) for n in (10_000, 100_000, 1_000_000)]
 risks = simulate_samples(instance.design, items, Replicates(1))
 print(before, peak(), *map(float, risks[0]))
 """
@@ -463,7 +473,7 @@ print(before, peak(), *map(float, risks[0]))
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is read from /proc")
 def test_a_curve_to_a_million_samples_stays_below_500_mb():
-    """The whole process, interpreter included: 512 directions of 1e6 samples would be 4 GB."""
+    """The whole process, interpreter included: 96 directions of 1e6 samples would be 770 MB, on top of it."""
     done = subprocess.run([sys.executable, "-c", MILLION], capture_output=True, text=True, check=True)
     before, peak, *risks = map(float, done.stdout.split())
     assert peak < 500e6
@@ -500,19 +510,16 @@ def test_route_b_finds_the_exponent_of_another_design(design):
     instance = Instance(PowerLaw(1.5), CriticalTarget(0.5), Noise(1.0), design)
     theorem = theorem_exponent(treatment_free(instance))
     assert theorem == pytest.approx(0.6)
-    for shift, verdict in ((0.0, "consistent"), (0.1, "violated"), (-0.1, "violated")):
-        claim = Claim(
-            id="X1",
-            title="t",
-            statement="s",
-            source="n",
-            domain=st.just(instance),
-            predict=lambda inst, shift=shift: Exponent(theorem + shift),
-        )
-        found = judge(claim, instance, seed=0, sizes=(100, 200, 1600), replicates=16)
-        assert (found.route, found.verdict) == ("B", verdict)
-        assert found.tolerance is not None
-        assert found.tolerance < 0.05
+    claim = Claim(
+        id="X1", title="t", statement="s", source="n", domain=st.just(instance), predict=lambda inst: Exponent(theorem)
+    )
+    found = judge(claim, instance, seed=0, sizes=(100, 200, 1600), replicates=16)
+    assert (found.route, found.verdict) == ("B", "consistent")
+    assert found.exponent is not None
+    assert found.tolerance is not None
+    assert found.tolerance < 0.05
+    # The tolerance does not look at the prediction: one that is wrong by a tenth, on either side, is a violation.
+    assert 0.1 - abs(found.exponent - theorem) > found.tolerance
 
 
 # ---------------------------------------------------------------------------------------------------- refusals

@@ -1,4 +1,4 @@
-"""The ``verifier`` command: audit, falsify, replay, claims, new-pack, fit.
+"""The ``verifier`` command: audit, falsify, replay, claims, new-pack, fit, calibrate, plan.
 
 Exit codes are part of the answer, so nothing else may use them: 0 to 3 are verdicts (falsify), agreement
 with what is expected (audit) or sameness (replay); 3 is also a crash of the machinery; 64 is bad usage
@@ -514,6 +514,8 @@ def _calibrate(
     claims = registry.everything() if only is None else registry.select(_words(only))
     if publish and (only is not None or not is_checkout()):
         _refuse("--publish writes the table of all readings into a checkout: leave --only out, and run it in one")
+    if not claims:
+        _refuse("--only names no claim: give ids such as T1,R1")
     effort = Effort(judgements, confirmations, searches, treated, audits if only is None else 0)
     try:
         with _calibrating() as show:

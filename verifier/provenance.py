@@ -149,7 +149,7 @@ def digest_of(*paths: Path, extra: str = "") -> str:
 
 def essence(source: str) -> str:
     """Source code without comments, docstrings, blank lines and trailing space."""
-    lines = source.splitlines()
+    lines = source.split("\n")  # as Python counts them: a form feed or a separator in a string ends none
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
@@ -158,10 +158,17 @@ def essence(source: str) -> str:
         body = getattr(node, "body", None)
         first = body[0] if isinstance(body, list) and body else None
         if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-            assert first.end_lineno is not None
-            for row in range(first.lineno - 1, first.end_lineno):
-                lines[row] = ""
+            _blank(lines, first)
     return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+def _blank(lines: list[str], node: ast.stmt) -> None:
+    """Empty the lines of a statement, except for what shares the first or the last of them."""
+    assert node.end_lineno is not None
+    top, bottom = node.lineno - 1, node.end_lineno - 1
+    before = lines[top].encode()[: node.col_offset].decode()  # columns are counted in bytes
+    after = lines[bottom].encode()[node.end_col_offset :].decode()
+    lines[top : bottom + 1] = [before + after, *[""] * (bottom - top)]
 
 
 def _installed(distribution: str) -> str:

@@ -23,12 +23,14 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis.errors import Unsatisfiable
 from hypothesis.strategies import SearchStrategy
 from scipy import stats
 
@@ -165,7 +167,7 @@ def about_theorem(
 
 
 def draw(domain: SearchStrategy[Instance], count: int, seed: int, *key: str | int) -> list[Instance]:
-    """Up to ``count`` different instances of a domain, as a search draws them before it is guided."""
+    """Up to ``count`` different instances of a domain, as a search draws them before it is guided; none of an empty one."""
     found: dict[str, Instance] = {}
     words = hashlib.sha256(repr((seed, *key)).encode()).digest()
 
@@ -183,7 +185,7 @@ def draw(domain: SearchStrategy[Instance], count: int, seed: int, *key: str | in
     def collect(instance: Instance) -> None:
         found.setdefault(instance.digest, instance)
 
-    with repeatable_draws():
+    with repeatable_draws(), suppress(Unsatisfiable):
         collect()
     return list(found.values())
 
@@ -418,10 +420,15 @@ def parts(claims: Sequence[Claim], effort: Effort) -> list[Part]:
         [Part("corners", name, k) for k in range(min(effort.searches, CORNER_SEEDS)) for name in readings],
         [
             Part("confirmations", name, k)
-            for k in range(effort.confirmations // CONFIRMATIONS_A_PART)
+            for k in range(math.ceil(effort.confirmations / CONFIRMATIONS_A_PART))
             for name in readings
         ],
-        [Part("simulation alone", name, k) for k in range(effort.treated // TREATED_A_PART) for name in TREATED],
+        [
+            Part("simulation alone", name, k)
+            for k in range(math.ceil(effort.treated / TREATED_A_PART))
+            for name in TREATED
+            if name in readings
+        ],
         [Part("audits", "", k) for k in range(effort.audits)],
     ]
     return [part for queue in queues for part in queue]
@@ -455,7 +462,7 @@ def calibrate(
     wanted = parts(claims, effort)
     digest = code_digest()
     key = digest_of(Path(__file__), extra=f"{digest} {seed} {versions()}")
-    results = {part: found for part in wanted if (found := _load(out, part, key)) is not None}
+    results = {part: kept for part in wanted if (kept := _load(out, part, key)) is not None}
     missing = [part for part in wanted if part not in results]
     tell = progress or (lambda event: None)
     tell(Progress(len(results), len(wanted), ""))
@@ -466,7 +473,8 @@ def calibrate(
             results[part] = result
             records.write_json(out / "parts" / f"{part.name}.json", {"key": key, **result})
             tell(Progress(len(results), len(wanted), f"{part.measurement} {part.reading}".strip()))
-    return table(list(results.values()), claims=claims, digest=digest, seed=seed, complete=len(results) == len(wanted))
+    found = [results[part] for part in wanted if part in results]  # not in the order in which they were ready
+    return table(found, claims=claims, digest=digest, seed=seed, complete=len(found) == len(wanted))
 
 
 def _batches(items: Sequence[Part], size: int) -> Iterator[Sequence[Part]]:
@@ -486,7 +494,8 @@ def _load(out: Path, part: Part, key: str) -> dict[str, Any] | None:
         record = records.read_json(path)
     except records.RecordError:
         return None  # damaged: measured again
-    fresh = isinstance(record, dict) and record.get("key") == key
+    wanted = {"key": key, "measurement": part.measurement, "reading": part.reading, "number": part.number}
+    fresh = isinstance(record, dict) and all(record.get(name) == value for name, value in wanted.items())
     return {name: value for name, value in record.items() if name != "key"} if fresh else None
 
 

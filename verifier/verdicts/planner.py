@@ -2,9 +2,9 @@
 
 On route A nothing is simulated to decide, so that the answer is the tolerance: the error bar of the extrapolation plus what
 certification keeps. On route B the answer is a grid of sample sizes and a number of replicates: the first size at which the
-finite-size allowance takes a third of the margin, and the replicates after which z standard errors of the slope take
-another third, from a pilot. The last third is what a measurement may lie off by: 1.645 standard errors fit into it
-whenever z is at least 1.645, so that the margin is noticed with probability .95.
+finite-size allowance takes a third of the margin, and the replicates after which z standard errors of the slope (by
+Student's quantile, as a judgement has it) take another third, from a pilot. The last third is what a measurement may lie
+off by: 1.645 standard errors fit into it whenever z is at least 1.645, so that the margin is noticed with probability .95.
 """
 
 from __future__ import annotations
@@ -14,17 +14,21 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from verifier.claims import Bound, Claim
+from verifier.claims import AtLeast, AtMost, Bound, Claim, Exponent
 from verifier.instances import Instance
+from verifier.risk.asymptotics import theorem_exponent
 from verifier.risk.curves import learning_curve
+from verifier.risk.observables import ExcessRisk
 from verifier.risk.simulators import has_equivalent
 from verifier.verdicts.calibration import draw
-from verifier.verdicts.certify import CERTIFICATION_Z
+from verifier.verdicts.certify import CERTIFICATION_Z, student_quantile
 from verifier.verdicts.judge import assess
 from verifier.verdicts.judgement import INCONCLUSIVE
 from verifier.verdicts.reference import (
+    FEWEST_REPLICATES,
     PILOT,
     REFERENCE_SIZES,
+    WIDEST,
     finite_size_allowance,
     finite_size_constant,
     needed_size,
@@ -95,6 +99,10 @@ def _by_equivalent(claim: Claim, instance: Instance, margin: float) -> Plan:
 
 
 def _by_simulation(claim: Claim, instance: Instance, margin: float, seed: int) -> Plan:
+    obstacle = _obstacle(claim, instance)
+    if obstacle is not None:
+        return Plan(instance.describe(), "B", False, None, None, None, None, f"undecided: {obstacle}")
+    asked, margin = margin, min(margin, 1.5 * WIDEST)  # two thirds of it are the tolerance, which may not exceed WIDEST
     constant = finite_size_constant(instance)
     started = time.perf_counter()
     fit = fit_slope(
@@ -113,16 +121,36 @@ def _by_simulation(claim: Claim, instance: Instance, margin: float, seed: int) -
     first = max(REFERENCE_SIZES[0], needed_size(constant, ratio, margin / 3.0))
     last = round(ratio * first)
     deviation = fit.stderr * math.sqrt(PILOT)  # at larger n a sample's risk varies less: this errs on the safe side
-    replicates = max(PILOT, math.ceil((CERTIFICATION_Z * deviation / (margin / 3.0)) ** 2) + 4)
+    replicates = _replicates(deviation, margin / 3.0)
     growth = max(1.0, first / REFERENCE_SIZES[0])
     seconds = each * replicates * growth
     default = finite_size_allowance(constant, REFERENCE_SIZES)
-    name = treatment_free(instance) if instance != treatment_free(instance) else instance
     if last > LARGEST:
-        text = f"cannot be decided below n = {first}: finite samples alone move the slope by more than a third of {margin:g}"
+        text = f"cannot be decided below n = {first}: finite samples alone move the slope by more than a third of {asked:g}"
         return Plan(instance.describe(), "B", False, default, (first, last), replicates, seconds, text)
     text = (
         f"n = {first} to {last}, {replicates} replicates, about {seconds:.0f} s; at n = {REFERENCE_SIZES[0]} to "
-        f"{REFERENCE_SIZES[1]} finite samples alone leave +-{default:.3f}; reference: {name.describe()}"
+        f"{REFERENCE_SIZES[1]} finite samples alone leave +-{default:.3f}; reference: {treatment_free(instance).describe()}"
     )
     return Plan(instance.describe(), "B", True, default, (first, last), replicates, seconds, text)
+
+
+def _obstacle(claim: Claim, instance: Instance) -> str | None:
+    """Why simulation alone decides nothing here, however much of it there is; None where it can."""
+    predicted, reference = claim.predicted(instance), treatment_free(instance)
+    if not isinstance(predicted, (Exponent, AtLeast, AtMost)) or not isinstance(claim.observable, ExcessRisk):
+        return f"simulation alone cannot decide {predicted.describe()}"
+    if not has_equivalent(reference):
+        return "an ingredient without an equivalent needs an attribute 'plain', the ingredient without its treatment"
+    if theorem_exponent(reference, claim.tuning) is None:
+        return "no theorem gives the exponent of the reference"
+    return None
+
+
+def _replicates(deviation: float, tolerance: float) -> int:
+    """Fewest replicates after which Student's quantile of standard errors of a slope stays below ``tolerance``."""
+    normal = math.ceil((CERTIFICATION_Z * deviation / tolerance) ** 2)
+    replicates = max(FEWEST_REPLICATES, normal)
+    while student_quantile(CERTIFICATION_Z, replicates) * deviation > tolerance * math.sqrt(replicates):
+        replicates += 1
+    return replicates
