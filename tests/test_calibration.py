@@ -197,10 +197,18 @@ def with_tolerance(monkeypatch: pytest.MonkeyPatch, tolerance: float) -> None:
     monkeypatch.setattr(judging, "compare", broken)
 
 
+def summed(result: dict[str, Any]) -> Counter[str]:
+    """What a part counted, over its instances."""
+    counts: Counter[str] = Counter()
+    for outcome in result["outcomes"].values():
+        counts.update(outcome)
+    return counts
+
+
 def judged(monkeypatch: pytest.MonkeyPatch) -> tuple[Counter[str], list[Any]]:
     monkeypatch.setattr(calibration, "CHUNK", 20)
     result = measure(Part("judgements", "X1", 0), 0)
-    return Counter(result["counts"]), result["alarms"]
+    return summed(result), result["alarms"]
 
 
 def test_honest_judgements_raise_no_alarm_and_notice_a_fiftieth(
@@ -269,12 +277,12 @@ def test_searches_and_confirmations_count_what_a_wrong_theorem_lets_through(
     if wrong:
         monkeypatch.setattr(calibration, "theorem_exponent", wrong_theorem)
     search = measure(Part("searches", "X1", 0), 0)
-    assert (search["counts"]["searches"], search["counts"]["alarms"]) == (1, wrong)
-    assert search["counts"]["undecided"] == 0
-    assert (search["counts"]["violations before confirmation"] > 0) is wrong
+    assert (summed(search)["searches"], summed(search)["alarms"]) == (1, wrong)
+    assert summed(search)["undecided"] == 0
+    assert (summed(search)["violations before confirmation"] > 0) is wrong
     assert len(search["alarms"]) == wrong
     confirmed = measure(Part("confirmations", "X1", 0), 0)
-    counts = Counter(confirmed["counts"])
+    counts = summed(confirmed)
     assert counts["null"] == 2
     assert counts["rejected"] == len(confirmed["alarms"]) == 2 * wrong
     assert counts["not certified"] == 0
@@ -283,10 +291,11 @@ def test_searches_and_confirmations_count_what_a_wrong_theorem_lets_through(
 @pytest.mark.usefixtures("small")
 def test_corners_are_found_as_often_as_instances_fall_into_them(registered: Callable[[Claim], str]) -> None:
     registered(claim(domain=st.sampled_from([0.3, 0.5]).map(lambda s: Instance(PowerLaw(2.0), CriticalTarget(s)))))
-    counts = measure(Part("corners", "X1", 0), 0)["counts"]
+    counts = summed(measure(Part("corners", "X1", 0), 0))
     for share in (0.1, 0.01):  # one of two instances: so that every search of both meets it
         assert counts[f"corner {share:g}"] == counts[f"corner {share:g} found"] == 1
-        assert counts[f"corner {share:g} expected"] == pytest.approx(0.75)
+        assert 0.4 < counts[f"corner {share:g} share"] < 0.6
+        assert counts[f"corner {share:g} expected"] > 0.7
 
 
 @pytest.mark.usefixtures("small")
@@ -296,18 +305,17 @@ def test_simulation_alone_asks_only_for_errors_that_its_grid_permits(
     registered(claim())
     whole, judgements = calibration.judge, []
     monkeypatch.setattr(calibration, "judge", lambda *a, **more: judgements.append(whole(*a, **more)) or judgements[0])
-    counts = Counter(measure(Part("simulation alone", "X1", 0), 0)["counts"])
+    counts = summed(measure(Part("simulation alone", "X1", 0), 0))
     assert counts["null"] == 1
     assert counts["rejected"] == counts["undecided"] == 0
     # c = 4 on n = 200 to 1600 leaves .0096.
-    assert {name for name in counts if name.startswith("permitted")} == {f"permitted {e:g}" for e in ERRORS}
+    assert {e for e in ERRORS if counts[f"permitted {e:g}"]} == set(ERRORS)
     assert counts["noticed 0.1"] == 1
     assert judgements[0].route == "B"
     monkeypatch.setattr(calibration, "judge", lambda *arguments, **more: judgements[0])
     monkeypatch.setattr(calibration, "finite_size_constant", lambda instance: 20.0)  # .048
-    again = measure(Part("simulation alone", "X1", 0), 0)["counts"]
-    assert {name for name in again if name.startswith("permitted")} == {"permitted 0.1"}
-    assert {name for name in again if name.startswith("noticed")} == {"noticed 0.1"}
+    again = summed(measure(Part("simulation alone", "X1", 0), 0))
+    assert [e for e in ERRORS if again[f"permitted {e:g}"]] == [e for e in ERRORS if again[f"noticed {e:g}"]] == [0.1]
 
 
 # ------------------------------------------------------------------------------------------------ a few whole audits
@@ -319,10 +327,10 @@ def test_an_audit_of_what_should_survive_raises_no_alarm(number: int, monkeypatc
     monkeypatch.setattr(calibration, "AUDIT_EXAMPLES", 16)
     result = measure(Part("audits", "", number), 7000)
     survive = [one for one in properties.CLAIMS if one.expected == "SURVIVED" and one.proof is None]
-    assert result["counts"]["readings"] == len(survive) > 15
+    assert summed(result)["readings"] == len(survive) > 15
     assert result["alarms"] == []
-    assert result["counts"]["alarms"] == 0
-    assert result["counts"]["undecided"] == 0
+    assert summed(result)["alarms"] == 0
+    assert summed(result)["undecided"] == 0
 
 
 @pytest.mark.usefixtures("small")
@@ -333,7 +341,7 @@ def test_an_audit_counts_a_false_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "registered_claims", lambda: others | {"X2": false})
     monkeypatch.setattr(calibration, "AUDIT_EXAMPLES", 6)
     result = measure(Part("audits", "", 2), 5)
-    assert (result["counts"]["readings"], result["counts"]["alarms"]) == (2, 1)
+    assert (summed(result)["readings"], summed(result)["alarms"]) == (2, 1)
     assert result["alarms"] == [{"reading": "X2", "seed": 7}]
 
 
@@ -351,7 +359,8 @@ class Stub:
         if self.stop_at is not None and len(self.asked) == self.stop_at:
             raise KeyboardInterrupt
         self.asked.append((part, seed))
-        return Counter({"null": 10.0, "rejected": 1.0}), [{"at": part.number}]
+        outcomes = {f"{part.number}.{k}": {"null": 1.0, "rejected": float(k == 0)} for k in range(10)}
+        return outcomes, [{"at": part.number}]
 
 
 @pytest.fixture
@@ -428,20 +437,20 @@ def test_out_of_time_is_not_complete(stub: Stub, tmp_path: Path) -> None:
     assert not stub.asked
     assert nothing["complete"] is False
     assert nothing["readings"] == {}
-    many = Effort(judgements=1600, confirmations=0, searches=0, treated=0, audits=0)  # eight parts, in batches of four
-    calibration_time = iter([0.0, 0.0, 2.0])
+    many = Effort(judgements=1600, confirmations=0, searches=0, treated=0, audits=0)  # eight parts
+    calibration_time = iter([0.0, 0.0, 0.0, 0.0, 2.0])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibration.time, "monotonic", lambda: next(calibration_time))
         half = calibrate(ONE, out=tmp_path, effort=many, seconds=1.0)
-    assert len(stub.asked) == 4
+    assert len(stub.asked) == 3
     assert half["complete"] is False
-    assert half["readings"]["X1"]["judgements"]["size"]["trials"] == 40.0
+    assert half["readings"]["X1"]["judgements"]["size"]["trials"] == 30.0
 
 
 def test_the_order_of_the_table_is_not_that_of_the_work(stub: Stub, tmp_path: Path, monkeypatch: Any) -> None:
     forwards = calibrate(ONE, out=tmp_path / "a", effort=FEW)
     in_turn = calibration.run_tasks
-    monkeypatch.setattr(calibration, "run_tasks", lambda tasks, jobs: in_turn(tasks[::-1], jobs))
+    monkeypatch.setattr(calibration, "run_tasks", lambda tasks, jobs: in_turn(list(tasks)[::-1], jobs))
     backwards = calibrate(ONE, out=tmp_path / "b", effort=FEW)
     assert [part.number for part, _ in stub.asked[3:]] == [2, 1, 0]
     assert [alarm["at"] for alarm in backwards["alarms"]] == [0, 1, 2]
@@ -474,8 +483,8 @@ def test_parts_have_names_of_their_own_and_every_reading_comes_before_any_second
     assert counted["judgements"] == 10 * len(names)  # 2500 draws for 2000 judgements
     assert counted["searches"] == 11 * len(names)
     assert counted["corners"] == 3 * len(names)
-    assert counted["confirmations"] == 2 * len(names)
-    assert counted["simulation alone"] == 24
+    assert counted["confirmations"] == len(names)
+    assert counted["simulation alone"] == 12
     assert counted["audits"] == 200
     assert {part.reading for part in wanted if part.measurement == "simulation alone"} == set(TREATED) <= set(names)
 
@@ -511,11 +520,21 @@ def test_intervals_are_those_of_clopper_and_pearson(hits: int, trials: int, leve
     assert clopper_pearson(hits, trials, level) == pytest.approx((theirs.low, theirs.high), rel=1e-9, abs=1e-12)
 
 
-def test_half_a_hit_counts_as_none_and_no_trials_say_nothing() -> None:
-    assert clopper_pearson(7.5, 11.0) == clopper_pearson(7.0, 11.0)
+def test_half_a_hit_widens_both_ends_and_no_trials_say_nothing() -> None:
+    assert clopper_pearson(7.5, 11.0) == (clopper_pearson(7.0, 11.0)[0], clopper_pearson(8.0, 11.0)[1])
     assert clopper_pearson(3.0 - 1e-12, 11.0) == clopper_pearson(3.0, 11.0)
     assert rate(0.0, 0.0) == {"hits": 0.0, "trials": 0.0, "rate": None, "low": 0.0, "high": 1.0}
     assert rate(7.5, 11.0)["rate"] == 7.5 / 11.0
+
+
+def test_an_instance_that_is_drawn_again_counts_once(
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def same(part: Part, seed: int) -> Any:
+        return {"one": {"null": 1.0, "rejected": 1.0}, f"own {part.number}": {"null": 1.0, "rejected": 0.0}}, []
+
+    monkeypatch.setattr(calibration, "_MEASUREMENTS", dict.fromkeys(calibration._MEASUREMENTS, same))
+    assert calibrate(ONE, out=tmp_path, effort=FEW)["readings"]["X1"]["judgements"]["size"] == rate(1.0, 4.0)
 
 
 def test_intervals_cover_as_often_as_they_say() -> None:

@@ -5,6 +5,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,9 +45,7 @@ def test_checkout_names_the_commit(package: Path) -> None:
     assert re.fullmatch(r"[0-9a-f]{40}", state.commit or "")
 
 
-@pytest.mark.parametrize(
-    ("name", "dirty"), [("__init__.py", True), ("new.py", True), ("../notes.txt", False)]
-)
+@pytest.mark.parametrize(("name", "dirty"), [("__init__.py", True), ("new.py", True), ("../notes.txt", False)])
 def test_only_sources_make_a_checkout_dirty(package: Path, name: str, dirty: bool) -> None:
     (package / name).write_text("changed = True\n")
     assert provenance.checkout(package).dirty is dirty
@@ -109,9 +108,7 @@ def test_blas_is_described_without_its_path(monkeypatch: pytest.MonkeyPatch) -> 
         "num_threads": 1,
         "filepath": "/somewhere/libopenblas.so",
     }
-    monkeypatch.setattr(
-        provenance.threadpoolctl, "threadpool_info", lambda: [pool, pool, {"user_api": "openmp"}]
-    )
+    monkeypatch.setattr(provenance.threadpoolctl, "threadpool_info", lambda: [pool, pool, {"user_api": "openmp"}])
     assert provenance.blas() == "openblas 0.3.30 (Haswell), 1 thread"
     monkeypatch.setattr(provenance.threadpoolctl, "threadpool_info", list)
     assert provenance.blas() == "none loaded"
@@ -270,15 +267,19 @@ def test_what_is_left_out_of_the_digest_exists() -> None:
     assert {path.name for path in verdicts.iterdir()} > provenance._UNMEASURED
 
 
-@pytest.mark.xfail(
-    reason="risk/controls.py (control variates) has the name of verdicts/controls.py, which is left out"
-)
-def test_what_is_left_out_of_the_digest_is_of_the_verdicts_alone() -> None:
-    verdicts = Path(provenance.__file__).parent / "verdicts"
-    elsewhere = [
-        path.name
-        for place in ("verifier/instances", "verifier/risk", "properties")
-        for path in (verdicts.parents[1] / place).rglob("*.py")
-        if path.name in provenance._UNMEASURED
-    ]
-    assert elsewhere == []
+@pytest.mark.parametrize("name", ["risk/controls.py", "risk/simulate.py", "verdicts/judge.py", "claims.py"])
+def test_what_decides_a_verdict_is_in_the_digest(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = Path(provenance.__file__).parent / name
+    read = Path.read_text
+
+    def read_changed(path: Path, *arguments: Any, **more: Any) -> str:
+        return read(path, *arguments, **more) + ("\nx = 1\n" if path == changed else "")
+
+    provenance.code_digest.cache_clear()
+    before = provenance.code_digest()
+    provenance.code_digest.cache_clear()
+    monkeypatch.setattr(Path, "read_text", read_changed)
+    try:
+        assert provenance.code_digest() != before
+    finally:
+        provenance.code_digest.cache_clear()

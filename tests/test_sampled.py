@@ -278,6 +278,7 @@ class Skewed:
 
     equivalent = False
     plain = GaussianDesign()
+    sample_scales = (1.0,)
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
         return generator.standard_exponential(shape) - 1.0

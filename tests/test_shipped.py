@@ -38,13 +38,13 @@ def measured() -> dict[str, Any]:
         "audits": {"audits": 200, "alarms": 0, "readings": 4000, "confirmations": 8000},
     }
     results = [
-        {"measurement": name, "reading": "", "number": 0, "counts": found, "alarms": [], "seconds": 1800.0}
+        {"measurement": name, "reading": "", "number": 0, "outcomes": {name: found}, "alarms": [], "seconds": 1800.0}
         | ({} if name == "audits" else {"reading": "T1/tuned-worst-case"})
         for name, found in counts.items()
     ]
     results[0]["alarms"] = [{"instance": {}, "reason": "off by .02"}]
     silent = {"measurement": "searches", "reading": "F5/spectra", "number": 0, "alarms": [], "seconds": 0.0}
-    results.append(silent | {"counts": {"searches": 1.0}})
+    results.append(silent | {"outcomes": {"0": {"searches": 1.0}}})
     return table(results, claims=CLAIMS, digest=DIGEST, seed=4, complete=True)
 
 
@@ -142,7 +142,7 @@ def test_a_reading_about_no_exponent_is_told_so(ship: Callable[[Any], None]) -> 
     ship(measured())
     found = calibration_of("L2/all-s")
     assert found is not None
-    assert found["text"].startswith("No exponent is judged here")
+    assert found["text"].startswith("This reading is not among those")
     assert set(found) == {"stale", "text", "whole audits with a false alarm"}
     assert in_brief("L2/all-s") == ""
     assert in_brief("F5/spectra") == ""  # searched, and not judged

@@ -19,10 +19,11 @@ and strategies it was measured on (:func:`verifier.provenance.code_digest`).
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -466,20 +467,13 @@ def calibrate(
     missing = [part for part in wanted if part not in results]
     tell = progress or (lambda event: None)
     tell(Progress(len(results), len(wanted), ""))
-    for batch in _batches(missing, 4 * jobs):
-        if time.monotonic() > deadline:
-            break
-        for part, result in run_tasks([Task(_measured, (part, seed)) for part in batch], jobs):
-            results[part] = result
-            records.write_json(out / "parts" / f"{part.name}.json", {"key": key, **result})
-            tell(Progress(len(results), len(wanted), f"{part.measurement} {part.reading}".strip()))
+    in_time = itertools.takewhile(lambda part: time.monotonic() < deadline, missing)
+    for part, result in run_tasks((Task(_measured, (part, seed)) for part in in_time), jobs):
+        results[part] = result
+        records.write_json(out / "parts" / f"{part.name}.json", {"key": key, **result})
+        tell(Progress(len(results), len(wanted), f"{part.measurement} {part.reading}".strip()))
     found = [results[part] for part in wanted if part in results]  # not in the order in which they were ready
     return table(found, claims=claims, digest=digest, seed=seed, complete=len(found) == len(wanted))
-
-
-def _batches(items: Sequence[Part], size: int) -> Iterator[Sequence[Part]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
 
 
 def _measured(part: Part, seed: int) -> tuple[Part, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +23,9 @@ class Task:
             return self.function(*self.arguments)
 
 
-def run_tasks(tasks: Sequence[Task], jobs: int) -> Iterator[Any]:
-    """Results in the order in which they are ready; in this process where one job is enough."""
-    if jobs == 1 or len(tasks) <= 1:
+def run_tasks(tasks: Iterable[Task], jobs: int) -> Iterator[Any]:
+    """Results in the order in which they are ready; in this process for one job. Tasks are asked for as they are started."""
+    if jobs == 1:
         yield from (task() for task in tasks)
         return
     calls = (joblib.delayed(_call)(task) for task in tasks)
