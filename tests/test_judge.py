@@ -309,7 +309,8 @@ def test_bounds_with_some_constant_need_growth_without_limit() -> None:
 class Treated(PowerLaw):
     """A power law that has no deterministic equivalent, as far as the harness is told."""
 
-    equivalent = False  # not a field
+    equivalent = False  # not fields
+    sample_scales = (1.0,)
 
     @property
     def plain(self) -> PowerLaw:
@@ -345,14 +346,31 @@ def test_without_an_equivalent_the_simulated_slope_is_compared_with_a_reference(
     assert judge(claim(AtMost(TRUTH - 0.3)), TREATED, **SMALL).verdict == VIOLATED
 
 
-def test_route_b_never_asks_the_equivalent_for_the_risk(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*arguments: Any, **named: Any) -> None:
-        raise AssertionError("route B must not use the equivalent's risk")
+def test_route_b_never_asks_for_the_equivalent_of_what_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the reference it may: by how much its curve is bent is part of the tolerance."""
+    whole = equivalents.risk_terms
+
+    def refuse(instance: Instance, **named: Any) -> Any:
+        assert has_equivalent(instance), "route B must not use the equivalent of the treated instance"
+        return whole(instance, **named)
 
     monkeypatch.setattr(equivalents, "risk_terms", refuse)
     monkeypatch.setattr(observables, "risk_terms", refuse)
-    monkeypatch.setattr(certify, "equivalent_risk", refuse)
+    monkeypatch.setattr(certify, "equivalent_risk", lambda *a, **k: pytest.fail("route B certifies nothing"))
     assert judge(claim(Exponent(0.9 / 1.9)), TREATED, **SMALL).route == "B"
+
+
+def test_a_bent_reference_widens_the_tolerance_unless_samples_are_worth_what_they_are() -> None:
+    @dataclass(frozen=True)
+    class Unknown(Treated):
+        sample_scales = (0.25, 4.0)
+
+    bent = Instance(Unknown(1.5), CriticalTarget(0.3), Noise(0.05))
+    plain = Instance(Treated(1.5), CriticalTarget(0.3), Noise(0.05))
+    wide, narrow = (judge(claim(Exponent(0.9 / 1.9)), instance, **SMALL) for instance in (bent, plain))
+    assert wide.tolerance is not None
+    assert narrow.tolerance is not None
+    assert wide.tolerance > narrow.tolerance + 0.02
 
 
 def test_few_replicates_never_call_a_wrong_claim_consistent() -> None:
