@@ -35,7 +35,7 @@ class Page:
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
 
-    def wait(self, script: str, *arguments: Any, seconds: float = 8.0) -> Any:
+    def wait(self, script: str, *arguments: Any, seconds: float = 60.0) -> Any:
         end = time.monotonic() + seconds
         while not (value := self.run(script, *arguments)):
             assert time.monotonic() < end, f"still waiting for: {script}"
