@@ -10,8 +10,9 @@ The local exponents e(t) = -d ln y / d ln x at t = ln x approach the limit in on
   taper, which suppress it by the third power of (period / window).
 
 The error bar is computed from the sequence alone, never from what a claim says of it: a floor, plus a multiple of how
-far the extrapolation moved from the last value and from the extrapolation one step earlier. The multiples are
-those of which no instance escaped whose exponent is a theorem (benchmarks/targeted_searches.py, tests/test_extrapolate.py).
+far the extrapolation moved from the last value and from the extrapolation one step earlier. How often an exponent that is a
+theorem escapes it is measured (docs/calibration.md, tests/test_extrapolate.py): where two periods meet without noise, hardly
+ever elsewhere.
 """
 
 from __future__ import annotations
