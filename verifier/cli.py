@@ -45,6 +45,7 @@ from typer.core import TyperGroup
 
 from verifier import provenance, records
 from verifier.claims import Claim, installed_packs, load_pack
+from verifier.here import import_from
 from verifier.instances import Instance
 from verifier.measured import fit_curve, fit_rows, read_curve
 from verifier.records import RecordError, RunDirectory
@@ -165,9 +166,8 @@ class _Registry:
     @classmethod
     def load(cls, packs: Sequence[str]) -> _Registry:
         """Load the installed packs and those on the command line; a broken one is named and left out."""
-        if packs and "" not in sys.path and os.getcwd() not in sys.path:
-            # `python -m` would find a pack in the working directory; the installed command has to as well.
-            sys.path.insert(0, os.getcwd())
+        if packs:
+            import_from(os.getcwd())
         registry = cls()
         # Installed packs first: theirs is the id when two packs register the same.
         for spec in installed_packs():
@@ -206,6 +206,13 @@ class _Registry:
             broken = self.broken_installed or self.broken_named
             _refuse("no claim could be loaded" if broken else "no claim is registered: install this project")
         return list(self.claims.values())
+
+    def chosen(self, only: Sequence[str] | None) -> list[Claim]:
+        """Return the claims that ``--only`` names, all without it; exit 64 when there is none."""
+        claims = self.everything() if only is None else self.select(_words(only))
+        if not claims:
+            _refuse("--only names no claim: give ids such as T1,L2")
+        return claims
 
     def _suggest(self, word: str) -> str:
         known = {name.lower(): name for claim in self.claims.values() for name in (claim.statement_id, claim.id)}
@@ -290,9 +297,7 @@ def _audit(
     not be, 3 on an error or when a control came out wrong.
     """
     registry = _Registry.load(pack or [])
-    claims = registry.everything() if only is None else registry.select(_words(only))
-    if not claims:
-        _refuse("--only names no claim: give ids such as T1,L2")
+    claims = registry.chosen(only)
     try:
         refuse_too_many(len(claims))
     except ValueError as error:
@@ -425,8 +430,7 @@ def _new_pack(
 
     Exits 0, or 64 when the name is no module's name or is taken.
     """
-    if "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    import_from(os.getcwd())
     try:
         module, test = new_pack(name, out)
     except ValueError as error:
@@ -511,11 +515,9 @@ def _calibrate(
     did, 2 when something is still missing.
     """
     registry = _Registry.load([])
-    claims = registry.everything() if only is None else registry.select(_words(only))
+    claims = registry.chosen(only)
     if publish and (only is not None or not is_checkout()):
         _refuse("--publish writes the table of all readings into a checkout: leave --only out, and run it in one")
-    if not claims:
-        _refuse("--only names no claim: give ids such as T1,R1")
     effort = Effort(judgements, confirmations, searches, treated, audits if only is None else 0)
     try:
         with _calibrating() as show:
@@ -534,7 +536,7 @@ def _calibrate(
     records.write_json(out / "calibration.json", table)
     written = publish_table(table) if publish else [out / "calibration.json"]
     _print_calibration(table, written)
-    raise typer.Exit(1 if table["alarms"] and _alarmed(table) else 0 if table["complete"] else 2)
+    raise typer.Exit(1 if _alarmed(table) else 0 if table["complete"] else 2)
 
 
 @app.command("plan")

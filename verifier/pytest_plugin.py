@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from verifier.here import import_from
 from verifier.threads import one_blas_thread
 
 if TYPE_CHECKING:
@@ -120,9 +121,7 @@ class _Pack(pytest.Collector):
         """A test for each claim; for a pack that cannot be loaded one test that fails and says why."""
         from verifier.claims import load_pack
 
-        here = str(self.config.invocation_params.dir)
-        if "" not in sys.path and here not in sys.path:  # as `python -m pytest` does
-            sys.path.insert(0, here)
+        import_from(str(self.config.invocation_params.dir))
         try:
             claims = load_pack(self.name)
             twice = [claim.id for claim in claims if claim.id in taken]

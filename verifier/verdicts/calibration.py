@@ -40,6 +40,7 @@ from verifier.claims import AtLeast, AtMost, Bound, Claim, Exponent, Prediction,
 from verifier.instances import Instance, RademacherDesign, StudentDesign, UniformDesign
 from verifier.provenance import code_digest, digest_of, versions
 from verifier.risk.asymptotics import Formula, has_exact_order, is_straight, theorem_exponent
+from verifier.verdicts.audit import EXAMPLES
 from verifier.verdicts.drawing import repeatable_draws
 from verifier.verdicts.falsify import FALSIFIED, SURVIVED, Budget, confirm, falsify
 from verifier.verdicts.judge import assess, judge
@@ -51,7 +52,7 @@ ERRORS = (0.02, 0.05, 0.1)
 CHUNK = 250  # instances in one part
 CONFIRMATIONS_A_PART = 20
 SEARCH_EXAMPLES = 100
-AUDIT_EXAMPLES = 40  # of the quick profile
+AUDIT_EXAMPLES = EXAMPLES["quick"]
 CORNERS = (0.1, 0.01)
 CORNER_SEEDS = 3
 
@@ -223,7 +224,7 @@ def _judgements(part: Part, seed: int) -> Result:
     kind = _kind(claim)
     null = about_theorem(claim, kind)
     outcomes: dict[str, Counts] = {}
-    alarms = []
+    alarms: list[Any] = []
     for instance in draw(claim.domain, CHUNK, seed, part.reading, "calibration", part.number):
         if claim.unmet(instance) is not None:
             continue
@@ -235,9 +236,7 @@ def _judgements(part: Part, seed: int) -> Result:
         if found.verdict == OUT_OF_SCOPE:
             counts["no theorem"] = 1
             continue
-        _count_null(counts, found)
-        if found.verdict == VIOLATED:
-            alarms.append({"instance": instance.to_json(), "reason": found.reason})
+        alarms += _count_null(counts, instance, found)
         for name, formula in MUTANTS.items():
             wrong = theorem_exponent(instance, claim.tuning, claim.observable, formula)
             if wrong is None or not _is_wrong(kind, wrong - _exponent(claim, instance)):
@@ -248,13 +247,14 @@ def _judgements(part: Part, seed: int) -> Result:
     return outcomes, alarms
 
 
-def _count_null(counts: Counts, found: Judgement) -> None:
-    """What one judgement of a true claim says of size and power."""
+def _count_null(counts: Counts, instance: Instance, found: Judgement) -> list[Any]:
+    """Count what one judgement of a true claim says of size and power, and return its false alarm, if it is one."""
     counts["null"] = 1
     counts["undecided"] = found.verdict == INCONCLUSIVE
     counts["rejected"] = found.verdict == VIOLATED
     for error in ERRORS:
         counts[f"noticed {error:g}"] = _share_noticed(found, error)
+    return [{"instance": instance.to_json(), "reason": found.reason}] if found.verdict == VIOLATED else []
 
 
 def _exponent(claim: Claim, instance: Instance) -> float:
@@ -292,16 +292,14 @@ def _confirmations(part: Part, seed: int) -> Result:
     claim = registered_claims()[part.reading]
     null = about_theorem(claim, _kind(claim))
     outcomes: dict[str, Counts] = {}
-    alarms = []
+    alarms: list[Any] = []
     drawn = draw(claim.domain, 4 * CONFIRMATIONS_A_PART, seed, part.reading, "confirmation", part.number)
     inside = [instance for instance in drawn if null.unmet(instance) is None]
     for instance in inside[:CONFIRMATIONS_A_PART]:
         counts = outcomes[instance.digest[:16]] = _none()
         found = confirm(null, instance, seed).judgement
-        _count_null(counts, found)
+        alarms += _count_null(counts, instance, found)
         counts["not certified"] = found.certification is not None and not found.certification.agrees
-        if found.verdict == VIOLATED:
-            alarms.append({"instance": instance.to_json(), "reason": found.reason})
     return outcomes, alarms
 
 
@@ -313,8 +311,8 @@ def _searches(part: Part, seed: int) -> Result:
     counts["searches"], counts["alarms"] = 1, found.verdict == FALSIFIED
     counts["undecided"] = found.verdict not in (SURVIVED, FALSIFIED)
     counts["judged"], counts["violations before confirmation"] = found.counts.judged, found.counts.violated
-    alarmed = found.verdict == FALSIFIED and found.minimal is not None
-    alarms = [{"instance": found.minimal.instance.to_json(), "seed": found.seed}] if alarmed and found.minimal else []
+    # Only a FALSIFIED finding has a minimal case.
+    alarms = [] if found.minimal is None else [{"instance": found.minimal.instance.to_json(), "seed": found.seed}]
     return {str(part.number): counts}, alarms
 
 
@@ -328,16 +326,14 @@ def _simulation_alone(part: Part, seed: int) -> Result:
     design = DESIGNS[part.number % len(DESIGNS)]
     null = about_theorem(claim, Exponent)
     outcomes: dict[str, Counts] = {}
-    alarms = []
+    alarms: list[Any] = []
     drawn = draw(claim.domain, 8 * TREATED_A_PART, seed, part.reading, "simulation alone", part.number)
     inside = [instance for instance in drawn if null.unmet(instance) is None and instance.sigma > 0.0]
     for instance in inside[:TREATED_A_PART]:
         treated = replace(instance, design=design)
         counts = outcomes[treated.digest[:16]] = _none()
         found = judge(null, treated, seed, key=("calibration", treated.digest))
-        _count_null(counts, found)
-        if found.verdict == VIOLATED:
-            alarms.append({"instance": treated.to_json(), "reason": found.reason})
+        alarms += _count_null(counts, treated, found)
         allowance = finite_size_allowance(finite_size_constant(treated), REFERENCE_SIZES)
         for error in ERRORS:
             counts[f"permitted {error:g}"] = allowance <= 0.5 * error
