@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from verifier.risk.observables import BiasRatio
 from verifier.testing import check
 from verifier.verdicts import certificates, certify
 from verifier.verdicts import falsify as module
+from verifier.verdicts import judge as judging
 from verifier.verdicts.falsify import (
     ERROR,
     FALSIFIED,
@@ -38,7 +40,7 @@ from verifier.verdicts.falsify import (
     confirmation_z,
     falsify,
 )
-from verifier.verdicts.judgement import CONSISTENT, VIOLATED
+from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, VIOLATED, Judgement
 
 ROOT = Path(__file__).parents[1]
 READINGS = {reading.id: reading for reading in properties.CLAIMS}
@@ -415,3 +417,23 @@ def test_a_bound_states_its_power_as_the_largest_ratio() -> None:
         id="X1/tighter",
     )
     assert falsify(smaller, budget=Budget(examples=40)).verdict == FALSIFIED
+
+
+def test_a_violation_that_the_longer_curve_takes_back_does_not_end_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first look calls every second instance violated; the second one never does."""
+    whole = judging.assess
+
+    def hasty(claim: Claim, instance: Instance, *, farther: bool = False) -> Judgement:
+        found = whole(claim, instance, farther=farther)
+        odd = int(instance.digest[:8], 16) % 2 == 1
+        return found if farther or not odd else replace(found, verdict=VIOLATED, score=1.0)
+
+    monkeypatch.setattr(judging, "assess", hasty)
+    found = falsify(TRUE, budget=FEW)
+    assert found.counts.violated == 0
+    assert found.counts.consistent > 0
+    assert found.counts.inconclusive > 0
+    assert found.counts.judged > 10
+    assert found.minimal is None
+    reasons = {judgement.reason for _, judgement in found.judged if judgement.verdict == INCONCLUSIVE}
+    assert all("two looks at the curve differ" in reason for reason in reasons)

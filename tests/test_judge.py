@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from verifier.claims import AtLeast, AtMost, Bound, Claim, Exponent, Prediction, StraightLine, Theta
 from verifier.instances import (
     BallTarget,
+    BrokenPowerLaw,
     CriticalTarget,
     Finite,
     Instance,
@@ -20,13 +21,15 @@ from verifier.instances import (
     Noise,
     PowerLaw,
     SingleEigenfunction,
+    Spectrum,
+    Spiked,
 )
 from verifier.risk import equivalents, observables
 from verifier.risk.asymptotics import theorem_exponent
 from verifier.risk.equivalents import Tuning, equivalent_risk
 from verifier.risk.observables import BiasRatio, EffectiveDimension, RiskRatio, VarianceRatio
 from verifier.verdicts import certify, reference
-from verifier.verdicts.judge import assess, has_equivalent, judge
+from verifier.verdicts.judge import assess, has_equivalent, judge, look
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED
 from verifier.verdicts.reference import treatment_free
 
@@ -399,3 +402,24 @@ def test_route_b_leaves_undecided_what_simulation_cannot_decide() -> None:
 def test_route_b_can_be_asked_for() -> None:
     found = judge(claim(Exponent(2 / 3)), PLAIN, route="B", **SMALL)
     assert (found.route, found.verdict) == ("B", CONSISTENT)
+
+
+@pytest.mark.parametrize("spectrum", [PowerLaw(1.05), PowerLaw(6.0), BrokenPowerLaw(6.0, 0.3, 300), Spiked(2.0, 100, 1000.0)])
+def test_an_order_next_to_saturation_is_undecided_and_at_saturation_refuted(spectrum: Spectrum) -> None:
+    """Only at s = 1 does the bias of a critical target carry a logarithm; at .996 its ratio grows for long, and stops."""
+    claim = order_claim()
+    verdicts = {s: look(claim, Instance(spectrum, CriticalTarget(s), Noise(1.0)), 0).verdict for s in (0.9, 0.996, 1.0)}
+    assert verdicts == {0.9: CONSISTENT, 0.996: INCONCLUSIVE, 1.0: VIOLATED}
+
+
+def order_claim() -> Claim:
+    """Under the schedule the risk is of the exact order of alpha."""
+    return Claim(
+        id="O1",
+        title="order",
+        statement="order",
+        source="a test",
+        domain=st.nothing(),
+        predict=lambda instance: Theta(2.0 * instance.s / (2.0 * instance.s + 1.0 / instance.beta)),
+        tuning="schedule",
+    )

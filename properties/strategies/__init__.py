@@ -42,9 +42,18 @@ SMOOTHNESS = (0.05, 3.0)
 
 def decimals(low: float, high: float, near: float, places: int = 2) -> SearchStrategy[float]:
     """Decimals of [low, high] with at most ``places`` digits after the point, simplest (fewest digits, then closest to
-    ``near``) first, and such decimals with one digit more. A sixth of the draws are the simplest value or an end of the
-    interval, where claims break most often; another sixth has one digit after the point.
+    ``near``) first. A quarter of the draws are the simplest value or an end of the interval, where claims break most often;
+    another quarter has one digit after the point.
     """
+    fine = _simplest_first(low, high, near, places)
+    landmarks = sorted({fine[0], low, high}, key=fine.index)
+    coarse = [value for value in fine if round(value, 1) == value] or landmarks
+    # Repeated at the end of the list: drawn often, without standing in the way of shrinking to a smaller index.
+    often = landmarks * (1 + len(coarse) // len(landmarks))
+    return st.one_of(st.sampled_from(coarse + often), st.sampled_from(fine))
+
+
+def _simplest_first(low: float, high: float, near: float, places: int) -> list[float]:
     scale = 10**places
     fine = [k / scale for k in range(round(low * scale), round(high * scale) + 1)]
 
@@ -52,23 +61,14 @@ def decimals(low: float, high: float, near: float, places: int = 2) -> SearchStr
         digits = next(d for d in range(places + 1) if abs(round(value, d) - value) < 1e-12)
         return digits, abs(value - near), value
 
-    fine.sort(key=simplicity)
-    landmarks = sorted({fine[0], low, high}, key=simplicity)
-    coarse = [value for value in fine if simplicity(value)[0] <= 1] or landmarks
-    # Repeated at the end of the list: drawn often, without standing in the way of shrinking to a smaller index.
-    often = landmarks * (1 + len(coarse) // len(landmarks))
-    # The last digit is drawn by itself, so that shrinking can drop it and keep the others.
-    finest = st.builds(
-        lambda value, k: min(round(value + k / (10 * scale), places + 1), high),
-        st.sampled_from(fine),
-        st.integers(0, 9),
-    )
-    return st.one_of(st.sampled_from(coarse + often), st.sampled_from(fine), finest)
+    return sorted(fine, key=simplicity)
 
 
 def betas(low: float = BETAS[0], high: float = BETAS[1]) -> SearchStrategy[float]:
-    """Tail indices."""
-    return decimals(low, high, near=2.0)
+    """Tail indices, a third of them with a third digit."""
+    plain = decimals(low, high, near=2.0)
+    # The last digit is drawn by itself, so that shrinking can drop it and keep the others.
+    return plain | st.builds(lambda beta, k: min(round(beta + k / 1000.0, 3), high), plain, st.integers(0, 9))
 
 
 def smoothness(low: float = SMOOTHNESS[0], high: float = SMOOTHNESS[1]) -> SearchStrategy[float]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifier.claims import AtLeast, AtMost, Exponent, Prediction, StraightLine, Theta
-from verifier.verdicts.extrapolate import Asymptote, growth
+from verifier.verdicts.extrapolate import Asymptote, fades, growth
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, VIOLATED, Evidence, Judgement
 
 Array = NDArray[np.float64]
@@ -85,7 +85,8 @@ def growth_verdict(log_x: Array, log_ratio: Array, upper: bool) -> tuple[float, 
     sign = 1.0 if upper else -1.0
     last, earlier = (sign * g for g in growth(log_x, log_ratio, upper))
     lasting = last > 0.5 * earlier
-    return last, 2 if last > DECISIVE_GROWTH and lasting else 1 if last > SETTLED_GROWTH and lasting else 0
+    unbounded = last > DECISIVE_GROWTH and lasting and not fades(log_x, log_ratio, upper)
+    return last, 2 if unbounded else 1 if last > SETTLED_GROWTH and lasting else 0
 
 
 def by_growth(base: Judgement, *found: tuple[float, int]) -> Judgement:
