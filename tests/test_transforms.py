@@ -57,7 +57,8 @@ def test_frame_bounds_are_singular_values(transform: vf.Transform) -> None:
     p = 96
     values = np.linalg.svd(dense(transform, p), compute_uv=False)
     low, high = transform.frame_bounds(p)
-    assert low <= values[-1] * (1.0 + 1e-9) and values[0] <= high * (1.0 + 1e-9)
+    assert low <= values[-1] * (1.0 + 1e-9)
+    assert values[0] <= high * (1.0 + 1e-9)
     if len(transform.factors) == 1 and transform.period is None:
         assert values[-1] == pytest.approx(low, rel=1e-9)
         assert values[0] == pytest.approx(high, rel=1e-9)
@@ -79,7 +80,8 @@ def test_unitary_and_commuting_transforms_say_so() -> None:
         assert transform.unitary == np.allclose(matrix.T @ matrix, np.eye(64))
         assert transform.commutes == np.allclose(matrix, np.diag(np.diagonal(matrix)))
     assert vf.Composition((vf.Reflection(), vf.Reflection(vf.Axis(3)))).unitary
-    assert vf.Identity().unitary and vf.Identity().commutes
+    assert vf.Identity().unitary
+    assert vf.Identity().commutes
 
 
 def test_inner_products_of_power_laws() -> None:
@@ -98,7 +100,9 @@ def test_inner_products_of_power_laws() -> None:
 def test_json_round_trip(transform: vf.Transform) -> None:
     instance = vf.Instance(spectrum=vf.PowerLaw(beta=2.0), transform=transform)
     again = vf.Instance.from_json(json.loads(json.dumps(instance.to_json())))
-    assert again == instance and again.digest == instance.digest and hash(again) == hash(instance)
+    assert again == instance
+    assert again.digest == instance.digest
+    assert hash(again) == hash(instance)
     assert transform.describe() in instance.describe()
     assert instance.digest != vf.Instance(spectrum=vf.PowerLaw(beta=2.0)).digest
 
@@ -106,7 +110,9 @@ def test_json_round_trip(transform: vf.Transform) -> None:
 def test_the_identity_is_left_out_of_the_json_form() -> None:
     plain = vf.Instance(spectrum=vf.PowerLaw(beta=2.0))
     named = vf.Instance(spectrum=vf.PowerLaw(beta=2.0), transform=vf.Identity())
-    assert plain == named and "transform" not in named.to_json() and plain.digest == named.digest
+    assert plain == named
+    assert "transform" not in named.to_json()
+    assert plain.digest == named.digest
     assert "transform" not in plain.describe()
 
 
@@ -115,7 +121,7 @@ def test_the_identity_is_left_out_of_the_json_form() -> None:
     [
         (lambda: vf.RankOneTransform(c=0.0), "c=0.0 is no transform; use Identity"),
         (lambda: vf.RankOneTransform(c=-2.0, right=vf.Axis(1)), "c must exceed -1"),
-        (lambda: vf.RankOneTransform(c=60.0), "bring c=60 closer to zero"),
+        (lambda: vf.RankOneTransform(c=200.0), "bring c=200 closer to zero"),
         (lambda: vf.RankOneTransform(left=vf.Axis), "left=.* is not a direction"),  # type: ignore[arg-type]
         (lambda: vf.PowerDirection(0.5), r"gamma=0.5 must lie in \[0.51, 50\]"),
         (lambda: vf.Axis(0), "index=0 must be a whole number"),
