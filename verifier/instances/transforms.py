@@ -5,10 +5,11 @@ Every transform is a product of factors, each a bounded diagonal multiplier or t
 
 .. math:: T = D + \sum_{jk} A_{jk} \langle b_k, \cdot\rangle\, b_j .
 
-The multiplier and the directions :math:`b_j` are functions of a real log-index, as spectra and targets are, so that a
-transform acts on infinitely many eigenvectors and a finite spectrum meets the first coordinates of it. The inverse is bounded by
-construction: parameters whose frame bounds would be further apart than a factor of 100 (``MAX_CONDITION``) are refused.
-Frame bounds are exact singular values of each factor, and their products for a :class:`Composition`.
+The multiplier is a function of a real log-index, as spectra and targets are, and the directions :math:`b_j` are powers of
+the index or have finitely many entries, so that a transform acts on infinitely many eigenvectors and a finite spectrum meets
+the first coordinates of it. The inverse is bounded by construction: parameters whose frame bounds would be further apart than
+a factor of 100 (``MAX_CONDITION``) are refused. Frame bounds are exact singular values of each factor, and their products for
+a :class:`Composition`.
 
 An object of another package with the methods of :class:`Factor` is a transform as well; directions bring the methods of
 :class:`Direction`.
@@ -41,7 +42,7 @@ FARTHEST_AXIS = 64
 
 @runtime_checkable
 class Direction(Protocol):
-    """A unit vector of l2 in the eigenbasis: finitely many entries, or a smooth function of the log-index."""
+    """A unit vector of l2 in the eigenbasis: finitely many entries, or a power of the index."""
 
     @property
     def entries(self) -> tuple[tuple[int, float], ...] | None:
@@ -51,8 +52,8 @@ class Direction(Protocol):
     def gamma(self) -> float:
         """Exponent of the decay |v_i| ~ i^-gamma, infinite for a direction with finitely many entries."""
 
-    def values(self, log_index: Array) -> Array:
-        """Entries at real log-indices; asked of smooth directions only."""
+    def log_values(self, log_index: Array) -> Array:
+        """Logarithms of the entries at real log-indices; asked of smooth directions only, which are multiples of i^-gamma."""
 
     def describe(self) -> str:
         """One phrase for people."""
@@ -87,7 +88,7 @@ class Factor(Protocol):
         ``directions``.
         """
 
-    def multiplier(self, log_index: Array, odd: Array) -> Array:
+    def multiplier(self, log_index: Array, odd: NDArray[np.bool_]) -> Array:
         """Positive diagonal part D at real log-indices; ``odd`` says on which parity the indices lie."""
 
     def frame_bounds(self, size: float = math.inf) -> tuple[float, float]:
@@ -146,7 +147,7 @@ class Axis(Ingredient):
     def entries(self) -> tuple[tuple[int, float], ...]:
         return ((self.index, 1.0),)
 
-    def values(self, log_index: Array) -> Array:
+    def log_values(self, log_index: Array) -> Array:
         raise ValueError("an Axis has one entry; it is no function of a real index")
 
     def describe(self) -> str:
@@ -184,7 +185,7 @@ class SparseDirection(Ingredient):
         length = math.sqrt(math.fsum(weight**2 for weight in self.weights))
         return tuple((index, weight / length) for index, weight in zip(self.indices, self.weights, strict=True))
 
-    def values(self, log_index: Array) -> Array:
+    def log_values(self, log_index: Array) -> Array:
         raise ValueError("a SparseDirection has finitely many entries; it is no function of a real index")
 
     def describe(self) -> str:
@@ -208,8 +209,8 @@ class PowerDirection(Ingredient):
     def _log_scale(self) -> float:
         return -0.5 * math.log(float(zeta(2.0 * self.gamma)))
 
-    def values(self, log_index: Array) -> Array:
-        return np.asarray(np.exp(self._log_scale - self.gamma * log_index), dtype=np.float64)
+    def log_values(self, log_index: Array) -> Array:
+        return np.asarray(self._log_scale - self.gamma * log_index, dtype=np.float64)
 
     def describe(self) -> str:
         return f"(i^-{self.gamma:g}, normalised)"
@@ -227,10 +228,10 @@ def inner_product(one: Direction, other: Direction, size: float = math.inf) -> f
         if other.entries is not None:
             table = dict(other.entries)
             return math.fsum(entry * table.get(index, 0.0) for index, entry in kept)
-        values = other.values(np.log(np.array([float(index) for index, _ in kept])))
+        values = np.exp(other.log_values(np.log(np.array([float(index) for index, _ in kept]))))
         return math.fsum(entry * float(value) for (_, entry), value in zip(kept, values, strict=True))
     exponent = one.gamma + other.gamma
-    scale = float(np.prod([d.values(np.zeros(1))[0] for d in (one, other)]))
+    scale = math.exp(sum(float(d.log_values(np.zeros(1))[0]) for d in (one, other)))
     total = float(zeta(exponent))
     rest = float(zeta(exponent, size + 1.0)) if math.isfinite(size) else 0.0
     return scale * (total - rest)
@@ -262,7 +263,7 @@ class _Factor:
     def head(self) -> int:
         return max((index for d in self.directions for index, _ in d.entries or ()), default=1)
 
-    def multiplier(self, log_index: Array, odd: Array) -> Array:
+    def multiplier(self, log_index: Array, odd: NDArray[np.bool_]) -> Array:
         return np.ones_like(log_index)
 
 
@@ -318,7 +319,7 @@ class DiagonalTransform(_Factor, Ingredient):
     def period(self) -> float | None:  # type: ignore[override]
         return 2.0 * math.pi / self.frequency if self.pattern == "log-periodic" and self.high > self.low else None
 
-    def multiplier(self, log_index: Array, odd: Array) -> Array:
+    def multiplier(self, log_index: Array, odd: NDArray[np.bool_]) -> Array:
         if self.pattern == "alternating":
             return np.where(odd, self.low, self.high)
         middle, amplitude = 0.5 * math.log(self.low * self.high), 0.5 * math.log(self.high / self.low)
