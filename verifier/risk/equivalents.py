@@ -146,6 +146,11 @@ class Equivalent:
         self._sums: DiagonalSums | TransformedSums = (DiagonalSums if unitary else TransformedSums)(instance, log_reach)
         self.trace = self._sums.trace
 
+    @property
+    def transformed(self) -> TransformedSums | None:
+        """The sums of a transform that is not unitary, None without one."""
+        return self._sums if isinstance(self._sums, TransformedSums) else None
+
     def sums(self, kappa: Array) -> Sums:
         """All sums at the given kappas, shape (k,); kappa = 0 is allowed for finite spectra."""
         return Sums(*self._in_chunks(kappa, self._sums.rows))

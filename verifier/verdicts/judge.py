@@ -243,7 +243,9 @@ def _longest_period(observable: Any, instance: Instance, tuning: Tuning) -> floa
     variance resolves it at n of the order i^(2 beta s + 1), with the index at which the target decays.
     """
     known = _period(observable, instance, tuning)
-    periods = [getattr(part, "period", None) or 0.0 for part in (instance.spectrum, instance.target)]
+    periods = [
+        getattr(part, "period", None) or 0.0 for part in (instance.spectrum, instance.target, instance.transform)
+    ]
     if known is not None or max(periods) == 0.0 or not isinstance(observable, ExcessRisk):
         return known or 0.0
     if tuning == "optimal" and instance.sigma == 0.0:
