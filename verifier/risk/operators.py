@@ -61,6 +61,7 @@ from verifier.risk.quadrature import (
     FAR_OUT,
     GREGORY,
     HEAD,
+    POINTS,
     _decay,
     _gregory_weights,
 )
@@ -265,11 +266,11 @@ class Lattice:
         weight = np.ones_like(index)
         weight[-len(GREGORY) * stride :] -= np.repeat(_gregory_weights(), stride)
         start, end = math.log(last), max(end, math.log(last) + 1.0)
-        x, w = _panels(start, end, self.width)
+        x, w = panels(start, end, self.width)
         pieces = [(np.log(index), weight, index % 2 == 1)]
         if self.alternates:
             # The last odd index is one below the last even one: its integral starts there.
-            before, before_w = _panels(math.log(last - 1), start, self.width)
+            before, before_w = panels(math.log(last - 1), start, self.width)
             pieces.append((before, 0.5 * before_w * np.exp(before), np.ones(before.shape, bool)))
             pieces += [(x, 0.5 * w * np.exp(x), np.full(x.shape, parity)) for parity in (True, False)]
         else:
@@ -302,17 +303,18 @@ class Lattice:
             x = start + _LAGUERRE_NODES / rate
             return float(np.sum(_LAGUERRE_WEIGHTS * np.exp(log_integrand(x) + _LAGUERRE_NODES))) / rate
         length = self.periods[0] if len(self.periods) == 1 else 36.0 / rate
-        x, w = _panels(start, start + length, self.width)
+        x, w = panels(start, start + length, self.width)
         part = float(w @ np.exp(log_integrand(x)))
         return part / -math.expm1(-rate * length) if len(self.periods) == 1 else part
 
 
-def _panels(start: float, end: float, width: float) -> tuple[Array, Array]:
-    """Gauss-Legendre nodes and weights on panels no longer than ``width``."""
+def panels(start: float, end: float, width: float, points: int = POINTS) -> tuple[Array, Array]:
+    """Gauss-Legendre nodes and weights, ``points`` to a panel, on panels no longer than ``width``."""
+    nodes, weights = (_NODES, _WEIGHTS) if points == POINTS else np.polynomial.legendre.leggauss(points)
     edges = np.linspace(start, end, max(2, math.ceil((end - start) / width) + 1))
     half = 0.5 * np.diff(edges)[:, None]
     middle = 0.5 * (edges[1:] + edges[:-1])[:, None]
-    return (middle + half * _NODES).ravel(), (half * _WEIGHTS).ravel()
+    return (middle + half * nodes).ravel(), (half * weights).ravel()
 
 
 # ------------------------------------------------------------------------------------------------ W on the nodes
@@ -376,7 +378,7 @@ def transformed_modes(instance: Instance, log_reach: float) -> TransformedModes:
     vectors = _vectors(form.columns, instance, x, odd, log_weight)
     parts = [(np.exp(log_level(x, odd)), nodes.weight, vectors, coefficients, np.ones_like(x))]
     if log_extra.size:
-        extra_odd = _odd(log_extra)
+        extra_odd = parity_of(log_extra)
         level = np.exp(log_level(log_extra, extra_odd))
         beside = _vectors(form.columns, instance, log_extra, extra_odd, np.zeros_like(log_extra))
         none = np.zeros_like(level)
@@ -415,7 +417,7 @@ def _vectors(columns: tuple[Column, ...], instance: Instance, x: Array, odd: Odd
     return result
 
 
-def _odd(log_index: Array) -> Odd:
+def parity_of(log_index: Array) -> Odd:
     """Parity of isolated indices; those too large for it to be known count as even."""
     known = log_index < EXACT_PARITY
     return np.asarray(known & (np.rint(np.exp(np.where(known, log_index, 0.0))) % 2 == 1))
