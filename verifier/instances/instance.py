@@ -70,14 +70,15 @@ class Instance:
                 f"spectrum={self.spectrum!r} has {size:g} eigenvalues; under a transform give it at most "
                 f"{MOST_TRANSFORMED}, or infinitely many"
             )
-        if getattr(self.target, "supremum", False):
+        if getattr(self.target, "supremum", False) and not self.transform.unitary:
             raise ValueError(
                 f"target={self.target!r} is the worst target of a ball for a diagonal covariance only; under a transform use "
                 "a single target, such as CriticalTarget"
             )
-        if self.design != GaussianDesign():
+        if self.design != GaussianDesign() and not (self.transform.unitary or self.transform.commutes):
             raise ValueError(
-                f"design={self.design!r}: transformed inputs are simulated for Gaussian inputs only; use GaussianDesign()"
+                f"design={self.design!r}: only Gaussian inputs have independent coordinates in the eigenbasis of what the "
+                "regression sees, where they are simulated; use GaussianDesign()"
             )
 
     @property

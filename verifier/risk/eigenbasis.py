@@ -29,7 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifier.instances import Instance
-from verifier.risk.operators import Lattice, log_multiplier, panels, parity_of
+from verifier.risk.lattice import Lattice, panels, parity_of
+from verifier.risk.operators import log_multiplier
 
 Array = NDArray[np.float64]
 

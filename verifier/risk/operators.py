@@ -42,7 +42,7 @@ alternates with the parity of the index is summed over the odd and the even indi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -52,26 +52,13 @@ from numpy.typing import NDArray
 
 from verifier.instances import Instance
 from verifier.instances.transforms import Direction, Factor, Transform, inner_product
-from verifier.risk.quadrature import (
-    _LAGUERRE_NODES,
-    _LAGUERRE_WEIGHTS,
-    _NODES,
-    _WEIGHTS,
-    DEEPEST_LOG,
-    FAR_OUT,
-    GREGORY,
-    HEAD,
-    POINTS,
-    _decay,
-    _gregory_weights,
-)
+from verifier.risk.lattice import Lattice, Odd, parity_of
+from verifier.risk.quadrature import DEEPEST_LOG, HEAD, decay_of
 
 Array = NDArray[np.float64]
-Odd = NDArray[np.bool_]
 
 REACH = math.log(1e16)  # panels go on until the eigenvalue is this far below kappa
 TINY = 1e-13  # an entry of K below this is the rounding error of products that cancel
-EXACT_PARITY = 30.0  # ln of an index whose parity is still known
 
 
 # ------------------------------------------------------------------------------------------------ T as D + Phi A Phi*
@@ -221,102 +208,6 @@ def _alternate(multipliers: Sequence[Factor]) -> bool:
     return any(factor.alternates for factor in multipliers)
 
 
-# ------------------------------------------------------------------------------------------------ sums over indices
-
-
-@dataclass(frozen=True, eq=False)
-class IndexNodes:
-    """Log-indices, weights and parities that stand for all indices up to exp(``far``), or for all there are; the first
-    ``pure`` are the indices 1, 2, ... with weight one.
-    """
-
-    log_index: Array
-    weight: Array
-    odd: Odd
-    pure: int
-    far: float | None
-
-
-@dataclass(frozen=True)
-class Lattice:
-    """The indices 1 to ``size`` under summands that are smooth beyond ``head``, decay as i^-``decay``, oscillate with
-    ``periods`` in the log-index and, where ``alternates``, are two functions, one at odd and one at even indices.
-    """
-
-    size: float
-    head: int
-    decay: float
-    periods: tuple[float, ...] = ()
-    alternates: bool = False
-
-    @property
-    def width(self) -> float:
-        """Length of a panel: short compared with poles and periods."""
-        return min(3.0, 5.0 / self.decay, *(period / 4.0 for period in self.periods))
-
-    def nodes(self, end: float) -> IndexNodes:
-        """Nodes up to the log-index ``end``."""
-        stride = 2 if self.alternates else 1
-        last = max(HEAD * stride, self.head + len(GREGORY) * stride + 1)
-        last += last % 2
-        if math.isfinite(self.size):
-            index = np.arange(1.0, self.size + 1.0)
-            return IndexNodes(np.log(index), np.ones_like(index), index % 2 == 1, len(index), None)
-        index = np.arange(1.0, last + 1.0)
-        weight = np.ones_like(index)
-        weight[-len(GREGORY) * stride :] -= np.repeat(_gregory_weights(), stride)
-        start, end = math.log(last), max(end, math.log(last) + 1.0)
-        x, w = panels(start, end, self.width)
-        pieces = [(np.log(index), weight, index % 2 == 1)]
-        if self.alternates:
-            # The last odd index is one below the last even one: its integral starts there.
-            before, before_w = panels(math.log(last - 1), start, self.width)
-            pieces.append((before, 0.5 * before_w * np.exp(before), np.ones(before.shape, bool)))
-            pieces += [(x, 0.5 * w * np.exp(x), np.full(x.shape, parity)) for parity in (True, False)]
-        else:
-            pieces.append((x, w * np.exp(x), np.zeros(x.shape, bool)))
-        log_index, weights, odd = (np.concatenate(column) for column in zip(*pieces, strict=True))
-        return IndexNodes(log_index, weights, odd, last - len(GREGORY) * stride, end)
-
-    def tail(self, log_summand: Callable[[Array, Odd], Array], start: float) -> float:
-        r"""Integral :math:`\int_X^\infty h(x) e^x dx` of a positive summand, the mean of both parities where they differ.
-
-        The integrand is :math:`e^{-r(x - X)}` times a factor that varies slowly (Gauss-Laguerre), has one period (that period,
-        and a geometric series), or two (panels until nothing is left).
-        """
-
-        def log_integrand(x: Array) -> Array:
-            even = log_summand(x, np.zeros(x.shape, bool))
-            if not self.alternates:
-                return even + x
-            return np.logaddexp(even, log_summand(x, np.ones(x.shape, bool))) - math.log(2.0) + x
-
-        span = self.periods[0] if len(self.periods) == 1 else 1.0
-        probe = log_integrand(np.array([FAR_OUT, FAR_OUT + span]))
-        rate = float(probe[0] - probe[1]) / span
-        if len(self.periods) > 1:
-            probe = log_integrand(start + np.array([0.0, 400.0 * max(self.periods)]))
-            rate = float(probe[0] - probe[1]) / (400.0 * max(self.periods))
-        if rate <= 0.0:
-            raise ValueError(f"a sum over infinitely many indices diverges: its terms grow at the rate {-rate:g}")
-        if not self.periods:
-            x = start + _LAGUERRE_NODES / rate
-            return float(np.sum(_LAGUERRE_WEIGHTS * np.exp(log_integrand(x) + _LAGUERRE_NODES))) / rate
-        length = self.periods[0] if len(self.periods) == 1 else 36.0 / rate
-        x, w = panels(start, start + length, self.width)
-        part = float(w @ np.exp(log_integrand(x)))
-        return part / -math.expm1(-rate * length) if len(self.periods) == 1 else part
-
-
-def panels(start: float, end: float, width: float, points: int = POINTS) -> tuple[Array, Array]:
-    """Gauss-Legendre nodes and weights, ``points`` to a panel, on panels no longer than ``width``."""
-    nodes, weights = (_NODES, _WEIGHTS) if points == POINTS else np.polynomial.legendre.leggauss(points)
-    edges = np.linspace(start, end, max(2, math.ceil((end - start) / width) + 1))
-    half = 0.5 * np.diff(edges)[:, None]
-    middle = 0.5 * (edges[1:] + edges[:-1])[:, None]
-    return (middle + half * nodes).ravel(), (half * weights).ravel()
-
-
 # ------------------------------------------------------------------------------------------------ W on the nodes
 
 
@@ -348,7 +239,7 @@ def transformed_modes(instance: Instance, log_reach: float) -> TransformedModes:
     lattice = Lattice(
         size,
         max(spectrum.head, target.head if target.support(math.log(2.0)) is None else 1, transform.head),
-        1.0 if finite else _decay(spectrum),
+        1.0 if finite else decay_of(spectrum),
         _periods([spectrum, *form.multipliers]),
         _alternate(form.multipliers),
     )
@@ -415,12 +306,6 @@ def _vectors(columns: tuple[Column, ...], instance: Instance, x: Array, odd: Odd
         elif len(x) >= column.axis and abs(x[column.axis - 1] - math.log(column.axis)) < 1e-9:
             result[column.axis - 1, j] = math.exp(half[column.axis - 1])
     return result
-
-
-def parity_of(log_index: Array) -> Odd:
-    """Parity of isolated indices; those too large for it to be known count as even."""
-    known = log_index < EXACT_PARITY
-    return np.asarray(known & (np.rint(np.exp(np.where(known, log_index, 0.0))) % 2 == 1))
 
 
 # ------------------------------------------------------------------------------------------------ sums
