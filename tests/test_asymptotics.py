@@ -280,9 +280,6 @@ def test_observables_of_the_spectrum_against_their_local_slopes(
         assert -float(np.diff(log_y)[0] / np.diff(log_x)[0]) == pytest.approx(value, abs=1e-3)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="only logarithms of regularly varying spectra are looked for; no domain has this case"
-)
 def test_the_dimension_of_an_exponential_spectrum_is_a_logarithm() -> None:
     """N(lambda) ~ ln(1/lambda)/rate: the exponent is 0, and the order is not that of a constant."""
     instance = Instance(Exponential(1.0))

@@ -4,6 +4,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -313,7 +314,7 @@ def test_simulation_alone_asks_only_for_errors_that_its_grid_permits(
     assert counts["noticed 0.1"] == 1
     assert judgements[0].route == "B"
     monkeypatch.setattr(calibration, "judge", lambda *arguments, **more: judgements[0])
-    monkeypatch.setattr(calibration, "finite_size_constant", lambda instance: 20.0)  # .048
+    monkeypatch.setattr(calibration, "finite_size_constant", lambda instance, simulator: 20.0)  # .048
     again = summed(measure(Part("simulation alone", "X1", 0), 0))
     assert [e for e in ERRORS if again[f"permitted {e:g}"]] == [e for e in ERRORS if again[f"noticed {e:g}"]] == [0.1]
 
@@ -368,6 +369,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
     stub = Stub()
     monkeypatch.setattr(calibration, "_MEASUREMENTS", dict.fromkeys(calibration._MEASUREMENTS, stub))
     monkeypatch.setattr(calibration, "code_digest", lambda: "this code")
+    monkeypatch.setattr(calibration, "STERILE", 1000)  # parts of ten outcomes would ask for more and more of them
     return stub
 
 
@@ -386,6 +388,35 @@ def test_what_is_measured_is_not_measured_again(stub: Stub, tmp_path: Path) -> N
     stub.asked.clear()
     assert calibrate(ONE, out=tmp_path, effort=FEW, seed=3) == first
     assert not stub.asked
+
+
+def test_judging_goes_on_until_enough_different_instances_are_judged(
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibration, "STERILE", 10)
+    effort = replace(FEW, judgements=55)  # one part of 250 draws; the stub judges ten instances a part
+    told: list[Progress] = []
+    assert calibrate(ONE, out=tmp_path, effort=effort, progress=told.append)["complete"] is True
+    assert [part.number for part, _ in stub.asked] == [0, 1, 2, 3, 4, 5]
+    assert (told[-1].done, told[-1].total) == (6, 6)
+    stub.asked.clear()
+    calibrate(ONE, out=tmp_path, effort=effort)
+    assert not stub.asked
+
+
+def test_judging_ends_where_a_domain_is_used_up_and_at_the_most_parts() -> None:
+    def results(*outcomes: str) -> dict[Part, Any]:
+        return {
+            Part("judgements", "X1", number): {"outcomes": {key: {"null": float(key != "z")} for key in keys}}
+            for number, keys in enumerate(outcomes)
+        }
+
+    effort = Effort(judgements=12)
+    assert calibration.further_parts(results("abcdef", "abcdghijk"), effort) == [Part("judgements", "X1", 2)]
+    assert calibration.further_parts(results("abcdef", "abcdefghij"), effort) == []  # four new ones
+    assert calibration.further_parts(results("abcdef", "abghijklmnop"), effort) == []  # enough
+    assert calibration.further_parts(results("abcdefz", "abcdghijkz"), effort) == [Part("judgements", "X1", 2)]
+    assert calibration.further_parts(results(*["abcdef"] * calibration.MOST_CHUNKS), effort) == []
 
 
 @pytest.mark.parametrize("changed", ["code", "seed"])
@@ -480,11 +511,11 @@ def test_parts_have_names_of_their_own_and_every_reading_comes_before_any_second
     assert len(names) > 25
     assert [part.reading for part in wanted[: len(names)]] == names
     counted = Counter(part.measurement for part in wanted)
-    assert counted["judgements"] == 10 * len(names)  # 2500 draws for 2000 judgements
+    assert counted["judgements"] == 9 * len(names)  # 2250 draws for 2000 judgements
     assert counted["searches"] == 11 * len(names)
     assert counted["corners"] == 3 * len(names)
     assert counted["confirmations"] == len(names)
-    assert counted["simulation alone"] == 12
+    assert counted["simulation alone"] == 24
     assert counted["audits"] == 200
     assert {part.reading for part in wanted if part.measurement == "simulation alone"} == set(TREATED) <= set(names)
 

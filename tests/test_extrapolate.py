@@ -15,6 +15,7 @@ from verifier.instances import (
     ExponentialTarget,
     Instance,
     LacunaryTarget,
+    LogCorrected,
     LogPeriodic,
     Noise,
     PowerLaw,
@@ -27,7 +28,8 @@ from verifier.instances import (
 )
 from verifier.risk.asymptotics import theorem_exponent
 from verifier.risk.streams import stream
-from verifier.verdicts.extrapolate import FLOOR, Asymptote, asymptote, growth, local_exponents
+from verifier.verdicts import extrapolate
+from verifier.verdicts.extrapolate import FLOOR, Asymptote, asymptote, growth, leakage, local_exponents
 from verifier.verdicts.judge import WIDEST, assess
 
 Curve = Callable[[np.ndarray], np.ndarray]
@@ -122,6 +124,40 @@ def test_the_bar_narrows_as_the_curve_is_followed_farther() -> None:
     assert widths[-1] < widths[0] / 4.0
 
 
+def test_what_leaks_through_the_taper_is_what_is_said_of_it() -> None:
+    """An oscillation of any phase, on a fine grid: the slope that a tapered window keeps of it."""
+    t = np.linspace(0.0, 1.0, 2001)
+    for cycles in (0.7, 1.5, 2.5, 3.5, 5.0):
+        waves = [np.sin(2.0 * np.pi * cycles * t + phase) / (2.0 * np.pi * cycles) for phase in np.linspace(0.0, 3.0, 40)]
+        weights = extrapolate._slope_weights(extrapolate.taper(t.size), t)
+        kept = max(abs(float(weights @ wave)) for wave in waves)
+        assert kept <= leakage(cycles) * (1.0 + 1e-3) + 1e-9
+        assert cycles > 4.0 or kept > 0.5 * leakage(cycles)
+    assert leakage(4.0) < 1e-3
+    assert 0.9 < leakage(0.0) <= 1.0
+
+
+@pytest.mark.parametrize("periods", [(2.3, 7.1), (1.3, 3.4), (3.1, 3.5)])
+def test_two_periods_that_beat_stay_within_the_bar(periods: tuple[float, float]) -> None:
+    """A wave, a staircase, and the staircase's sampling of the wave, which is slow where the periods nearly fit."""
+    for phase in np.linspace(0.0, 6.0, 7):
+
+        def curve(t: np.ndarray, phase: float = float(phase)) -> np.ndarray:
+            wave = 0.3 * np.cos(2.0 * np.pi * t / periods[0] + phase)
+            place = t / periods[1]
+            step = place - np.floor(place)
+            sampled = 0.3 * np.cos(2.0 * np.pi * np.floor(place) * periods[1] / periods[0] + phase)
+            return np.asarray(-EXPONENT * t + wave + step + sampled)
+
+        t = np.linspace(5.0, 65.0, 240)
+        found = asymptote(t, curve(t), None, periods)
+        assert abs(found.exponent - EXPONENT) <= found.half_width
+    if periods == (3.1, 3.5):
+        assert found.half_width > WIDEST  # the beat is slower than the window: nothing is decided
+    else:
+        assert found.half_width < 0.2
+
+
 WILD: dict[str, Curve] = {
     "t^2": lambda t: -(t**2),
     "exp(t)": lambda t: -np.exp(t / 10.0),
@@ -211,6 +247,7 @@ def random_instance(rng: np.random.Generator) -> Instance:
         lambda: Spiked(beta, int(rng.integers(1, 100)), float(10.0 ** rng.uniform(0, 3))),
         lambda: LogPeriodic(beta, r * min(1.0, beta / 3.0), float(rng.uniform(1.0, 3.0))),
         lambda: LogPeriodic(beta, r * min(1.0, beta / 5.0), float(rng.uniform(3.0, 5.0))),
+        lambda: LogCorrected(beta, float(rng.uniform(-2.0, 2.0))),
     ]
     targets: list[Callable[[], Target]] = [
         lambda: CriticalTarget(s),

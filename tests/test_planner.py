@@ -96,14 +96,6 @@ def test_a_judgement_made_as_planned_notices_the_margin() -> None:
     assert margin - abs(judged.exponent - 2 / 3) > judged.tolerance
 
 
-def test_replicates_are_counted_with_the_quantile_that_judgement_uses() -> None:
-    for deviation, tolerance in ((0.05, 0.02), (0.01, 0.02), (0.3, 0.02)):
-        count = planner._replicates(deviation, tolerance)
-        width = [planner.student_quantile(3.5, k) * deviation / k**0.5 for k in (count, count - 1)]
-        assert width[0] <= tolerance
-        assert count == planner.FEWEST_REPLICATES or width[1] > tolerance
-
-
 def test_a_margin_wider_than_any_tolerance_still_gets_a_grid_that_decides() -> None:
     """On the default grid finite samples alone leave more than a tolerance may be, whatever is asked about."""
     heavy = Instance(PowerLaw(2.0), CriticalTarget(0.5), Noise(1.0), StudentDesign(dof=4.05))

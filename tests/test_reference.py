@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import strategies as st
-from scipy import stats
 
 from verifier.claims import Claim, Exponent
 from verifier.instances import CriticalTarget, Instance, Noise, PowerLaw, RademacherDesign, StudentDesign
 from verifier.verdicts import reference
+from verifier.verdicts.certify import student_quantile
 from verifier.verdicts.judge import judge
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE
 from verifier.verdicts.reference import (
@@ -83,19 +83,14 @@ def test_the_needed_size_meets_the_allowance_with_two_digits(constant: float, al
 # ------------------------------------------------------------------------------------------------ replicates
 
 
-@pytest.mark.parametrize(("z", "excess"), [(3.5, 1.0), (4.5, 1.16)])
+@pytest.mark.parametrize("z", [3.5, 4.5, 4.7])
 @pytest.mark.parametrize("deviation", [0.0109, 0.014, 0.02, 0.03])
-def test_needed_replicates_keep_sampling_within_its_tolerance(deviation: float, z: float, excess: float) -> None:
-    """Nearly so at the z of a confirmation, where Student's quantile for 17 replicates is larger than is provided for: the
-    tolerance of a judgement, which is computed with that quantile, is then a little wider.
-    """
-    count = needed_replicates(deviation, z)
-    if FEWEST_REPLICATES < count < MOST_REPLICATES:
-        student = stats.t.isf(stats.norm.sf(z), count - 1)
-        assert student * deviation / math.sqrt(count) <= excess * SAMPLING_TOLERANCE
-        assert z * deviation / math.sqrt(0.5 * count) > SAMPLING_TOLERANCE  # and not by spending much more
-    assert needed_replicates(0.0, z) == FEWEST_REPLICATES
-    assert needed_replicates(1.0, z) == MOST_REPLICATES
+def test_needed_replicates_keep_sampling_within_its_tolerance(deviation: float, z: float) -> None:
+    count = needed_replicates(deviation, z, SAMPLING_TOLERANCE)
+    width = [student_quantile(z, k) * deviation / math.sqrt(k) for k in (count, count - 1)]
+    assert width[0] <= SAMPLING_TOLERANCE
+    assert count == FEWEST_REPLICATES or width[1] > SAMPLING_TOLERANCE
+    assert needed_replicates(0.0, z, SAMPLING_TOLERANCE) == FEWEST_REPLICATES
     assert needed_replicates(deviation, z, tolerance=0.5) == FEWEST_REPLICATES
 
 

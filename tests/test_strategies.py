@@ -112,20 +112,21 @@ def test_the_simplest_value_comes_first(strategy: SearchStrategy[Any], value: An
 def test_human_numbers_come_before_others() -> None:
     beta = betas()
     assert find(beta, lambda b: b > 2.0) == 3.0
-    assert find(beta, lambda b: b < 2.0) == 1.9
+    assert find(beta, lambda b: b < 2.0) in (1.9, BETAS[0])  # the end of the interval is drawn as often as all others
     between = find(beta, lambda b: 2.0 < b < 2.1)  # no shorter decimal lies there
     assert between == round(between, 2)
+    assert 2.05 < find(beta, lambda b: 2.05 < b < 2.06) < 2.06
     assert find(beta, lambda b: b < 1.1) < 1.1
     s = smoothness()
     assert find(s, lambda v: v > 1.0) == 2.0
     assert find(s, lambda v: v < 1.0) == 0.9
 
 
-def test_half_of_the_numbers_have_one_digit() -> None:
+def test_a_third_of_the_numbers_have_one_digit() -> None:
     # Drawn together with another number: Hypothesis does not draw the same example twice.
     values = [beta for beta, _ in drawn(st.tuples(betas(), st.integers(0, 10**9)), 400)]
     short = sum(round(value, 1) == value or value in BETAS for value in values) / len(values)
-    assert 0.35 < short < 0.8
+    assert 0.25 < short < 0.6
 
 
 # ------------------------------------------------------------------------------------------------ all of it is valid
@@ -144,7 +145,7 @@ def test_decimals_stay_in_their_interval_and_reach_its_ends(
     strategy: SearchStrategy[float], low: float, high: float
 ) -> None:
     values = drawn(strategy, 300)
-    assert all(low <= value <= high and round(value, 2) == value for value in values)
+    assert all(low <= value <= high and round(value, 3) == value for value in values)
     assert find(strategy, lambda v: v == low) == low
     assert find(strategy, lambda v: v == high) == high
 

@@ -35,7 +35,6 @@ def simplest(strategy: SearchStrategy[Any], condition: Callable[[Any], bool] = l
 def test_everything_drawn_is_boundedly_invertible(transform: vf.Transform) -> None:
     low, high = transform.frame_bounds()
     assert 0.0 < low <= high <= 100.0 * low * (1.0 + 1e-9)
-    assert low <= 1.0 + 1e-12 or transform.commutes
     instance = vf.Instance(vf.PowerLaw(2.0), transform=transform)
     assert vf.Instance.from_json(instance.to_json()) == instance
 

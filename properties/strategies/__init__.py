@@ -42,8 +42,8 @@ SMOOTHNESS = (0.05, 3.0)
 
 def decimals(low: float, high: float, near: float, places: int = 2) -> SearchStrategy[float]:
     """Decimals of [low, high] with at most ``places`` digits after the point, simplest (fewest digits, then closest to
-    ``near``) first. A quarter of the draws are the simplest value or an end of the interval, where claims break most often;
-    another quarter has one digit after the point.
+    ``near``) first, and such decimals with one digit more. A sixth of the draws are the simplest value or an end of the
+    interval, where claims break most often; another sixth has one digit after the point.
     """
     scale = 10**places
     fine = [k / scale for k in range(round(low * scale), round(high * scale) + 1)]
@@ -57,7 +57,13 @@ def decimals(low: float, high: float, near: float, places: int = 2) -> SearchStr
     coarse = [value for value in fine if simplicity(value)[0] <= 1] or landmarks
     # Repeated at the end of the list: drawn often, without standing in the way of shrinking to a smaller index.
     often = landmarks * (1 + len(coarse) // len(landmarks))
-    return st.one_of(st.sampled_from(coarse + often), st.sampled_from(fine))
+    # The last digit is drawn by itself, so that shrinking can drop it and keep the others.
+    finest = st.builds(
+        lambda value, k: min(round(value + k / (10 * scale), places + 1), high),
+        st.sampled_from(fine),
+        st.integers(0, 9),
+    )
+    return st.one_of(st.sampled_from(coarse + often), st.sampled_from(fine), finest)
 
 
 def betas(low: float = BETAS[0], high: float = BETAS[1]) -> SearchStrategy[float]:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from verifier.instances import (
     BallTarget,
     CriticalTarget,
+    Exponential,
     ExponentialTarget,
     Instance,
     LacunaryTarget,
@@ -124,6 +125,8 @@ def has_exact_order(instance: Instance, tuning: Tuning = "optimal", observable: 
     """
     if isinstance(instance.spectrum, LogCorrected) and instance.spectrum.power != 0.0:
         return False
+    if isinstance(instance.spectrum, Exponential):
+        return False  # N(lambda) and the count grow as ln(1/lambda)
     index = effective_index(instance)
     if not isinstance(observable, (ExcessRisk, type(None))) or isinstance(instance.target, BallTarget):
         return True

@@ -269,8 +269,9 @@ class Equivalent:
         top2 = sums.bias_curvature + self.variance * sums.df2_curvature / n
         room = 1.0 - sums.df2 / n
         closing = sums.df2_slope / n / room
-        slope = top1 / top + closing
-        curvature = top2 / top - (top1 / top) ** 2 + sums.df2_curvature / n / room + closing**2
+        with np.errstate(divide="ignore", invalid="ignore"):  # a bias that has underflowed leaves the bracket's middle
+            slope = top1 / top + closing
+            curvature = top2 / top - (top1 / top) ** 2 + sums.df2_curvature / n / room + closing**2
         lower, upper = np.where(slope < 0.0, u, lower), np.where(slope > 0.0, u, upper)
         middle = np.where(np.isfinite(lower), 0.5 * (lower + upper), upper - 1.0)
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -114,36 +114,34 @@ class ExcessRisk:
         if head == 1:
             return 0.0
         level = float(instance.spectrum.log_eigenvalues(np.array([math.log(head)]))[0])
-        log_n = np.arange(4.0, 120.0, 4.0)
-        n = np.exp(log_n)
-        if tuning == "optimal":
-            kappa = equivalent_for(instance, n, np.zeros_like(n)).optimum(n)
-        else:
-            kappa = effective_ridge(instance, n, ridge(instance, n, tuning))
-        # A kappa that is too small to be followed (NaN) is below every level.
-        below = np.flatnonzero(~(np.log(kappa) >= level - 1.0))
-        return float(log_n[below[0]]) if below.size else FARTHEST
+        for log_n in np.split(np.arange(4.0, FARTHEST, 4.0), [30]):  # beyond n = e^120 only where a head needs it
+            n = np.exp(log_n)
+            if tuning == "optimal":
+                kappa = equivalent_for(instance, n, np.zeros_like(n)).optimum(n)
+            else:
+                kappa = effective_ridge(instance, n, ridge(instance, n, tuning))
+            # A kappa that is too small to be followed (NaN) is below every level.
+            below = np.flatnonzero(~(np.log(kappa) >= level - 1.0))
+            if below.size:
+                return float(log_n[below[0]])
+        return FARTHEST
 
-    def log_period(self, instance: Instance, tuning: Tuning) -> float | None:
-        r"""Period of the curve in ln n, from that of spectrum, target or transform in ln i; None where there is none, or two
-        of them, or where it depends on the exponents sought.
+    def log_periods(self, instance: Instance, tuning: Tuning) -> tuple[float, ...]:
+        r"""Periods of the curve in ln n, from those of spectrum, target and transform in ln i; none where nothing
+        oscillates, or where they depend on the exponents sought.
 
         Interpolation resolves index i at n of the order i. Under a ridge n^-q with q < beta, the schedule among
         them, kappa follows the ridge, so that n grows by a factor :math:`e^{\beta P/q}` while i grows by e^P.
         """
-        periods = [
-            p
-            for part in (instance.spectrum, instance.target, instance.transform)
-            if (p := getattr(part, "period", None)) is not None
-        ]
+        parts = (
+            getattr(part, "period", None) for part in (instance.spectrum, instance.target, *instance.transform.factors)
+        )
+        periods = tuple(dict.fromkeys(period for period in parts if period is not None))
         beta = instance.spectrum.tail_index
-        if len(periods) != 1 or beta is None:
-            return None
-        if tuning == "optimal":
-            return periods[0] if instance.sigma == 0.0 else None
-        if tuning == "schedule":
-            return float(periods[0] * beta * (2.0 * instance.s + 1.0 / beta))
-        return None
+        if beta is None or (tuning == "optimal" and instance.sigma > 0.0) or tuning not in ("optimal", "schedule"):
+            return ()
+        factor = 1.0 if tuning == "optimal" else beta * (2.0 * instance.s + 1.0 / beta)
+        return tuple(factor * period for period in periods)
 
     def log_terms(self, instance: Instance, log_x: Array, tuning: Tuning) -> tuple[Array, ...]:
         """Under a ridge that does not react to the noise, target and noise terms are curves of their own; the oracle
@@ -222,11 +220,12 @@ class _OverRidges(_Deterministic):
     def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
         return _ridge_range(instance)
 
-    def log_period(self, instance: Instance, tuning: Tuning) -> float | None:
-        """Period in ln 1/lambda: e^P indices are e^(beta P) in the eigenvalue; None where there are two."""
-        periods = [p for p in (instance.spectrum.period, instance.transform.period) if p is not None]
+    def log_periods(self, instance: Instance, tuning: Tuning) -> tuple[float, ...]:
+        """Periods in ln 1/lambda: e^P indices are e^(beta P) in the eigenvalue."""
         beta = instance.spectrum.tail_index
-        return None if len(periods) != 1 or beta is None else periods[0] * beta
+        parts = (instance.spectrum.period, *(factor.period for factor in instance.transform.factors))
+        periods = tuple(dict.fromkeys(period for period in parts if period is not None))
+        return () if beta is None else tuple(period * beta for period in periods)
 
 
 @dataclass(frozen=True)

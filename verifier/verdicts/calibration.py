@@ -18,21 +18,15 @@ and strategies it was measured on (:func:`verifier.provenance.code_digest`).
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import hypothesis
-from hypothesis import HealthCheck, Phase, Verbosity, given, settings
-from hypothesis.errors import Unsatisfiable
-from hypothesis.strategies import SearchStrategy
 from scipy import stats
 
 from verifier import records
@@ -41,7 +35,7 @@ from verifier.instances import Instance, RademacherDesign, StudentDesign, Unifor
 from verifier.provenance import code_digest, digest_of, versions
 from verifier.risk.asymptotics import Formula, has_exact_order, is_straight, theorem_exponent
 from verifier.verdicts.audit import EXAMPLES
-from verifier.verdicts.drawing import repeatable_draws
+from verifier.verdicts.drawing import draw
 from verifier.verdicts.falsify import FALSIFIED, SURVIVED, Budget, confirm, falsify
 from verifier.verdicts.judge import assess, judge
 from verifier.verdicts.judgement import INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
@@ -63,8 +57,18 @@ MUTANTS = {
 }
 """Ways in which the theorem's formula could be wrong. Exchanging s and beta is none: 2s beta/(2s beta + 1) is symmetric."""
 
-TREATED = ("T1/tuned-worst-case", "T1/schedule-each-target-s-tail")
-"""Readings whose instances are also judged by simulation alone: with the oracle's ridge and with the scheduled one."""
+TREATED = (
+    "T1/tuned-worst-case",
+    "T1/schedule-each-target-s-tail",
+    "T1/tuned-worst-case-noiseless",
+    "T1/schedule-each-target-noiseless",
+)
+"""Readings whose instances are also judged by simulation alone: the oracle's ridge and the scheduled one, with and without
+noise.
+"""
+
+MOST_CHUNKS, STERILE = 60, 5
+"""Parts of judgements that a reading may get, and the new instances in one of them below which its domain counts as used up."""
 
 KINDS = (Exponent, AtLeast, AtMost, Theta, StraightLine)
 
@@ -166,30 +170,6 @@ def about_theorem(
         observable=claim.observable,
         hypotheses=(*claim.hypotheses, a_theorem_knows_the_exponent),
     )
-
-
-def draw(domain: SearchStrategy[Instance], count: int, seed: int, *key: str | int) -> list[Instance]:
-    """Up to ``count`` different instances of a domain, as a search draws them before it is guided; none of an empty one."""
-    found: dict[str, Instance] = {}
-    words = hashlib.sha256(repr((seed, *key)).encode()).digest()
-
-    @settings(
-        max_examples=count,
-        phases=(Phase.generate,),
-        database=None,
-        deadline=None,
-        derandomize=False,
-        verbosity=Verbosity.quiet,
-        suppress_health_check=list(HealthCheck),
-    )
-    @hypothesis.seed(int.from_bytes(words[:8], "little"))
-    @given(domain)
-    def collect(instance: Instance) -> None:
-        found.setdefault(instance.digest, instance)
-
-    with repeatable_draws(), suppress(Unsatisfiable):
-        collect()
-    return list(found.values())
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -321,20 +301,20 @@ TREATED_A_PART = 5
 
 
 def _simulation_alone(part: Part, seed: int) -> Result:
-    """Route B: noisy instances of a reading under a design that has no deterministic equivalent, one design a part."""
+    """Route B: instances of a reading under a design that has no deterministic equivalent, one design a part."""
     claim = registered_claims()[part.reading]
     design = DESIGNS[part.number % len(DESIGNS)]
     null = about_theorem(claim, Exponent)
     outcomes: dict[str, Counts] = {}
     alarms: list[Any] = []
     drawn = draw(claim.domain, 8 * TREATED_A_PART, seed, part.reading, "simulation alone", part.number)
-    inside = [instance for instance in drawn if null.unmet(instance) is None and instance.sigma > 0.0]
+    inside = [instance for instance in drawn if null.unmet(instance) is None]
     for instance in inside[:TREATED_A_PART]:
         treated = replace(instance, design=design)
         counts = outcomes[treated.digest[:16]] = _none()
         found = judge(null, treated, seed, key=("calibration", treated.digest))
         alarms += _count_null(counts, treated, found)
-        allowance = finite_size_allowance(finite_size_constant(treated), REFERENCE_SIZES)
+        allowance = finite_size_allowance(finite_size_constant(treated, claim.simulator), REFERENCE_SIZES)
         for error in ERRORS:
             counts[f"permitted {error:g}"] = allowance <= 0.5 * error
             counts[f"noticed {error:g}"] *= counts[f"permitted {error:g}"]
@@ -410,7 +390,7 @@ _MEASUREMENTS: dict[str, Callable[[Part, int], Result]] = {
 def parts(claims: Sequence[Claim], effort: Effort) -> list[Part]:
     """The parts of a calibration, in the order in which they are worth having: every reading a little before any a lot."""
     readings = [claim.id for claim in exponent_readings(claims)]
-    chunks = math.ceil(1.25 * effort.judgements / CHUNK)  # some draws coincide, some are outside every theorem
+    chunks = math.ceil(1.1 * effort.judgements / CHUNK)  # some draws coincide, some are outside every theorem
     queues = [
         [Part("judgements", name, k) for k in range(chunks) for name in readings],
         [Part("searches", name, k) for k in range(effort.searches) for name in readings],
@@ -459,17 +439,38 @@ def calibrate(
     wanted = parts(claims, effort)
     digest = code_digest()
     key = digest_of(Path(__file__), extra=f"{digest} {seed} {versions()}")
-    results = {part: kept for part in wanted if (kept := _load(out, part, key)) is not None}
-    missing = [part for part in wanted if part not in results]
+    results: dict[Part, dict[str, Any]] = {}
     tell = progress or (lambda event: None)
-    tell(Progress(len(results), len(wanted), ""))
-    in_time = itertools.takewhile(lambda part: time.monotonic() < deadline, missing)
-    for part, result in run_tasks((Task(_measured, (part, seed)) for part in in_time), jobs):
-        results[part] = result
-        records.write_json(out / "parts" / f"{part.name}.json", {"key": key, **result})
-        tell(Progress(len(results), len(wanted), f"{part.measurement} {part.reading}".strip()))
+    while missing := [part for part in wanted if part not in results]:
+        results |= {part: kept for part in missing if (kept := _load(out, part, key)) is not None}
+        tell(Progress(len(results), len(wanted), ""))
+        missing = [part for part in missing if part not in results]
+        in_time = itertools.takewhile(lambda part: time.monotonic() < deadline, missing)
+        for part, result in run_tasks((Task(_measured, (part, seed)) for part in in_time), jobs):
+            results[part] = result
+            records.write_json(out / "parts" / f"{part.name}.json", {"key": key, **result})
+            tell(Progress(len(results), len(wanted), f"{part.measurement} {part.reading}".strip()))
+        if len(results) < len(wanted):
+            break  # the time is up
+        wanted += further_parts(results, effort)
     found = [results[part] for part in wanted if part in results]  # not in the order in which they were ready
     return table(found, claims=claims, digest=digest, seed=seed, complete=len(found) == len(wanted))
+
+
+def further_parts(results: Mapping[Part, Mapping[str, Any]], effort: Effort) -> list[Part]:
+    """More judgements for the readings that have too few different ones, unless the last part found hardly a new one."""
+    chunks: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for part in sorted((part for part in results if part.measurement == "judgements"), key=lambda part: part.number):
+        chunks[part.reading].append(results[part]["outcomes"])
+    more = []
+    for reading, outcomes in chunks.items():
+        judged = [{key for key, counts in chunk.items() if counts.get("null")} for chunk in outcomes]
+        seen = set().union(*judged)
+        new = len(seen) - len(set().union(*judged[:-1]))
+        if len(seen) < effort.judgements and new >= STERILE and len(outcomes) < MOST_CHUNKS:
+            count = min(math.ceil((effort.judgements - len(seen)) / new), MOST_CHUNKS - len(outcomes))
+            more += [Part("judgements", reading, len(outcomes) + k) for k in range(count)]
+    return more
 
 
 def _measured(part: Part, seed: int) -> tuple[Part, dict[str, Any]]:

@@ -8,11 +8,18 @@ float, ...) stay. Versions before 6.131 collect none.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
+import hypothesis
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis.errors import Unsatisfiable
 from hypothesis.internal.conjecture import providers
+from hypothesis.strategies import SearchStrategy
+
+from verifier.instances import Instance
 
 _COLLECTS = "_get_local_constants"
 
@@ -33,3 +40,27 @@ def repeatable_draws() -> Iterator[None]:
     finally:
         setattr(internals, _COLLECTS, collects)
         internals.CONSTANTS_CACHE.cache.clear()
+
+
+def draw(domain: SearchStrategy[Instance], count: int, seed: int, *key: str | int) -> list[Instance]:
+    """Up to ``count`` different instances of a domain, as a search draws them before it is guided; none of an empty one."""
+    found: dict[str, Instance] = {}
+    words = hashlib.sha256(repr((seed, *key)).encode()).digest()
+
+    @settings(
+        max_examples=count,
+        phases=(Phase.generate,),
+        database=None,
+        deadline=None,
+        derandomize=False,
+        verbosity=Verbosity.quiet,
+        suppress_health_check=list(HealthCheck),
+    )
+    @hypothesis.seed(int.from_bytes(words[:8], "little"))
+    @given(domain)
+    def collect(instance: Instance) -> None:
+        found.setdefault(instance.digest, instance)
+
+    with repeatable_draws(), suppress(Unsatisfiable):
+        collect()
+    return list(found.values())

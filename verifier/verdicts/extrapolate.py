@@ -6,19 +6,20 @@ The local exponents e(t) = -d ln y / d ln x at t = ln x approach the limit in on
 * by a power of the logarithm, e = a + b/t (at saturation, s = 1, or for regularly varying spectra): Richardson's
   extrapolation in 1/t;
 * not pointwise at all, when a log-periodic factor makes e oscillate for ever: then e is replaced by slopes over windows.
-  Where the period is known, windows of whole periods, in which a periodic part cancels; elsewhere windows with a Hann
-  taper, which suppress it by the third power of (period / window).
+  Where there is one known period, windows of whole periods, in which a periodic part cancels; elsewhere (two periods, or
+  unknown ones) windows with the taper of Blackman and Harris (Harris 1978), which suppress what oscillates four times or
+  more in a window to less than a thousandth. What may leak through is computed from the taper, and added to the error bar.
 
-The error bar is computed from the sequence alone, never from what a claim says of it: a floor, plus a multiple of how
+The error bar is computed from the sequence alone, never from what a claim says of it: a floor, plus multiples of how
 far the extrapolation moved from the last value and from the extrapolation one step earlier. How often an exponent that is a
-theorem escapes it is measured (docs/calibration.md, tests/test_extrapolate.py): where two periods meet without noise, hardly
-ever elsewhere.
+theorem escapes it is measured (docs/calibration.md, tests/test_extrapolate.py).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,10 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 FLOOR = 0.002
-SPREAD = 1.5
+SPREAD = 1.5  # of what the extrapolation changed by, one step earlier
+MOVED = 0.5  # of how far it lies from the last value
 FEWEST_PERIODS = 6  # so that each window holds two
+WINDOW = 2.0 / 3.0  # share of the grid in a tapered window
 
 
 @dataclass(frozen=True)
@@ -52,10 +55,11 @@ def local_exponents(log_x: Array, log_y: Array) -> tuple[Array, Array]:
     return 0.5 * (log_x[1:] + log_x[:-1]), -np.diff(log_y) / np.diff(log_x)
 
 
-def asymptote(log_x: Array, log_y: Array, period: int | None = None) -> Asymptote:
+def asymptote(log_x: Array, log_y: Array, period: int | None = None, periods: tuple[float, ...] = ()) -> Asymptote:
     """Extrapolate a curve on an equally spaced grid of at least 16 points in ln x.
 
-    ``period`` is the number of grid steps in one period of its oscillation, where that is known.
+    ``period`` is the number of grid steps in one period of its oscillation, where there is a single one and it is known;
+    ``periods`` are those of its oscillations in ln x; where none is known the turns are counted.
     """
     if len(log_x) < 16:
         raise ValueError(f"log_x has {len(log_x)} points; an extrapolation needs at least 16")
@@ -68,13 +72,27 @@ def asymptote(log_x: Array, log_y: Array, period: int | None = None) -> Asymptot
         if period is not None and len(log_x) > FEWEST_PERIODS * period:
             exponent, half_width = _extrapolate(*_whole_periods(log_x, log_y, period))
             return Asymptote(exponent, half_width, late, earlier)
-        centres, values = _tapered(log_x, log_y)
-        exponent, half_width = _extrapolate(centres, values)
-        return Asymptote(exponent, half_width + late * (2.0 / turns) ** 2, late, earlier)
+        exponent, half_width = _extrapolate(*_tapered(log_x, log_y))
+        window = WINDOW * float(log_x[-1] - log_x[0])
+        return Asymptote(exponent, half_width + late * _leak(window, periods or (2.0 * window / turns,)), late, earlier)
     step = (len(middle) - 1) // 5
     picks = [len(middle) - 1 - k * step for k in (3, 2, 1, 0)]
     exponent, half_width = _extrapolate(middle[picks], local[picks])
     return Asymptote(exponent, half_width, late if turns >= 3 else 0.0, earlier)
+
+
+def _leak(window: float, periods: tuple[float, ...]) -> float:
+    r"""Share of the oscillation of the local exponent that a slope over a window may keep.
+
+    Two periods beat: a staircase that samples a wave shows it at :math:`|1/P - k/Q|` as well, for any k. An oscillation of ln y
+    that is slower by some factor moves the local exponent less by that factor.
+    """
+    frequencies = {1.0 / period for period in periods}
+    fastest = max(frequencies)
+    beats = {abs(f - g * round(f / g)) for f in frequencies for g in frequencies} | {
+        abs(f - g) for f in frequencies for g in frequencies
+    }
+    return max(f / fastest * leakage(f * window) for f in frequencies | beats)
 
 
 def _turns(local: Array) -> int:
@@ -102,30 +120,64 @@ def _whole_periods(log_x: Array, log_y: Array, period: int) -> tuple[Array, Arra
 
 
 def _tapered(log_x: Array, log_y: Array) -> tuple[Array, Array]:
-    """Centres and exponents of four overlapping windows, each half of the grid, weighted by Hann's taper."""
-    size = len(log_x) // 2
-    starts = np.linspace(len(log_x) // 8, len(log_x) - size, 4).astype(int)
-    taper = np.hanning(size + 2)[1:-1]
-    centres, slopes = [], []
-    for start in starts:
-        t, y = log_x[start : start + size], log_y[start : start + size]
-        centre = float(taper @ t / taper.sum())
-        spread = taper * (t - centre)
-        centres.append(centre)
-        slopes.append(-float(spread @ y / (spread @ (t - centre))))
-    return np.array(centres), np.array(slopes)
+    """Centres and exponents of four overlapping windows, each two thirds of the grid, weighted by the taper."""
+    size = round(WINDOW * len(log_x))
+    starts = np.linspace(0, len(log_x) - size, 4).astype(int)
+    weights = taper(size)
+    centres = np.array([float(weights @ log_x[k : k + size]) for k in starts])
+    slopes = [float(_slope_weights(weights, log_x[k : k + size]) @ log_y[k : k + size]) for k in starts]
+    return centres, -np.array(slopes)
+
+
+def taper(size: int) -> Array:
+    """Four-term Blackman-Harris taper (Harris 1978, table 1, -92 dB) at the middles of ``size`` equal cells, of sum one."""
+    phase = 2.0 * np.pi * (np.arange(size) + 0.5) / size
+    weights = 0.35875 - 0.48829 * np.cos(phase) + 0.14128 * np.cos(2.0 * phase) - 0.01168 * np.cos(3.0 * phase)
+    return np.asarray(weights / weights.sum(), dtype=np.float64)
+
+
+def _slope_weights(weights: Array, t: Array) -> Array:
+    """Weights w' with which the weighted least-squares slope of y on t is w' y."""
+    spread = weights * (t - weights @ t)
+    return np.asarray(spread / (spread @ t), dtype=np.float64)
+
+
+@lru_cache(maxsize=1)
+def _leakages() -> tuple[Array, Array]:
+    """Cycles in a window, and the largest slope that an oscillation of so many cycles, or more, leaves behind when its own
+    slope has amplitude one.
+    """
+    cells = 4096
+    t = (np.arange(cells) + 0.5) / cells
+    weights = _slope_weights(taper(cells), t)
+    cycles = np.arange(0.25, 64.0, 0.05)
+    # The weights are odd about the middle: the worst phase is that of the sine.
+    waves = np.sin(2.0 * np.pi * cycles[:, None] * (t - 0.5)) / (2.0 * np.pi * cycles[:, None])
+    response = np.abs(waves @ weights)
+    return cycles, np.maximum.accumulate(response[::-1])[::-1]
+
+
+def leakage(cycles: float) -> float:
+    """Share of an oscillation of the local exponent, with ``cycles`` or more periods in a window, that a tapered slope keeps."""
+    known, response = _leakages()
+    return float(np.interp(cycles, known, response))
 
 
 def _extrapolate(centres: Array, values: Array) -> tuple[float, float]:
-    """Limit of four values at equally spaced centres, and its half-width."""
+    """Limit of four values at equally spaced centres, and its half-width.
+
+    Where the first three values lead to a limit as well, the two limits say how well the law of the approach is met, and little
+    is added for the distance that was extrapolated; where they do not, that distance counts like a change.
+    """
     before, now = _limit(centres[:3], values[:3]), _limit(centres[1:], values[1:])
     last = float(values[-1])
     change = np.abs(np.diff(values))
     if now is None:
         # No sign of convergence yet: the limit may be several of these steps away.
         return last, FLOOR + SPREAD * float(change.max()) * 4.0
-    drift = abs(now - before) if before is not None else float(change[-2:].sum())
-    return now, FLOOR + SPREAD * (abs(last - now) + drift)
+    if before is None:
+        return now, FLOOR + SPREAD * (float(change[-2:].sum()) + abs(last - now))
+    return now, FLOOR + SPREAD * abs(now - before) + MOVED * abs(last - now)
 
 
 def _limit(centres: Array, values: Array) -> float | None:

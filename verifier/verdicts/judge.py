@@ -32,7 +32,7 @@ from verifier.verdicts.certify import (
 )
 from verifier.verdicts.compare import by_growth, compare, growth_verdict, saturating_exp
 from verifier.verdicts.extrapolate import Asymptote, asymptote
-from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Evidence, Judgement
+from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Evidence, Judgement, undecided
 from verifier.verdicts.reference import REFERENCE_SIZES, judge_by_reference
 
 Array = NDArray[np.float64]
@@ -100,10 +100,7 @@ def judge(
         )
     found = assess(claim, instance)
     if farther:
-        first, found = found, assess(claim, instance, farther=True)
-        if found.verdict != first.verdict and INCONCLUSIVE not in (first.verdict, found.verdict):
-            reason = f"two looks at the curve differ: first {first.reason}; then {found.reason}"
-            found = replace(found, verdict=INCONCLUSIVE, score=0.0, reason=reason)
+        found = _second_look(claim, instance, found)
     experiment = claim.observable.experiment(instance, claim.tuning, sizes or CERTIFICATION_SIZES)
     if experiment is None:
         return found
@@ -132,10 +129,22 @@ def judge(
 def look(claim: Claim, instance: Instance, seed: int) -> Judgement:
     """The search's view of one instance: by the equivalent alone where there is one, else by simulation on common random
     numbers, keyed by the claim and not by the instance.
+
+    A violation is looked at twice, as a confirmation does: one that the longer curve takes back must not end a search.
     """
-    if claim.unmet(instance) is not None or has_equivalent(instance, claim.simulator):
-        return assess(claim, instance)
-    return judge(claim, instance, seed, key=("search",))
+    if claim.unmet(instance) is None and not has_equivalent(instance, claim.simulator):
+        return judge(claim, instance, seed, key=("search",))
+    found = assess(claim, instance)
+    return _second_look(claim, instance, found) if found.verdict == VIOLATED else found
+
+
+def _second_look(claim: Claim, instance: Instance, first: Judgement) -> Judgement:
+    """The judgement by the whole curve, on another grid; inconclusive where it contradicts the first look."""
+    found = assess(claim, instance, farther=True)
+    if found.verdict == first.verdict or INCONCLUSIVE in (first.verdict, found.verdict):
+        return found
+    reason = f"two looks at the curve differ: first {first.reason}; then {found.reason}"
+    return replace(found, verdict=INCONCLUSIVE, score=0.0, reason=reason)
 
 
 def assess(claim: Claim, instance: Instance, *, farther: bool = False) -> Judgement:
@@ -164,15 +173,8 @@ def _assess_limit(claim: Claim, instance: Instance, predicted: Prediction, farth
     limit = evidence.asymptote
     assert limit is not None
     if not math.isfinite(limit.exponent):
-        return Judgement(
-            INCONCLUSIVE,
-            predicted,
-            None,
-            None,
-            0.0,
-            "the curve cannot be followed: its range is too short, or its values are no numbers",
-            evidence=evidence,
-        )
+        reason = "the curve cannot be followed: its range is too short, or its values are no numbers"
+        return undecided(predicted, reason, evidence=evidence)
     tolerance = limit.half_width + (RESERVED if _is_random(claim, instance) else 0.0)
     if plateau or limit.half_width > WIDEST * max(1.0, abs(limit.exponent)):
         why = (
@@ -180,7 +182,7 @@ def _assess_limit(claim: Claim, instance: Instance, predicted: Prediction, farth
             if plateau
             else f"the extrapolated exponent is known to +-{limit.half_width:.3f} only"
         )
-        return Judgement(INCONCLUSIVE, predicted, limit.exponent, tolerance, 0.0, why, evidence=evidence)
+        return undecided(predicted, why, limit.exponent, tolerance, evidence=evidence)
     return compare(predicted, limit, tolerance, evidence)
 
 
@@ -197,7 +199,7 @@ def _followed_cached(observable: Any, instance: Instance, tuning: Tuning, farthe
     low, end = observable.log_range(instance, tuning)
     if farther:
         low += ANOTHER_START
-    longest = _longest_period(observable, instance, tuning)
+    periods, longest = _periods(observable, instance, tuning), _longest_period(observable, instance, tuning)
     reaches = [min(max(FIRST_REACH, low + 40.0, low + PERIODS * longest), end), end]
     evidence, plateau = Evidence(np.zeros(0), np.zeros(0)), False
     for reach in dict.fromkeys(reaches[-1:] if farther else reaches):
@@ -205,12 +207,12 @@ def _followed_cached(observable: Any, instance: Instance, tuning: Tuning, farthe
             # Too short a stretch beyond the irregular head to tell a limit from a transient or an oscillation.
             log_x = np.linspace(low, max(low, reach), FEWEST_POINTS)
             return Evidence(log_x, np.full_like(log_x, np.nan), Asymptote(math.nan, math.inf, 0.0, 0.0)), False
-        log_x, period = _grid(low, reach, ANOTHER_GRID if farther else 0, _period(observable, instance, tuning))
+        log_x, steps = _grid(low, reach, ANOTHER_GRID if farther else 0, periods)
         terms = observable.log_terms(instance, log_x, tuning)
         with np.errstate(invalid="ignore"):  # where kappa cannot be followed a term is NaN, and so is the sum
             log_y = np.asarray(np.logaddexp.reduce(terms), dtype=np.float64)
-        limits = [asymptote(log_x, term, period) for term in terms]
-        whole = asymptote(log_x, log_y, period)
+        limits = [asymptote(log_x, term, steps, periods) for term in terms]
+        whole = asymptote(log_x, log_y, steps, periods)
         # Exponents are taken term by term; whether the curve is straight is a question to the sum.
         limit = replace(_slowest(limits), oscillation=whole.oscillation, earlier_oscillation=whole.earlier_oscillation)
         plateau = _on_plateau(observable, instance, tuning, float(log_x[-1]), float(log_y[-1]))
@@ -220,20 +222,33 @@ def _followed_cached(observable: Any, instance: Instance, tuning: Tuning, farthe
     return evidence, plateau
 
 
-def _grid(low: float, reach: float, more: int, period: float | None) -> tuple[Array, int | None]:
-    """Equally spaced ln x; where a period is known and the points suffice, with a whole number of steps to the period."""
+def _grid(low: float, reach: float, more: int, periods: tuple[float, ...]) -> tuple[Array, int | None]:
+    """Equally spaced ln x, and how many steps are a whole number of periods, where there is one period and it is known.
+
+    A single period shorter than the spacing is met at the same four phases again and again, one step being an odd number of
+    quarters of it. Of two, the shorter one is resolved, on the far end of the range if need be.
+    """
     points = min(max(24, math.ceil((reach - low) / STEP)), MOST_POINTS) + more
-    steps = 0 if period is None else round(period * points / (reach - low))
-    if period is None or steps < FEWEST_IN_A_PERIOD:
+    if not periods:
         return np.linspace(low, reach, points), None
-    spacing = period / steps
-    return reach - spacing * np.arange(math.floor((reach - low) / spacing), -1.0, -1.0), steps
+    steps: int | None = None
+    if len(periods) == 1:
+        steps, quarters = round(periods[0] * points / (reach - low)), 1
+        if steps < FEWEST_IN_A_PERIOD:
+            steps, quarters = FEWEST_IN_A_PERIOD, 2 * math.floor(2.0 * (reach - low) / points / periods[0]) + 1
+        spacing = quarters * periods[0] / steps
+    else:
+        points = 2 * MOST_POINTS + more
+        shortest = min(periods) / FEWEST_IN_A_PERIOD
+        spacing = max(min(shortest, STEP, (reach - low) / FEWEST_POINTS), PERIODS * max(periods) / points)
+    count = min(math.floor((reach - low) / spacing + 1e-9), 2 * MOST_POINTS + more)
+    return reach - spacing * np.arange(count, -1.0, -1.0), steps
 
 
-def _period(observable: Any, instance: Instance, tuning: Tuning) -> float | None:
-    """Period of the oscillation in ln x, where the observable knows it."""
-    known = getattr(observable, "log_period", None)
-    return None if known is None else known(instance, tuning)
+def _periods(observable: Any, instance: Instance, tuning: Tuning) -> tuple[float, ...]:
+    """Periods of the oscillation in ln x, where the observable knows them."""
+    known = getattr(observable, "log_periods", None)
+    return () if known is None else known(instance, tuning)
 
 
 def _longest_period(observable: Any, instance: Instance, tuning: Tuning) -> float:
@@ -242,14 +257,14 @@ def _longest_period(observable: Any, instance: Instance, tuning: Tuning) -> floa
     Where the observable does not know it: interpolation resolves index i at n of the order i; a ridge that balances bias and
     variance resolves it at n of the order i^(2 beta s + 1), with the index at which the target decays.
     """
-    known = _period(observable, instance, tuning)
+    known = _periods(observable, instance, tuning)
+    if known:
+        return max(known)
     periods = [
         getattr(part, "period", None) or 0.0 for part in (instance.spectrum, instance.target, instance.transform)
     ]
-    if known is not None or max(periods) == 0.0 or not isinstance(observable, ExcessRisk):
-        return known or 0.0
-    if tuning == "optimal" and instance.sigma == 0.0:
-        return max(periods)
+    if max(periods) == 0.0 or not isinstance(observable, ExcessRisk):
+        return 0.0
     index = instance.s if tuning == "schedule" else saturated_index(instance)
     return max(periods) * (2.0 * (instance.spectrum.tail_index or 1.0) * index + 1.0)
 
@@ -306,7 +321,7 @@ def _assess_bound(claim: Claim, instance: Instance, predicted: Bound, farther: b
     evidence = Evidence(log_x, log_y)
     if np.any(np.isnan(log_y)) or (math.isinf(predicted.value) and np.any(log_y == np.inf)):
         reason = "the ratio cannot be evaluated at every point of its range"
-        return Judgement(INCONCLUSIVE, predicted, None, None, 0.0, reason, evidence=evidence)
+        return undecided(predicted, reason, evidence=evidence)
     if math.isfinite(predicted.value):
         return _assess_given_constant(claim, instance, predicted, evidence)
     return _assess_some_constant(claim, instance, predicted, evidence)
@@ -352,7 +367,7 @@ def _assess_some_constant(claim: Claim, instance: Instance, predicted: Bound, ev
     usable = np.isfinite(evidence.log_y)
     if usable.sum() < FEWEST_POINTS:
         reason = "too few points satisfy the condition on n"
-        return Judgement(INCONCLUSIVE, predicted, None, None, 0.0, reason, evidence=evidence)
+        return undecided(predicted, reason, evidence=evidence)
     log_x, log_y = evidence.log_x[usable], evidence.log_y[usable]
     worst = int(np.argmax(log_y))
     witness = claim.observable.witness(instance, float(log_x[worst]), claim.tuning)

@@ -50,3 +50,16 @@ class Judgement:
         if self.exponent is None or self.tolerance is None:
             return None
         return self.exponent - self.tolerance, self.exponent + self.tolerance
+
+
+def undecided(
+    predicted: Prediction | None,
+    reason: str,
+    exponent: float | None = None,
+    tolerance: float | None = None,
+    *,
+    route: str = "A",
+    evidence: Evidence | None = None,
+) -> Judgement:
+    """An inconclusive judgement and its reason."""
+    return Judgement(INCONCLUSIVE, predicted, exponent, tolerance, 0.0, reason, route=route, evidence=evidence)

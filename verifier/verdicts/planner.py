@@ -20,17 +20,17 @@ from verifier.risk.asymptotics import theorem_exponent
 from verifier.risk.curves import learning_curve
 from verifier.risk.observables import ExcessRisk
 from verifier.risk.simulators import has_equivalent
-from verifier.verdicts.calibration import draw
-from verifier.verdicts.certify import CERTIFICATION_Z, student_quantile
+from verifier.verdicts.certify import CERTIFICATION_Z
+from verifier.verdicts.drawing import draw
 from verifier.verdicts.judge import assess
 from verifier.verdicts.judgement import INCONCLUSIVE
 from verifier.verdicts.reference import (
-    FEWEST_REPLICATES,
     PILOT,
     REFERENCE_SIZES,
     WIDEST,
     finite_size_allowance,
     finite_size_constant,
+    needed_replicates,
     needed_size,
     treatment_free,
 )
@@ -103,7 +103,7 @@ def _by_simulation(claim: Claim, instance: Instance, margin: float, seed: int) -
     if obstacle is not None:
         return Plan(instance.describe(), "B", False, None, None, None, None, f"undecided: {obstacle}")
     asked, margin = margin, min(margin, 1.5 * WIDEST)  # two thirds of it are the tolerance, which may not exceed WIDEST
-    constant = finite_size_constant(instance)
+    constant = finite_size_constant(instance, claim.simulator)
     started = time.perf_counter()
     fit = fit_slope(
         learning_curve(
@@ -121,7 +121,7 @@ def _by_simulation(claim: Claim, instance: Instance, margin: float, seed: int) -
     first = max(REFERENCE_SIZES[0], needed_size(constant, ratio, margin / 3.0))
     last = round(ratio * first)
     deviation = fit.stderr * math.sqrt(PILOT)  # at larger n a sample's risk varies less: this errs on the safe side
-    replicates = _replicates(deviation, margin / 3.0)
+    replicates = needed_replicates(deviation, CERTIFICATION_Z, margin / 3.0)
     growth = max(1.0, first / REFERENCE_SIZES[0])
     seconds = each * replicates * growth
     default = finite_size_allowance(constant, REFERENCE_SIZES)
@@ -145,12 +145,3 @@ def _obstacle(claim: Claim, instance: Instance) -> str | None:
     if theorem_exponent(reference, claim.tuning) is None:
         return "no theorem gives the exponent of the reference"
     return None
-
-
-def _replicates(deviation: float, tolerance: float) -> int:
-    """Fewest replicates after which Student's quantile of standard errors of a slope stays below ``tolerance``."""
-    normal = math.ceil((CERTIFICATION_Z * deviation / tolerance) ** 2)
-    replicates = max(FEWEST_REPLICATES, normal)
-    while student_quantile(CERTIFICATION_Z, replicates) * deviation > tolerance * math.sqrt(replicates):
-        replicates += 1
-    return replicates

@@ -28,11 +28,11 @@ from verifier.risk.asymptotics import theorem_exponent
 from verifier.risk.curves import learning_curve
 from verifier.risk.equivalents import equivalent_risk, ridge
 from verifier.risk.observables import ExcessRisk
-from verifier.risk.simulators import has_equivalent
+from verifier.risk.simulators import Simulator, has_equivalent
 from verifier.verdicts.certify import agreement_constant, student_quantile
 from verifier.verdicts.compare import compare
 from verifier.verdicts.extrapolate import Asymptote
-from verifier.verdicts.judgement import INCONCLUSIVE, Evidence, Judgement
+from verifier.verdicts.judgement import Evidence, Judgement, undecided
 from verifier.verdicts.slopes import Fit, fit_slope
 
 Array = NDArray[np.float64]
@@ -50,9 +50,9 @@ SAMPLING_TOLERANCE = 0.015
 FEWEST_REPLICATES, MOST_REPLICATES = 16, 128
 
 
-def finite_size_constant(instance: Instance) -> float:
+def finite_size_constant(instance: Instance, simulator: Simulator | None = None) -> float:
     """c of the finite-size allowance c/n."""
-    parts = (getattr(instance, field.name) for field in dataclasses.fields(instance))
+    parts = [*(getattr(instance, field.name) for field in dataclasses.fields(instance)), simulator]
     return max(agreement_constant(instance), *(float(getattr(part, "finite_size", 0.0)) for part in parts))
 
 
@@ -85,31 +85,15 @@ def judge_by_reference(
     predicted = claim.predicted(instance)
     kinds = (Exponent, AtLeast, AtMost)
     if not isinstance(predicted, kinds) or not isinstance(claim.observable, ExcessRisk):
-        return Judgement(
-            INCONCLUSIVE,
-            predicted,
-            None,
-            None,
-            0.0,
-            f"simulation alone cannot decide {predicted.describe()}",
-            route="B",
-        )
+        return undecided(predicted, f"simulation alone cannot decide {predicted.describe()}", route="B")
     reference = treatment_free(instance)
     theorem = theorem_exponent(reference, claim.tuning)
     if not has_equivalent(reference):
         # Simulated like the instance, it would cancel whatever the treatment does, and agree with anything.
         reason = "an ingredient without an equivalent needs an attribute 'plain', the ingredient without its treatment"
-        return Judgement(INCONCLUSIVE, predicted, None, None, 0.0, reason, route="B")
+        return undecided(predicted, reason, route="B")
     if theorem is None:
-        return Judgement(
-            INCONCLUSIVE,
-            predicted,
-            None,
-            None,
-            0.0,
-            "no theorem gives the exponent of the reference",
-            route="B",
-        )
+        return undecided(predicted, "no theorem gives the exponent of the reference", route="B")
     lam = ridge(reference, np.asarray(sizes, dtype=np.float64), claim.tuning)
     rule = _RidgeTable(tuple((int(n), float(value)) for n, value in zip(sizes, lam, strict=True)))
 
@@ -128,11 +112,12 @@ def judge_by_reference(
         )
 
     if replicates is None:
-        replicates = needed_replicates(fitted("pilot", PILOT).stderr * math.sqrt(PILOT), z)
+        deviation = fitted("pilot", PILOT).stderr * math.sqrt(PILOT)
+        replicates = min(needed_replicates(deviation, z, SAMPLING_TOLERANCE), MOST_REPLICATES)
     treated, base = fitted("treated", replicates), fitted("reference", replicates)
     exponent = treated.exponent - (base.exponent - theorem)
     quantile = student_quantile(z, replicates)
-    constant = finite_size_constant(instance)
+    constant = finite_size_constant(instance, claim.simulator)
     allowance = finite_size_allowance(constant, sizes) + _bend(claim, instance, reference, lam, treated, sizes)
     tolerance = quantile * math.hypot(treated.stderr, base.stderr) + allowance
     if tolerance > WIDEST:
@@ -140,7 +125,7 @@ def judge_by_reference(
         if finite_size_allowance(constant, sizes) > 0.5 * WIDEST:
             first = needed_size(constant, sizes[-1] / sizes[0], 0.5 * WIDEST)
             why += f", +-{allowance:.3f} of it from finite samples: it cannot be decided below n = {first}"
-        return Judgement(INCONCLUSIVE, predicted, exponent, tolerance, 0.0, why, route="B")
+        return undecided(predicted, why, exponent, tolerance, route="B")
     limit = Asymptote(exponent, tolerance, 0.0, 0.0)
     evidence = Evidence(np.log(np.asarray(sizes, dtype=np.float64)), np.zeros(len(sizes)), limit)
     judged = compare(predicted, limit, tolerance, evidence)
@@ -166,12 +151,14 @@ def _bend(claim: Claim, instance: Instance, reference: Instance, lam: Array, fit
     return max(abs(value - at[1.0]) for value in at.values())
 
 
-def needed_replicates(deviation: float, z: float, tolerance: float = SAMPLING_TOLERANCE) -> int:
-    """Replicates after which z standard errors of a slope stay below ``tolerance``, given its standard deviation over
-    replicates, between the fewest and the most that are spent.
+def needed_replicates(deviation: float, z: float, tolerance: float) -> int:
+    """Fewest replicates, at least 16, after which Student's quantile of standard errors of a slope stays below ``tolerance``,
+    given its standard deviation over replicates.
     """
-    exact = (1.1 * z * deviation / tolerance) ** 2 + 4.0  # Student's quantile exceeds the normal one by about a tenth
-    return int(min(max(math.ceil(exact), FEWEST_REPLICATES), MOST_REPLICATES))
+    replicates = max(FEWEST_REPLICATES, math.ceil((z * deviation / tolerance) ** 2))
+    while student_quantile(z, replicates) * deviation > tolerance * math.sqrt(replicates):
+        replicates += 1
+    return replicates
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +19,11 @@ def shipped() -> dict[str, Any] | None:
     """The shipped table; None where there is none that this version can read."""
     if not SHIPPED.exists():
         return None
-    record = records.read_json(SHIPPED)
+    try:
+        record = records.read_json(SHIPPED)
+    except records.RecordError as error:
+        warnings.warn(f"no calibration is shown: {error}; `verifier calibrate --publish` makes it anew", stacklevel=2)
+        return None
     readable = (
         isinstance(record, dict) and record.get("kind") == "calibration" and record.get("schema") == records.SCHEMA
     )
@@ -170,11 +175,11 @@ _READING_GUIDE = """## How to read it
   they are wrong by .1: how often the corner was found and confirmed, which share of the draws it really holds, and what
   independent draws of the same number would have found.
 - **audits**: every reading that is expected to survive, searched as `verifier audit` does, from one seed after another.
-- **simulation alone**: route B, on Rademacher, uniform and Student t (5 degrees) inputs, with noise, the default sample sizes;
+- **simulation alone**: route B, on Rademacher, uniform and Student t (5 degrees) inputs, the default sample sizes;
   `permitted` is the share on which the finite-size allowance is at most half of the error asked about. Where it is more, no
   number of replicates helps: `verifier plan` says the sample size that would.
 
-Intervals are Clopper and Pearson's, each at 95% on its own. An instance that is drawn again counts once, so that readings with
-small domains (L1, F5: hardly more than a grid of beta) have fewer trials; the same instance can occur in the domains of several
-readings, so that the rows of different readings are not independent. An error noticed above but not below the truth counts
-as half a hit, and widens the interval on both sides."""
+Intervals are Clopper and Pearson's, each at 95% on its own. An instance that is drawn again counts once; drawing goes on until
+2,000 different ones are judged, or a part of 250 draws brings fewer than five new ones. The same instance can occur in the
+domains of several readings, so that the rows of different readings are not independent. An error noticed above but not below the
+truth counts as half a hit, and widens the interval on both sides."""
