@@ -13,6 +13,7 @@ from properties import (
     proof_step_a4,
     remark_1,
     theorem_1,
+    theorem_2,
 )
 from verifier.claims import Reading
 
@@ -22,6 +23,7 @@ STATEMENTS = (
     lemma_3,
     equation_3,
     theorem_1,
+    theorem_2,
     proof_step_a4,
     corollary_1,
     remark_1,

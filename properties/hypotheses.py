@@ -20,6 +20,16 @@ def noisy_labels(instance: Instance) -> bool:
     return instance.sigma > 0.0
 
 
+def s_at_most_half(instance: Instance) -> bool:
+    """s <= 1/2: the target lies between L2 and the RKHS."""
+    return instance.s <= 0.5
+
+
+def commutes_with_the_covariance(instance: Instance) -> bool:
+    """T Sigma = Sigma T: the transform is diagonal in the eigenbasis."""
+    return instance.transform.commutes
+
+
 def alpha(instance: Instance) -> float:
     """The paper's exponent 2s / (2s + 1/beta), with the declared s."""
     return 2.0 * instance.s / (2.0 * instance.s + 1.0 / instance.beta)

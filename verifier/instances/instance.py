@@ -14,6 +14,10 @@ from verifier.instances.ingredient import Ingredient, recorded
 from verifier.instances.noise import Noise
 from verifier.instances.spectra import Spectrum, tail_index
 from verifier.instances.targets import CriticalTarget, SingleEigenfunction, Target
+from verifier.instances.transforms import Identity, Transform
+
+MOST_TRANSFORMED = 4096
+"""Largest finite number of directions that a transform may act on; infinitely many are no trouble."""
 
 
 @dataclass(frozen=True)
@@ -21,21 +25,25 @@ class Instance:
     """Kernel ridge regression on iid inputs x of covariance Sigma with labels <theta, x> + noise.
 
     ``spectrum`` gives the eigenvalues of Sigma, ``target`` the coefficients of the regression function in its
-    eigenbasis, ``noise`` the label noise, ``design`` the law of the inputs, x ~ N(0, Sigma) unless another is given. Two
-    instances are equal exactly when their JSON forms are; the plain design is left out of the JSON form, which is
-    thereby that of instances written down before there were others.
+    eigenbasis (nonnegative, where a transform makes their signs matter), ``noise`` the label noise, ``design`` the law of
+    the inputs, x ~ N(0, Sigma) unless another is given. ``transform`` T, the identity unless another is given, is what the
+    regression sees of the inputs: it is run on T x, for the same labels. Two instances are equal exactly when their JSON
+    forms are; the plain design and the identity are left out of the JSON form, which is thereby that of instances written
+    down before there were others.
     """
 
     spectrum: Spectrum
     target: Target = field(default_factory=lambda: CriticalTarget(s=0.5))
     noise: Noise = field(default_factory=Noise)
     design: Design = field(default_factory=GaussianDesign)
+    transform: Transform = field(default_factory=Identity)
 
     def __post_init__(self) -> None:
         protocols: tuple[tuple[str, object, type], ...] = (
             ("spectrum", self.spectrum, Spectrum),
             ("target", self.target, Target),
             ("design", self.design, Design),
+            ("transform", self.transform, Transform),
         )
         for name, value, protocol in protocols:
             # A class has its instances' attributes too: RademacherDesign for RademacherDesign() is refused here.
@@ -46,6 +54,31 @@ class Instance:
         if isinstance(self.target, SingleEigenfunction) and self.target.index > self.spectrum.size:
             raise ValueError(
                 f"target index={self.target.index} exceeds the {self.spectrum.size:g} eigenvalues of the spectrum"
+            )
+        if self.transform.factors:
+            self._check_transform()
+
+    def _check_transform(self) -> None:
+        size = self.spectrum.size
+        if self.transform.head > size:
+            raise ValueError(
+                f"transform={self.transform!r} acts on coordinate {self.transform.head} by itself; the spectrum has "
+                f"{size:g} eigenvalues"
+            )
+        if MOST_TRANSFORMED < size < float("inf"):
+            raise ValueError(
+                f"spectrum={self.spectrum!r} has {size:g} eigenvalues; under a transform give it at most "
+                f"{MOST_TRANSFORMED}, or infinitely many"
+            )
+        if getattr(self.target, "supremum", False) and not self.transform.unitary:
+            raise ValueError(
+                f"target={self.target!r} is the worst target of a ball for a diagonal covariance only; under a transform use "
+                "a single target, such as CriticalTarget"
+            )
+        if self.design != GaussianDesign() and not (self.transform.unitary or self.transform.commutes):
+            raise ValueError(
+                f"design={self.design!r}: only Gaussian inputs have independent coordinates in the eigenbasis of what the "
+                "regression sees, where they are simulated; use GaussianDesign()"
             )
 
     @property
@@ -68,21 +101,27 @@ class Instance:
         parts: dict[str, object] = {"spectrum": self.spectrum, "target": self.target, "noise": self.noise}
         if self.design != GaussianDesign():
             parts["design"] = self.design
+        if self.transform != Identity():
+            parts["transform"] = self.transform
         return {name: recorded(name, part) for name, part in parts.items()}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Instance:
         """Rebuild an instance from :meth:`to_json`, validating every part."""
-        if not isinstance(record, Mapping) or set(record) - {"design"} != {"spectrum", "target", "noise"}:
+        optional = {"design", "transform"}
+        if not isinstance(record, Mapping) or set(record) - optional != {"spectrum", "target", "noise"}:
             raise ValueError(
-                f"an instance is a JSON object with spectrum, target and noise (and a design that is not Gaussian), "
-                f"got {record!r}"
+                f"an instance is a JSON object with spectrum, target and noise (and a design that is not Gaussian, and a "
+                f"transform that is not the identity), got {record!r}"
             )
         return cls(
             spectrum=cast(Spectrum, Ingredient.from_json(record["spectrum"])),
             target=cast(Target, Ingredient.from_json(record["target"])),
             noise=Noise.from_json(record["noise"]),
             design=cast(Design, Ingredient.from_json(record["design"])) if "design" in record else GaussianDesign(),
+            transform=cast(Transform, Ingredient.from_json(record["transform"]))
+            if "transform" in record
+            else Identity(),
         )
 
     @cached_property
@@ -96,4 +135,6 @@ class Instance:
         parts = [self.spectrum.describe(), self.target.describe(), self.noise.describe()]
         if self.design != GaussianDesign():
             parts.append(self.design.describe())
+        if self.transform != Identity():
+            parts.append(self.transform.describe())
         return "; ".join(parts)

@@ -7,6 +7,9 @@ With target tails :math:`\sum_{j>k} f_j^2 \asymp k^{-t}` and saturation at :math
   :math:`1 - \ell/\beta` for :math:`\ell \le \beta`; the smaller one wins (Caponnetto and De Vito 2007; saturation: Li,
   Zhang and Lin 2023);
 * effective dimension and counting function against :math:`1/\lambda`: :math:`-1/\beta`; eigenvalues against i: beta.
+
+A boundedly invertible transform changes neither beta (Courant and Fischer) nor any of these formulas; it may change the index
+of the target and with it t (:mod:`verifier.risk.smoothness`).
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ from verifier.risk.observables import (
     ExcessRisk,
     Observable,
 )
+from verifier.risk.smoothness import index_after
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,14 @@ class Formula:
 
 
 def effective_index(instance: Instance) -> float | None:
-    """True source index in L2, infinite for targets smoother than any power, None for targets of other packages."""
+    """True source index in L2 relative to the covariance that the regression sees, the transform's included
+    (:mod:`verifier.risk.smoothness`); infinite for targets smoother than any power, None for targets of other packages.
+    """
+    before = _index_before(instance)
+    return None if before is None else index_after(instance, before)
+
+
+def _index_before(instance: Instance) -> float | None:
     target = instance.target
     if isinstance(target, (CriticalTarget, LacunaryTarget, BallTarget)):
         return target.l2_index
@@ -129,4 +140,5 @@ def has_exact_order(instance: Instance, tuning: Tuning = "optimal", observable: 
 
 def is_straight(instance: Instance) -> bool:
     """Whether nothing in the instance oscillates for ever in ln i, so that the local exponent converges."""
-    return all(getattr(part, "period", None) is None for part in (instance.spectrum, instance.target))
+    parts = (instance.spectrum, instance.target, instance.transform)
+    return all(getattr(part, "period", None) is None for part in parts)

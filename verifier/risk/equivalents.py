@@ -9,6 +9,9 @@ With the degrees of freedom :math:`d_1(\kappa) = \sum_i l_i/(l_i + \kappa)` and
 (Simon, Dickens, Karkada and DeWeese 2023, eq. 5; Cheng and Montanari 2024, Theorem 2). Everything is parametrised by
 kappa, since :math:`\lambda = \kappa (1 - d_1(\kappa)/n)` is explicit in it: a tuned risk is one minimisation over kappa
 and needs no fixed point. All terms of all sums are positive, so nothing cancels, at any n.
+
+The eigenvalues l are those of the covariance that the regression sees. Under a transform that is not unitary the sums are
+those of :mod:`verifier.risk.operators`; the rest is the same.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from verifier.instances import Instance, eigenvalues, log_index_at
+from verifier.risk.operators import TransformedSums
 from verifier.risk.quadrature import modes
 
 Array = NDArray[np.float64]
@@ -53,33 +57,26 @@ class CurvedSums(Sums):
     bias_curvature: Array
 
 
-class Equivalent:
-    """Spectral sums of one instance, and the effective and optimal ridge that follow from them."""
+class DiagonalSums:
+    """The sums of a covariance that is diagonal in the basis of the target, each at all kappas of an array of shape (k,)."""
 
     def __init__(self, instance: Instance, log_reach: float) -> None:
-        self.instance = instance
+        self._target = instance.target
         self.modes = modes(instance, log_reach)
         self.trace = float(self.modes.multiplicity @ self.modes.eigenvalues)
-        self.size = instance.spectrum.size
-        self.variance = instance.sigma**2
+        self.trace_of_square = float(self.modes.multiplicity @ self.modes.eigenvalues**2)
+        self.nodes = len(self.modes.eigenvalues) + len(self.modes.target_eigenvalues)
         self._leading = np.zeros(0)  # eigenvalues among which the worst of a ball is looked up one by one
-        if self.modes.supremum and not math.isfinite(self.size) and instance.target.l2_index < 1.0:
+        if self.modes.supremum and not math.isfinite(instance.spectrum.size) and instance.target.l2_index < 1.0:
             self._leading = eigenvalues(instance.spectrum, max(LEADING, instance.spectrum.head + 1))
 
-    def sums(self, kappa: Array) -> Sums:
-        """All sums at the given kappas, shape (k,); kappa = 0 is allowed for finite spectra."""
-        return Sums(*self._in_chunks(kappa, self._rows))
+    def degrees(self, kappa: Array) -> tuple[Array, Array]:
+        """d1 and d2."""
+        r = self.modes.eigenvalues / (self.modes.eigenvalues + kappa[:, None])
+        return r @ self.modes.multiplicity, (r * r) @ self.modes.multiplicity
 
-    def curved_sums(self, kappa: Array) -> CurvedSums:
-        """All sums with their derivatives."""
-        return CurvedSums(*self._in_chunks(kappa, self._curved_rows))
-
-    def _in_chunks(self, kappa: Array, rows: Callable[[Array], tuple[Array, ...]]) -> list[Array]:
-        size = max(1, _CHUNK // (len(self.modes.eigenvalues) + len(self.modes.target_eigenvalues)))
-        pieces = [rows(kappa[start : start + size]) for start in range(0, len(kappa), size)]
-        return [np.concatenate(columns) for columns in zip(*pieces, strict=True)]
-
-    def _rows(self, kappa: Array) -> tuple[Array, ...]:
+    def rows(self, kappa: Array) -> tuple[Array, ...]:
+        """d1, d2 and bias."""
         ell, weight = self.modes.eigenvalues, self.modes.multiplicity
         r = ell / (ell + kappa[:, None])
         df1 = r @ weight
@@ -94,7 +91,8 @@ class Equivalent:
         q *= q
         return np.asarray(q @ energy)
 
-    def _curved_rows(self, kappa: Array) -> tuple[Array, ...]:
+    def curved_rows(self, kappa: Array) -> tuple[Array, ...]:
+        """d1, d2, bias, and the first and second derivatives of d2 and of the bias in ln kappa."""
         # r = l/(l+kappa), q = 1 - r = kappa/(l+kappa); d r / d ln kappa = -r q.
         ell, weight = self.modes.eigenvalues, self.modes.multiplicity
         r = ell / (ell + kappa[:, None])
@@ -123,7 +121,7 @@ class Equivalent:
         It is a maximum over the eigenvalues; where it lies beyond the leading ones of an infinite spectrum, they are taken
         as a continuum, an upper bound whose relative gap is O((beta/i)^2) at the maximising index i.
         """
-        target = self.instance.target
+        target = self._target
         index = target.l2_index
         if not len(self._leading):
             return _worst_of(self.modes.target_eigenvalues, self.modes.target_energy, kappa)
@@ -135,6 +133,36 @@ class Equivalent:
             energy = target.norm**2 * self._leading ** (2.0 * index)
             value[early], slope[early], curvature[early] = _worst_of(self._leading, energy, kappa[early])
         return value, slope, curvature
+
+
+class Equivalent:
+    """Spectral sums of one instance, and the effective and optimal ridge that follow from them."""
+
+    def __init__(self, instance: Instance, log_reach: float) -> None:
+        self.instance = instance
+        self.size = instance.spectrum.size
+        self.variance = instance.sigma**2
+        unitary = instance.transform.unitary
+        self._sums: DiagonalSums | TransformedSums = (DiagonalSums if unitary else TransformedSums)(instance, log_reach)
+        self.trace = self._sums.trace
+
+    @property
+    def transformed(self) -> TransformedSums | None:
+        """The sums of a transform that is not unitary, None without one."""
+        return self._sums if isinstance(self._sums, TransformedSums) else None
+
+    def sums(self, kappa: Array) -> Sums:
+        """All sums at the given kappas, shape (k,); kappa = 0 is allowed for finite spectra."""
+        return Sums(*self._in_chunks(kappa, self._sums.rows))
+
+    def curved_sums(self, kappa: Array) -> CurvedSums:
+        """All sums with their derivatives."""
+        return CurvedSums(*self._in_chunks(kappa, self._sums.curved_rows))
+
+    def _in_chunks(self, kappa: Array, rows: Callable[[Array], tuple[Array, ...]]) -> list[Array]:
+        size = max(1, _CHUNK // self._sums.nodes)
+        pieces = [rows(kappa[start : start + size]) for start in range(0, len(kappa), size)]
+        return [np.concatenate(columns) for columns in zip(*pieces, strict=True)]
 
     def _grid(self, low: float, high: float) -> tuple[Array, Sums]:
         """Sums on a grid of step 1/2 in ln kappa that covers [low, high]; cached, since all n share it."""
@@ -162,10 +190,8 @@ class Equivalent:
         excess = np.exp(grid) * (1.0 - table.df1 / m[:, None]) - ridge[:, None]
         start = grid[np.argmax(excess > 0.0, axis=1)]
         root = np.exp(np.minimum(start, ceiling))
-        weight, ell = self.modes.multiplicity, self.modes.eigenvalues
         for _ in range(60):
-            r = ell / (ell + root[:, None])
-            df1, df2 = r @ weight, (r * r) @ weight
+            df1, df2 = self._sums.degrees(root)
             step = (root * (1.0 - df1 / m) - ridge) / (1.0 - df2 / m)
             # kappa = lambda + (positive): a rounding error may not carry the root to zero.
             root = np.maximum(root - step, np.maximum(ridge, 0.1 * root))
@@ -211,7 +237,7 @@ class Equivalent:
         floor = float(low[finite].min()) if finite.all() else self._log_signal_floor(n)
         # Beyond this ridge both the missing bias and the noise term are below 1e-5 of the target's energy.
         energy = self.sums(np.array([math.exp(600.0)])).bias[0]
-        noise_share = self.variance * self.modes.multiplicity @ self.modes.eigenvalues**2 / (energy * self.trace**2)
+        noise_share = self.variance * self._sums.trace_of_square / (energy * self.trace**2)
         grid, table = self._grid(floor, math.log(self.trace) + 12.0 + 0.5 * math.log1p(float(noise_share)))
         room = 1.0 - table.df2 / n[:, None]
         feasible = (grid > low[:, None]) & (room > 0.0)
@@ -257,7 +283,7 @@ class Equivalent:
     def _log_signal_floor(self, n: Array) -> float:
         """ln kappa below which a finite spectrum with n >= p is fitted without bias to rounding error."""
         last = float(self.instance.spectrum.log_eigenvalues(np.array([math.log(self.size)]))[0])
-        return last - 12.0 - math.log(float(n.max()))
+        return last + _log_least_gain(self.instance) - 12.0 - math.log(float(n.max()))
 
 
 def _parabola(values: Array, best: NDArray[np.int64]) -> Array:
@@ -280,19 +306,27 @@ def _worst_of(ell: Array, energy: Array, kappa: Array) -> tuple[Array, Array, Ar
 
 
 def log_kappa_floor(instance: Instance, n: Array, lam: Array) -> Array:
-    """Lower bound of ln kappa(n, lambda): kappa >= lambda; d1(l_2n) >= n; on a finite spectrum kappa >= l_p (p - n)/p."""
-    spectrum = instance.spectrum
+    """Lower bound of ln kappa(n, lambda): kappa >= lambda; d1(l_2n) >= n; on a finite spectrum kappa >= l_p (p - n)/p.
+
+    Under a transform of lower frame bound a no eigenvalue is below a^2 l_i (Courant and Fischer), which replaces l_i.
+    """
+    spectrum, gain = instance.spectrum, _log_least_gain(instance)
     with np.errstate(divide="ignore"):
         floor = np.log(lam)
     reach = np.log(np.ceil(2.0 * n))
     inside = reach <= math.log(spectrum.size)
     if inside.any():
-        floor[inside] = np.maximum(floor[inside], spectrum.log_eigenvalues(reach[inside]))
+        floor[inside] = np.maximum(floor[inside], spectrum.log_eigenvalues(reach[inside]) + gain)
     short = ~inside & (n < spectrum.size)
     if short.any():
         last = float(spectrum.log_eigenvalues(np.array([math.log(spectrum.size)]))[0])
-        floor[short] = np.maximum(floor[short], last + np.log1p(-n[short] / spectrum.size))
+        floor[short] = np.maximum(floor[short], last + gain + np.log1p(-n[short] / spectrum.size))
     return floor
+
+
+def _log_least_gain(instance: Instance) -> float:
+    """ln a^2, a the lower frame bound of the transform."""
+    return 2.0 * math.log(instance.transform.frame_bounds(instance.spectrum.size)[0])
 
 
 @lru_cache(maxsize=128)

@@ -30,6 +30,7 @@ from verifier.risk.equivalents import (
     risk_terms,
 )
 from verifier.risk.quadrature import source_norm_squared
+from verifier.risk.smoothness import index_after
 
 Array = NDArray[np.float64]
 
@@ -126,13 +127,15 @@ class ExcessRisk:
         return FARTHEST
 
     def log_periods(self, instance: Instance, tuning: Tuning) -> tuple[float, ...]:
-        r"""Periods of the curve in ln n, from those of spectrum and target in ln i; none where nothing oscillates, or where
-        they depend on the exponents sought.
+        r"""Periods of the curve in ln n, from those of spectrum, target and transform in ln i; none where nothing
+        oscillates, or where they depend on the exponents sought.
 
         Interpolation resolves index i at n of the order i. Under a ridge n^-q with q < beta, the schedule among
         them, kappa follows the ridge, so that n grows by a factor :math:`e^{\beta P/q}` while i grows by e^P.
         """
-        parts = (getattr(part, "period", None) for part in (instance.spectrum, instance.target))
+        parts = (
+            getattr(part, "period", None) for part in (instance.spectrum, instance.target, *instance.transform.factors)
+        )
         periods = tuple(dict.fromkeys(period for period in parts if period is not None))
         beta = instance.spectrum.tail_index
         if beta is None or (tuning == "optimal" and instance.sigma > 0.0) or tuning not in ("optimal", "schedule"):
@@ -163,7 +166,7 @@ class ExcessRisk:
 def saturated_index(instance: Instance) -> float:
     r"""min(s', 1) with s' the index at which the target's own energy decays, :math:`\sum_{j>k} f_j^2 \sim k^{-2\beta s'}`:
     what decides how fast kappa falls, where the declared index is only a bound. Read off between ln i = 100 and 200; 1 for
-    a target of finitely many eigenfunctions.
+    a target of finitely many eigenfunctions. Under a transform, the index after it.
     """
     spectrum, target = instance.spectrum, instance.target
     if getattr(target, "supremum", False) or spectrum.tail_index is None:
@@ -177,12 +180,12 @@ def saturated_index(instance: Instance) -> float:
         else None
     )
     if far is None:
-        return 1.0
+        return index_after(instance, 1.0)
     log_l = spectrum.log_eigenvalues(far)
     log_energy = target.log_energy(far, log_l) + 2.0 * target.l2_index * log_l
     decay = -float(log_energy[1] - log_energy[0]) / float(far[1] - far[0])
     tail = decay if support is not None else decay - 1.0  # geometrically spaced terms are of the order of their tail
-    return float(np.clip(tail / (2.0 * spectrum.tail_index), min(target.l2_index, 1.0), 1.0))
+    return index_after(instance, float(np.clip(tail / (2.0 * spectrum.tail_index), min(target.l2_index, 1.0), 1.0)))
 
 
 def _log(values: Array | int) -> Array:
@@ -218,9 +221,11 @@ class _OverRidges(_Deterministic):
         return _ridge_range(instance)
 
     def log_periods(self, instance: Instance, tuning: Tuning) -> tuple[float, ...]:
-        """Period in ln 1/lambda: e^P indices are e^(beta P) in the eigenvalue."""
-        period, beta = instance.spectrum.period, instance.spectrum.tail_index
-        return () if period is None or beta is None else (period * beta,)
+        """Periods in ln 1/lambda: e^P indices are e^(beta P) in the eigenvalue."""
+        beta = instance.spectrum.tail_index
+        parts = (instance.spectrum.period, *(factor.period for factor in instance.transform.factors))
+        periods = tuple(dict.fromkeys(period for period in parts if period is not None))
+        return () if beta is None else tuple(period * beta for period in periods)
 
 
 @dataclass(frozen=True)
@@ -244,7 +249,7 @@ class CountingFunction(_OverRidges):
     variable: str = "1/lambda"
 
     def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
-        spectrum = instance.spectrum
+        spectrum = _untransformed(instance).spectrum
         if spectrum.size <= 4096:
             levels = spectrum.log_eigenvalues(np.log(np.arange(1.0, spectrum.size + 1.0)))
             # A level that equals lambda counts; the slack is the rounding of exp and log.
@@ -265,7 +270,7 @@ class Eigenvalues(_Deterministic):
         return math.log(100.0), min(DEEPEST / (instance.spectrum.tail_index or 1.0), math.log(instance.spectrum.size))
 
     def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
-        return np.asarray(instance.spectrum.log_eigenvalues(log_x))
+        return np.asarray(_untransformed(instance).spectrum.log_eigenvalues(log_x))
 
     def witness(self, instance: Instance, log_x: float, tuning: Tuning) -> dict[str, float]:
         return {"i": math.exp(log_x)}
@@ -300,6 +305,16 @@ class DimensionAtLastEigenvalue(_Deterministic):
 
     def witness(self, instance: Instance, log_x: float, tuning: Tuning) -> dict[str, float]:
         return {"p": float(round(math.exp(log_x)))}
+
+
+def _untransformed(instance: Instance) -> Instance:
+    """The instance, if its eigenvalues are those of its spectrum; ValueError under a transform that changes them."""
+    if not instance.transform.unitary:
+        raise ValueError(
+            f"transform={instance.transform!r} changes eigenvalues one by one, which are not computed; ask for the effective "
+            "dimension, or for the excess risk"
+        )
+    return instance
 
 
 def _ridge_range(instance: Instance) -> tuple[float, float]:

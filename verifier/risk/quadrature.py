@@ -36,8 +36,8 @@ LINEAR_DECADES = 6.0
 FAR_OUT = 1e5
 DEEPEST_LOG = 690.0  # exp(-690) is the last scale at which products of two such numbers' ratios stay normal
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(POINTS)
-_LAGUERRE_NODES, _LAGUERRE_WEIGHTS = np.polynomial.laguerre.laggauss(48)
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(POINTS)
+LAGUERRE_NODES, LAGUERRE_WEIGHTS = np.polynomial.laguerre.laggauss(48)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ def _modes(spectrum: Any, target: Any, log_n_max: float, skip: int) -> Modes:
 
     # Energy far out decays as slowly as i^-(2 beta s'): the support is followed to where the eigenvalues underflow.
     support = target.support(
-        math.log(spectrum.size) if math.isfinite(spectrum.size) else DEEPEST_LOG / max(_decay(spectrum), 1.0)
+        math.log(spectrum.size) if math.isfinite(spectrum.size) else DEEPEST_LOG / max(decay_of(spectrum), 1.0)
     )
     supremum = bool(getattr(target, "supremum", False))
     if support is not None:
@@ -135,9 +135,9 @@ def _index_nodes(spectrum: Spectrum, target: Target, log_n_max: float, skip: int
 
     index = np.arange(skip + 1.0, last_head + 1.0)
     weights = np.ones_like(index)
-    weights[-len(GREGORY) :] -= _gregory_weights()
+    weights[-len(GREGORY) :] -= gregory_weights()
     start = math.log(last_head)
-    decay = _decay(spectrum)
+    decay = decay_of(spectrum)
     end = max(log_n_max, start) + (LINEAR_DECADES * math.log(10.0) + 3.0) / decay
     end = min(end, max(DEEPEST_LOG / max(decay, 1.0), start + 1.0))
     pieces_x, pieces_w = [np.log(index)], [weights]
@@ -150,7 +150,7 @@ def _index_nodes(spectrum: Spectrum, target: Target, log_n_max: float, skip: int
             return np.log(index), np.ones_like(index), None
         tail_index = np.arange(float(tail_first), spectrum.size + 1.0)
         tail_weights = np.ones_like(tail_index)
-        tail_weights[: len(GREGORY)] -= _gregory_weights()[::-1]
+        tail_weights[: len(GREGORY)] -= gregory_weights()[::-1]
         end = math.log(tail_first)
         pieces_x.append(np.log(tail_index))
         pieces_w.append(tail_weights)
@@ -161,14 +161,14 @@ def _index_nodes(spectrum: Spectrum, target: Target, log_n_max: float, skip: int
     edges = np.linspace(start, end, max(2, math.ceil((end - start) / width) + 1))
     half = 0.5 * np.diff(edges)[:, None]
     middle = 0.5 * (edges[1:] + edges[:-1])[:, None]
-    x = (middle + half * _NODES).ravel()
+    x = (middle + half * NODES).ravel()
     pieces_x.insert(1, x)
-    pieces_w.insert(1, (half * _WEIGHTS).ravel() * np.exp(x))
+    pieces_w.insert(1, (half * WEIGHTS).ravel() * np.exp(x))
     return np.concatenate(pieces_x), np.concatenate(pieces_w), None if finite else end
 
 
 @lru_cache(maxsize=1)
-def _gregory_weights() -> Array:
+def gregory_weights() -> Array:
     """Weights of the last eight head terms in G = sum_k gamma_k nabla^k, the sum from the next index on being the
     integral from the last index minus G.
     """
@@ -179,7 +179,7 @@ def _gregory_weights() -> Array:
     return weights
 
 
-def _decay(spectrum: Spectrum) -> float:
+def decay_of(spectrum: Spectrum) -> float:
     """Exponent of the decay in the smooth part, also of finite spectra."""
     decay = getattr(spectrum, "decay", None) or spectrum.tail_index
     if decay is None:
@@ -207,11 +207,11 @@ def _tail_moments(
 
         if spectrum.period is not None:
             period = spectrum.period
-            panels = max(4, math.ceil(period / min(3.0, 5.0 / _decay(spectrum))))
+            panels = max(4, math.ceil(period / min(3.0, 5.0 / decay_of(spectrum))))
             edges = np.linspace(start, start + period, panels + 1)
             half = 0.5 * np.diff(edges)[:, None]
-            x = (0.5 * (edges[1:] + edges[:-1])[:, None] + half * _NODES).ravel()
-            one = float(np.sum((half * _WEIGHTS).ravel() * np.exp(log_summand(x))))
+            x = (0.5 * (edges[1:] + edges[:-1])[:, None] + half * NODES).ravel()
+            one = float(np.sum((half * WEIGHTS).ravel() * np.exp(log_summand(x))))
             ends = log_summand(np.array([start, start + period]))
             ratio = math.exp(float(ends[1] - ends[0]))
             results.append(one / (1.0 - ratio) if ratio < 1.0 else math.inf)
@@ -221,6 +221,6 @@ def _tail_moments(
         rate = float(probe[0] - probe[1])
         if rate <= 0.0:
             raise ValueError(f"{spectrum.describe()}: sum of l_i^{power:g} over the tail diverges, rate {rate:g}")
-        x = start + _LAGUERRE_NODES / rate
-        results.append(float(np.sum(_LAGUERRE_WEIGHTS * np.exp(log_summand(x) + _LAGUERRE_NODES))) / rate)
+        x = start + LAGUERRE_NODES / rate
+        results.append(float(np.sum(LAGUERRE_WEIGHTS * np.exp(log_summand(x) + LAGUERRE_NODES))) / rate)
     return tuple(results)

@@ -260,7 +260,9 @@ def _longest_period(observable: Any, instance: Instance, tuning: Tuning) -> floa
     known = _periods(observable, instance, tuning)
     if known:
         return max(known)
-    periods = [getattr(part, "period", None) or 0.0 for part in (instance.spectrum, instance.target)]
+    periods = [
+        getattr(part, "period", None) or 0.0 for part in (instance.spectrum, instance.target, instance.transform)
+    ]
     if max(periods) == 0.0 or not isinstance(observable, ExcessRisk):
         return 0.0
     index = instance.s if tuning == "schedule" else saturated_index(instance)

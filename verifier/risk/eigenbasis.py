@@ -1,0 +1,191 @@
+r"""The eigenbasis of a transformed covariance, by dense linear algebra: what simulation stands on.
+
+Ridge regression on x' = Tx, in the coordinates of L2, is ridge regression on Gaussian inputs of covariance
+:math:`W = B'B`, :math:`B = T\Sigma^{1/2}`, with the coefficients f that the target had before
+(:mod:`verifier.risk.operators`). In the eigenbasis of W the inputs are Gaussian with independent coordinates again, so that
+everything :mod:`verifier.risk.simulate` does for a diagonal covariance applies: it is given the eigenvalues of W and the
+squares of f in its eigenbasis. (Only Gaussian inputs are free to be turned like this.)
+
+B is built from its definition, factor by factor in O(p^2 r), and decomposed once an instance: by the eigenvectors of B'B, or by
+the singular vectors of B where the spectrum is so steep that squares would lose its small end. Nothing is shared with the
+low-rank formulas of :mod:`verifier.risk.operators`, which simulation is there to certify.
+
+*Infinitely many coordinates.* The first p are kept one by one. The others, smooth functions of the log-index, stand on the
+nodes of Gauss-Legendre panels from p + 1/2 on (the midpoint rule): a node of weight w is one coordinate along which the w
+coordinates of its cell act together on directions and target, scaled by the root of w, and w - 1 more with the same eigenvalue
+that meet neither. Beyond the panels, where no input is left, what directions hold of their length stands on a few coordinates
+more, with the Gram matrix of the directions' tails. A transform whose directions have finitely many entries leaves all but
+its first coordinates alone.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verifier.instances import Instance
+from verifier.risk.lattice import Lattice, panels, parity_of
+from verifier.risk.operators import log_multiplier
+
+Array = NDArray[np.float64]
+
+COORDINATES = 512
+"""At least so many coordinates of an infinite spectrum are kept one by one."""
+
+STEEP = 1e-10  # smallest over largest eigenvalue below which B itself is decomposed
+CELL_POINTS = 6
+CELL_DEPTH = 36.0  # panels reach to where the eigenvalues are exp(-36) of the p-th
+
+
+@dataclass(frozen=True, eq=False)
+class Eigenbasis:
+    """Spectrum of W, leading part first.
+
+    ``eigenvalues`` (q,) in decreasing order, with the ``energies`` (q,), squares of the target's coefficients there;
+    ``others`` and ``multiplicity`` (r,) further eigenvalues that the target does not meet; ``far_trace`` the trace of what
+    lies beyond all of these; ``far_levels`` and ``far_energies`` (t,) the target's energies beyond the coordinates that were
+    kept, at isolated indices or all in one, and the eigenvalues there, to be counted for the bias only.
+    """
+
+    eigenvalues: Array
+    energies: Array
+    others: Array
+    multiplicity: Array
+    far_trace: float
+    far_levels: Array
+    far_energies: Array
+
+    def rest(self, leading: int, kappa: float) -> tuple[float, float, float]:
+        """d1, d2 and bias, at the effective ridge kappa, of everything but the first ``leading`` eigenvalues."""
+        values, energies = self.eigenvalues[leading:], self.energies[leading:]
+        share, other = values / (values + kappa), self.others / (self.others + kappa)
+        df1 = float(share.sum() + self.multiplicity @ other) + self.far_trace / kappa if kappa > 0.0 else 0.0
+        df2 = float(share @ share + self.multiplicity @ other**2)
+        far = kappa / (self.far_levels + kappa)
+        return df1, df2, float(energies @ (1.0 - share) ** 2 + self.far_energies @ far**2)
+
+
+def eigenbasis(instance: Instance, coordinates: int) -> Eigenbasis:
+    """The eigenbasis on the first ``coordinates`` of an infinite spectrum (at least 512), or on all of a finite one; cached."""
+    size = instance.spectrum.size
+    key: tuple[Any, Any, Any] = (instance.spectrum, instance.target, instance.transform)
+    return _eigenbasis(*key, int(size) if math.isfinite(size) else max(coordinates, COORDINATES))
+
+
+@lru_cache(maxsize=64)
+def _eigenbasis(spectrum: Any, target: Any, transform: Any, p: int) -> Eigenbasis:
+    finite = math.isfinite(spectrum.size)
+    local = all(d.entries is not None for factor in transform.factors for d in factor.directions)
+    multipliers = tuple(factor for factor in transform.factors if factor.period is not None or factor.alternates)
+    index = np.arange(1.0, p + 1.0)
+    x, weight, odd = np.log(index), np.ones(p), index % 2 == 1
+    lattice: Lattice | None = None
+    end: float | None = None
+    if not finite:
+        periods = {float(part.period) for part in (spectrum, *multipliers) if part.period is not None}
+        alternates = any(factor.alternates for factor in multipliers)
+        lattice = Lattice(math.inf, p, float(spectrum.tail_index), tuple(sorted(periods)), alternates)
+        start = math.log(p + 0.5)
+        end = start + CELL_DEPTH / lattice.decay
+        cells, widths = panels(start, end, lattice.width, CELL_POINTS)
+        widths *= np.exp(cells)
+        for parity in (True, False) if alternates else (False,):
+            x = np.append(x, cells)
+            weight = np.append(weight, 0.5 * widths if alternates else widths)
+            odd = np.append(odd, np.full(cells.shape, parity))
+    log_l = spectrum.log_eigenvalues(x)
+    f, far = _coefficients(spectrum, target, x, weight, p)
+    far_levels = np.exp(spectrum.log_eigenvalues(far)) * _gains(transform, far, parity_of(far))
+    far_energies = np.exp(_log_energy(spectrum, target, far))
+    if local:
+        # The first coordinates turn among themselves, the others are only rescaled.
+        q = min(transform.head, p)
+        values, vectors = _decomposed(transform, spectrum.size, x[:q], log_l[:q], weight[:q], odd[:q], None)
+        level = np.exp(log_l[q:]) * _gains(transform, x[q:], odd[q:])
+        values, f = np.concatenate([values, level]), np.concatenate([vectors @ f[:q], f[q:]])
+    else:
+        values, vectors = _decomposed(transform, spectrum.size, x, log_l, weight, odd, end)
+        f = vectors @ f
+    order = np.argsort(-values, kind="stable")
+    others = np.exp(log_l[p:]) * _gains(transform, x[p:], odd[p:])
+    far_trace = 0.0
+    if lattice is not None and end is not None:
+        far_trace = lattice.tail(lambda y, o: spectrum.log_eigenvalues(y) + np.log(_gains(transform, y, o)), end)
+        if target.support(math.log(2.0)) is None:
+            # kappa is far above every eigenvalue there.
+            far_levels, far_energies = (
+                np.zeros(1),
+                np.array([lattice.tail(lambda y, o: _log_energy(spectrum, target, y), end)]),
+            )
+    multiplicity = np.maximum(weight[p:] - 1.0, 0.0)
+    return Eigenbasis(values[order], f[order] ** 2, others, multiplicity, far_trace, far_levels, far_energies)
+
+
+def _log_energy(spectrum: Any, target: Any, x: Array) -> Array:
+    log_l = spectrum.log_eigenvalues(x)
+    return np.asarray(target.log_energy(x, log_l) + 2.0 * target.l2_index * log_l)
+
+
+def _coefficients(spectrum: Any, target: Any, x: Array, weight: Array, p: int) -> tuple[Array, Array]:
+    """f on the coordinates, times the root of their weights, and the log-indices of isolated coefficients beyond the p-th."""
+    support = target.support(math.log(spectrum.size) if math.isfinite(spectrum.size) else 690.0 / spectrum.tail_index)
+    if support is None:
+        return np.exp(0.5 * _log_energy(spectrum, target, x) + 0.5 * np.log(weight)), np.zeros(0)
+    near = support < math.log(p + 0.5)
+    f = np.zeros_like(x)
+    f[np.rint(np.exp(support[near])).astype(np.int64) - 1] = np.exp(0.5 * _log_energy(spectrum, target, support[near]))
+    return f, support[~near]
+
+
+def _gains(transform: Any, x: Array, odd: NDArray[np.bool_]) -> Array:
+    """Squares of the diagonal part of T."""
+    return np.asarray(np.exp(2.0 * log_multiplier(transform.factors, x, odd)))
+
+
+def _decomposed(
+    transform: Any, size: float, x: Array, log_l: Array, weight: Array, odd: NDArray[np.bool_], end: float | None
+) -> tuple[Array, Array]:
+    """Eigenvalues of W = B'B and its eigenvectors as rows, in no order; directions go on beyond the log-index ``end``."""
+    smooth = list(dict.fromkeys(d for factor in transform.factors for d in factor.directions if d.entries is None))
+    tails = _tails(smooth, end) if end is not None else np.zeros((0, len(smooth)))
+    product = np.concatenate([np.diag(np.exp(0.5 * log_l)), np.zeros((len(tails), len(x)))])
+    for factor in reversed(transform.factors):
+        columns = np.zeros((len(product), len(factor.directions)))
+        for j, direction in enumerate(factor.directions):
+            if direction.entries is None:
+                columns[: len(x), j] = np.exp(direction.log_values(x)) * np.sqrt(weight)
+                columns[len(x) :, j] = tails[:, smooth.index(direction)]
+            else:
+                for i, entry in direction.entries:
+                    columns[i - 1, j] = entry
+        update = columns @ (factor.matrix(size) @ (columns.T @ product))
+        product[: len(x)] *= factor.multiplier(x, odd)[:, None]
+        product[len(x) :] *= _typical(factor)
+        product += update
+    if np.max(log_l) - np.min(log_l) > -math.log(STEEP):
+        _, singular, vectors = np.linalg.svd(product)
+        return singular**2, vectors
+    values, vectors = np.linalg.eigh(product.T @ product)
+    return values, vectors.T
+
+
+def _tails(directions: list[Any], end: float) -> Array:
+    """Coordinates, as columns, of the parts of powers of the index beyond a log-index: their Gram matrix is the true one."""
+    gamma = np.array([d.gamma for d in directions])
+    values = np.array([float(d.log_values(np.array([end]))[0]) for d in directions])
+    decay = gamma[:, None] + gamma - 1.0
+    gram = np.exp(values[:, None] + values + end) / decay
+    eigenvalues, vectors = np.linalg.eigh(gram)
+    return np.asarray(np.sqrt(np.maximum(eigenvalues, 0.0))[:, None] * vectors.T)
+
+
+def _typical(factor: Any) -> float:
+    """Root mean square of a multiplier over a period and both parities."""
+    x = np.linspace(0.0, factor.period or 1.0, 32, endpoint=False)
+    both = [factor.multiplier(x, np.full(x.shape, parity)) ** 2 for parity in (True, False)]
+    return math.sqrt(float(np.mean(both)))
