@@ -16,13 +16,14 @@ from typer.testing import CliRunner
 
 from reports.map import map_page, map_svg, write_map, write_map_csv
 from verifier import cli, records
-from verifier.claims import Bound, Claim, Exponent, Proof
+from verifier.claims import Bound, Claim, Exponent, Proof, StraightLine, Theta
 from verifier.instances import (
     CriticalTarget,
     Exponential,
     ExponentialTarget,
     Finite,
     Instance,
+    LogPeriodic,
     Noise,
     PowerLaw,
     SingleEigenfunction,
@@ -229,7 +230,29 @@ def test_bounds_have_a_bracket_only() -> None:
     (boundary,) = found.boundaries
     assert boundary.method == "bracket"
     assert boundary.at == pytest.approx(0.5, abs=0.01)
-    assert "rests on no exponent" in boundary.text
+    assert boundary.interval == (boundary.holds, boundary.fails)
+    assert "compared with a constant" in boundary.text
+
+
+def test_a_growing_ratio_is_bracketed_up_to_where_it_grows_for_ever() -> None:
+    """At s = 1 exactly the bias carries a factor ln n; just below, it looks as if it did."""
+    found = along_s(claim(predict=lambda i: Theta(truth(i))), 0.9, 1.0)
+    (boundary,) = found.boundaries
+    assert boundary.fails < 1.0
+    assert boundary.interval == (boundary.holds, 1.0)
+
+
+def test_an_oscillation_is_continued_to_none() -> None:
+    """A log-periodic spectrum has no straight line, however small its amplitude: only a small one is not seen."""
+    waves = st.floats(0.01, 0.5).map(lambda a: Instance(LogPeriodic(2.0, a, 2.0), CriticalTarget(0.5), Noise(1.0)))
+    found = map_reading(
+        claim(predict=lambda i: StraightLine(truth(i)), domain=waves, tuning="optimal"), x="amplitude", judgements=80
+    )
+    (boundary,) = found.boundaries
+    assert boundary.method == "gap"
+    assert boundary.at == pytest.approx(0.0, abs=0.01)
+    assert boundary.interval[0] < 0.0 < boundary.holds < boundary.fails
+    assert any("lies outside the range" in note for note in found.notes)
 
 
 def test_whole_numbers_stay_whole() -> None:

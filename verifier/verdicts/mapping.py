@@ -21,9 +21,12 @@ bracket, it is followed over the failing side and continued by the line and by t
 the continuation vanishes. A measured gap is known to +-t, so that the interval reaches from the failing point to as far beyond
 the boundary as it takes a gap that goes on at the same mean slope to come to t on the other side: with d = c (x - x0) violations
 are visible from x0 + t/c on, and the interval is x0 +- t/c. (With d = c (x - x0)^2 the line alone would still reach to x0.) If d
-jumps at the bracket instead, or the verdict rests on no exponent, the boundary is the middle of the bracket and the interval the
-bracket. If d does not tend to zero within the distance over which it was followed, the boundary is not resolved: the interval
-takes in the whole stretch that seems to hold.
+jumps at the bracket instead, or cannot be followed, the boundary is the middle of the bracket, and the interval reaches on to
+where d was measured to have vanished (a tenth of t), which after a jump is the bracket itself. If d does not tend to zero within
+the distance over which it was followed, the boundary is not resolved: the interval takes in the whole stretch that seems to hold.
+Where the verdict rests on an oscillation, that is followed in the place of d. Where it rests on a given constant, the comparison
+is exact and the interval the bracket. Where it rests on a growing ratio, a transient may look like lasting growth: the interval
+reaches on, over the failing side, to the nearest point where the growth does not diminish, from one doubling of ln x to the next.
 
 **What is not claimed.** That a stretch between points of one kind holds no crossing narrower than the distance between them;
 that a gap below the tolerance is none; that a gap which changes its law within the tolerance of zero (a power above two, a second
@@ -42,9 +45,11 @@ from typing import Any
 import numpy as np
 
 from verifier import provenance, records
-from verifier.claims import AtLeast, AtMost, Bound, Claim
+from verifier.claims import AtLeast, AtMost, Bound, Claim, StraightLine
 from verifier.instances import Instance
 from verifier.verdicts.calibration import draw
+from verifier.verdicts.compare import DECISIVE_GROWTH, WAVY
+from verifier.verdicts.extrapolate import growth
 from verifier.verdicts.falsify import CONFIRMATIONS, FALSE_ALARMS, MOSTLY_UNDECIDED, confirm
 from verifier.verdicts.judge import look
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
@@ -68,6 +73,8 @@ SETTLING = 8  # judgements kept for each boundary: confirming it, and following 
 ATTEMPTS = 8  # confirmations that a line may spend before it is left unconfirmed
 A_LINE, FEWEST_LINES, MOST_LINES = 120, 3, 9  # judgements that pay for one value of y
 FOLLOWED = (0.125, 0.25, 0.5, 1.0)  # where the gap is measured, in parts of the distance over which it is followed
+UNDIMINISHED = 0.98  # of its growth over the doubling of ln x before: a ratio that keeps so much grows for ever
+VANISHED = 0.1  # of the tolerance: a measured gap below that has vanished
 FARTHEST = 0.25  # that distance, in parts of the range
 LOGARITHMIC = 50.0  # a positive range at least so wide is walked in the logarithm
 
@@ -717,45 +724,89 @@ class _Run:
     def _placed(self, line: Line, holds: Point, fails: Point) -> Boundary:
         """The boundary between two points, by the gap of the violation on the failing side."""
         plain = _bracket(holds, fails)
-        if fails.gap is None or fails.tolerance is None or self.x.whole:
-            why = (
-                "between whole numbers"
-                if self.x.whole
-                else "the verdict rests on no exponent, so there is no gap to follow"
-            )
-            return replace(plain, text=f"the middle of the bracket: {why}")
+        if self.x.whole:
+            return replace(plain, text="the middle of the bracket: between whole numbers")
+        assert fails.instance is not None
+        violation = self._look(fails.instance)
+        measure = _measure_of(violation)
+        if measure is None:
+            return self._without_gap(line, plain, fails, violation)
         start, side = self.x.place(fails.x), math.copysign(1.0, self.x.place(fails.x) - self.x.place(holds.x))
         reach = min(FARTHEST, self._failing_stretch(line, fails, side))
-        followed = [(0.0, fails.gap, fails.tolerance)]
+        followed = self._measured(measure, fails, fails.x, 0.0)
         for part in FOLLOWED if reach > self.resolution else ():
-            followed += self._measured(fails, self.x.value(start + side * part * reach), part * reach)
-        before = self._measured(fails, holds.x, -abs(self.x.place(holds.x) - start))
-        continued = continue_gap(followed, before, reach)
+            x = self.x.value(start + side * part * reach)
+            followed += self._measured(measure, fails, x, abs(x - fails.x))
+        before = self._measured(measure, fails, holds.x, -abs(holds.x - fails.x))
+        # In x itself also where the axis is logarithmic: an effect may vanish with x, where the logarithm has no place.
+        continued = continue_gap(followed, before, abs(self.x.value(start + side * reach) - fails.x))
         if continued is None:
-            return replace(plain, text="the middle of the bracket: the gap jumps there, or could not be followed")
+            return self._vanishing(line, plain, holds, fails, measure, before)
         if continued.zero is None:
-            others = [p.x for p in self.on(line) if p.status == HOLDS and (p.x - holds.x) * side < 0.0]
-            stretch = self._holding_stretch(line, holds, side) if others else holds.x
-            ends = sorted((stretch, fails.x))
-            text = "not resolved: the gap does not tend to zero there, so that only the resolution may change"
-            return replace(plain, interval=(ends[0], ends[1]), method="unresolved", text=text)
-        at, end = (self.x.value(start - side * distance) for distance in (continued.zero, continued.end))
+            return self._unresolved(line, plain, holds, side, "the gap does not tend to zero there")
+        at, end = (fails.x - side * distance for distance in (continued.zero, continued.end))
         ends = sorted((at, end, holds.x, fails.x))
         text = (
-            f"the gap between measured and claimed exponent, {abs(fails.gap):.2g} at {self.x.name} = {fails.x:g}, was "
-            f"continued to zero; it cannot be told from none within +-{continued.tolerance:.2g}"
+            f"{measure.words}, {abs(followed[0][1]):.2g} at {self.x.name} = {fails.x:g}, was continued to zero; it cannot be "
+            f"told from none within +-{continued.tolerance:.2g}"
         )
         return replace(plain, at=at, interval=(ends[0], ends[-1]), method="gap", text=text)
 
-    def _measured(self, point: Point, x: float, distance: float) -> list[tuple[float, float, float]]:
+    def _without_gap(self, line: Line, plain: Boundary, fails: Point, violation: Judgement) -> Boundary:
+        """A boundary where a ratio decides: against a given constant exactly, else by its growth, which takes a while to show."""
+        if isinstance(violation.predicted, Bound) and math.isfinite(violation.predicted.value):
+            return replace(plain, text="the middle of the bracket: the ratio is compared with a constant")
+        side = math.copysign(1.0, fails.x - plain.holds)
+        sure = fails.x
+        for point in sorted(self.on(line), key=lambda p: side * p.x):
+            if side * (point.x - fails.x) < 0.0:
+                continue
+            if point.status == HOLDS:
+                break
+            sure = point.x
+            if point.status == FAILS and point.instance is not None and _grows_for_ever(self._look(point.instance)):
+                break
+        ends = sorted((plain.holds, sure))
+        text = "the middle of the bracket: a ratio grows, visibly there; whether for ever is sure at the end of the interval only"
+        return replace(plain, interval=(ends[0], ends[1]), text=text)
+
+    def _vanishing(
+        self,
+        line: Line,
+        plain: Boundary,
+        holds: Point,
+        fails: Point,
+        measure: _Measure,
+        before: Sequence[tuple[float, float, float]],
+    ) -> Boundary:
+        """A boundary whose gap jumps, or was not followed: the interval reaches to where the measured gap has vanished."""
+        here, side = self.x.place(holds.x), math.copysign(1.0, self.x.place(fails.x) - self.x.place(holds.x))
+        seen, x = before, holds.x
+        for step in (*(0.5**k for k in range(5, 1, -1)), None):
+            if seen and abs(seen[0][1]) <= VANISHED * seen[0][2]:
+                ends = sorted((x, fails.x))
+                text = "the middle of the bracket: the gap jumps there, or was not followed farther"
+                return replace(plain, interval=(ends[0], ends[1]), text=text)
+            if step is None:
+                break
+            x = min(max(self.x.value(here - side * step), self.x.low), self.x.high)
+            seen = self._measured(measure, fails, x, -1.0)
+        return self._unresolved(line, plain, holds, side, "the gap was not seen to vanish")
+
+    def _unresolved(self, line: Line, plain: Boundary, holds: Point, side: float, why: str) -> Boundary:
+        """A boundary that may lie anywhere in the stretch that seems to hold."""
+        ends = sorted((self._holding_stretch(line, holds, side), plain.fails))
+        text = f"not resolved: {why}, so that only the resolution may change"
+        return replace(plain, interval=(ends[0], ends[1]), method="unresolved", text=text)
+
+    def _measured(self, measure: _Measure, point: Point, x: float, distance: float) -> list[tuple[float, float, float]]:
         """Distance, gap and tolerance of a point's instance moved to x; empty where it has none."""
         instance = self._moved(point.instance, {self.x.name: x})
         if instance is None:
             return []
         found = self._look(instance)
-        gap = _exponent_gap(found)
-        decided = found.verdict in (CONSISTENT, VIOLATED) and gap is not None and found.tolerance is not None
-        return [(distance, float(gap or 0.0), float(found.tolerance or 0.0))] if decided else []
+        pair = measure.of(found) if found.verdict in (CONSISTENT, VIOLATED) else None
+        return [] if pair is None else [(distance, *pair)]
 
     def _failing_stretch(self, line: Line, fails: Point, side: float) -> float:
         """How far from a failing point, away from its boundary, the points go on failing, in parts of the range."""
@@ -859,6 +910,47 @@ def _signed_gap(found: Judgement) -> float | None:
     gap = _exponent_gap(found)
     by_growth = found.verdict == VIOLATED and gap is not None and abs(gap) <= (found.tolerance or 0.0)
     return None if by_growth else gap
+
+
+def _grows_for_ever(found: Judgement) -> bool:
+    """Whether a ratio grows, or falls, over the last doubling of ln x as much as over the one before: (ln x)^c does."""
+    evidence, predicted = found.evidence, found.predicted
+    if evidence is None or predicted is None:
+        return False
+    log_ratio = evidence.log_y if isinstance(predicted, Bound) else evidence.log_y + predicted.value * evidence.log_x
+    usable = np.isfinite(log_ratio)
+    rises = [
+        tuple(sign * value for value in growth(evidence.log_x[usable], log_ratio[usable], upper))
+        for sign, upper in ((1.0, True), (-1.0, False))
+    ]
+    return any(last > DECISIVE_GROWTH and last >= UNDIMINISHED * earlier for last, earlier in rises)
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """What is followed along x: a gap and what it must exceed to be noticed; None where a judgement has none."""
+
+    words: str
+    of: Callable[[Judgement], tuple[float, float] | None]
+
+
+def _exponent_and_tolerance(found: Judgement) -> tuple[float, float] | None:
+    gap = _exponent_gap(found)
+    return None if gap is None or found.tolerance is None else (gap, found.tolerance)
+
+
+def _oscillation(found: Judgement) -> tuple[float, float] | None:
+    limit = None if found.evidence is None else found.evidence.asymptote
+    return None if limit is None else (limit.oscillation, WAVY)
+
+
+def _measure_of(violation: Judgement) -> _Measure | None:
+    """What to follow of a violation: the number on which it rests, where that is measured against a tolerance."""
+    if _signed_gap(violation) is not None:
+        return _Measure("the gap between measured and claimed exponent", _exponent_and_tolerance)
+    if isinstance(violation.predicted, StraightLine):
+        return _Measure("the oscillation of the local exponent", _oscillation)
+    return None
 
 
 def _bracket(holds: Point, fails: Point) -> Boundary:
