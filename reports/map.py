@@ -128,11 +128,11 @@ def _data(rows: Sequence[Row]) -> Any:
     return alt.Chart(alt.InlineData(values=list(rows)))
 
 
-def _height(point: Mapping[str, Any]) -> float | None:
+def _height(point: Mapping[str, Any], by_exponent: bool) -> float | None:
     """Distance between measured and claimed exponent, counted towards a violation; the score where no exponent decides."""
     if point["score"] is None:
         return None
-    if point["gap"] is None or point["tolerance"] is None:
+    if not by_exponent or point["tolerance"] is None:
         return float(point["score"])
     return float((point["score"] + 1.0) * point["tolerance"])
 
@@ -140,11 +140,12 @@ def _height(point: Mapping[str, Any]) -> float | None:
 def _line(record: Mapping[str, Any]) -> Any:
     ends = _bounds(record["range"], record["logarithmic"], record["boundaries"])
     name = plain_symbols(record["x"])
-    by_exponent = any(point["gap"] is not None for point in record["points"])
+    # One scale for all points: where a violation rests on something else, the distance to it is what they share.
+    by_exponent = all(point["gap"] is not None for point in record["points"] if point["score"] is not None)
     tolerances = sorted(p["tolerance"] for p in record["points"] if p["tolerance"] is not None)
-    usual = tolerances[len(tolerances) // 2] if tolerances and by_exponent else None
-    heights = [_height(point) for point in record["points"]]
-    least = -3.0 * usual if usual is not None else -1.0  # far below a violation is all the same
+    usual = tolerances[len(tolerances) // 2] if tolerances and by_exponent else 0.0
+    heights = [_height(point, by_exponent) for point in record["points"]]
+    least = -3.0 * usual if by_exponent else -1.0  # far below a violation is all the same
     rows = [
         {"x": point["x"], "height": max(least, height or 0.0), "status": point["status"]}
         for point, height in zip(record["points"], heights, strict=True)
@@ -152,7 +153,9 @@ def _line(record: Mapping[str, Any]) -> Any:
     top = max([row["height"] for row in rows] + [2.0 * (usual or 0.5)])
     low, high = min([row["height"] for row in rows] + [0.0]), top
     pad = 0.06 * (high - low)
-    title = "largest distance between measured and claimed exponent" if by_exponent else "distance to a violation"
+    title = (
+        "largest distance between measured and claimed exponent" if by_exponent else "closest to a violation (above 0)"
+    )
     x = _axis(alt.X, "x", name, ends, record["logarithmic"])
     y = alt.Y("height:Q", scale=alt.Scale(domain=[low - pad, high + pad], nice=False), axis=alt.Axis(title=title))
     found = [_clipped(one, ends) for one in record["boundaries"]]
@@ -165,16 +168,14 @@ def _line(record: Mapping[str, Any]) -> Any:
         ),
         _statuses(_data(rows).encode(x=x, y=y)),
     ]  # fmt: skip
-    if usual is not None:
-        left = _fewer_left(rows, ends)
-        text = [
-            {"height": usual, "text": "tolerance: beyond it a violation is visible", "x": ends[0] if left else ends[1]}
-        ]
-        layers.insert(2, _data(text).mark_rule(stroke=_INK, strokeDash=[6, 4], strokeWidth=1).encode(y=y))
-        label = _data(text).mark_text(
-            baseline="bottom", dy=-3, fontSize=11, fill=_INK, align="left" if left else "right", dx=6 if left else -6
-        )
-        layers.append(label.encode(x=x, y=y, text="text:N"))
+    words = "tolerance: beyond it a violation is visible" if by_exponent else "a violation from here on"
+    left = _fewer_left(rows, ends)
+    text = [{"height": usual, "text": words, "x": ends[0] if left else ends[1]}]
+    layers.insert(2, _data(text).mark_rule(stroke=_INK, strokeDash=[6, 4], strokeWidth=1).encode(y=y))
+    label = _data(text).mark_text(
+        baseline="bottom", dy=-3, fontSize=11, fill=_INK, align="left" if left else "right", dx=6 if left else -6
+    )
+    layers.append(label.encode(x=x, y=y, text="text:N"))
     return alt.layer(*layers).properties(width=860, height=340)
 
 
@@ -196,7 +197,7 @@ def _plane(record: Mapping[str, Any]) -> Any:
     y = _axis(alt.Y, "y", y_name, sides, record["y_logarithmic"])
     rows = [{name: point[name] for name in ("x", "y", "status")} for point in record["points"]]
     layers: list[Any] = []
-    for run in _runs(record["curve"]):
+    for run in _runs(record["curve"], ends[1] - ends[0]):
         found = [_clipped(one, ends) for one in run]
         base = _data(found).encode(y=y)
         if len(found) > 1:
@@ -216,20 +217,32 @@ def _plane(record: Mapping[str, Any]) -> Any:
     return alt.layer(*layers).properties(width=860, height=420)
 
 
-def _runs(curve: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
-    """Boundaries to be joined by a curve: of the same rank, on neighbouring y that have as many, holding on the same side."""
+def _runs(curve: Sequence[Mapping[str, Any]], width: float) -> list[list[Mapping[str, Any]]]:
+    """Boundaries to be joined by a curve, from one y to the next: those that hold on the same side, by rank where there are as
+    many of them, else the nearest within a sixth of ``width``.
+    """
     runs: list[list[Mapping[str, Any]]] = []
-    open_runs: list[list[Mapping[str, Any]]] = []
+    before: list[list[Mapping[str, Any]]] = []
     for line in curve:
-        here = line["boundaries"]
-        if len(here) == len(open_runs) and all(
-            _holds_left(run[-1]) == _holds_left(one) for run, one in zip(open_runs, here, strict=True)
-        ):
-            for run, one in zip(open_runs, here, strict=True):
-                run.append(one)
-        else:
-            open_runs = [[one] for one in here]
-            runs += open_runs
+        here: list[list[Mapping[str, Any]]] = []
+        for side in (True, False):
+            ours = [one for one in line["boundaries"] if _holds_left(one) is side]
+            theirs = [run for run in before if _holds_left(run[-1]) is side]
+            by_rank = len(ours) == len(theirs)
+            for one in ours:
+                near = (
+                    theirs[:1]
+                    if by_rank
+                    else sorted(theirs, key=lambda run: abs(run[-1]["boundary"] - one["boundary"]))
+                )
+                if near and (by_rank or abs(near[0][-1]["boundary"] - one["boundary"]) < width / 6.0):
+                    theirs.remove(near[0])
+                    near[0].append(one)
+                    here.append(near[0])
+                else:
+                    here.append([one])
+                    runs.append(here[-1])
+        before = here
     return runs
 
 

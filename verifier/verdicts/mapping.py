@@ -597,7 +597,7 @@ class _Run:
         """
         held = [point for point in self.on(line) if point.status == HOLDS and point.consistent <= DRAWS]
         beside = [holds for holds, _ in self.changes(line)]
-        closest = max(held, key=lambda point: point.score or -math.inf, default=None)
+        closest = max(held, key=lambda point: -math.inf if point.score is None else point.score, default=None)
         for holds in beside or ([closest] if closest is not None else []):
             if holds in held and self.spent + len(self.drawn.draws) + SETTLING <= self.budget:
                 self._points[line].remove(holds)
