@@ -1003,7 +1003,7 @@ def _print_map(found: ReadingMap, record: Mapping[str, Any], written: Iterable[P
     rows = [
         ("holds", f"at least {record['draws']} draws judged at a point, none violated: with probability .95 fewer than "
          f"{record['missed']:.0%} of the draws violate there"),
-        ("spent", f"{found.judgements} judgements, of them {found.confirmations} with simulation, {found.seconds:.1f} s"),
+        ("spent", f"{found.judgements} judgements, of them {found.confirmations} to confirm, {found.seconds:.1f} s"),
         *((b.method, b.text if b.y is None else f"{b.y:.4g}: {b.text}") for b in found.boundaries if _unusual(found, b)),
         *(("note", note) for note in found.notes),
         *(("undecided", reason) for reason in dict.fromkeys(p.reason for p in found.points if p.status == "undecided")),
