@@ -1,4 +1,4 @@
-"""The ``verifier`` command: audit, falsify, replay, claims, new-pack, fit, calibrate, plan.
+"""The ``verifier`` command: audit, falsify, replay, claims, new-pack, fit, calibrate, plan, map.
 
 Exit codes are part of the answer, so nothing else may use them: 0 to 3 are verdicts (falsify), agreement
 with what is expected (audit) or sameness (replay); 3 is also a crash of the machinery; 64 is bad usage
@@ -15,13 +15,15 @@ from verifier.threads import one_blas_thread
 one_blas_thread()
 
 import difflib
+import itertools
 import math
 import os
 import shlex
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -56,6 +58,8 @@ from verifier.verdicts.calibration import Effort, calibrate
 from verifier.verdicts.calibration import Progress as Measured
 from verifier.verdicts.falsify import Budget, Finding, falsify
 from verifier.verdicts.findings import counterexample_record, finding_record, from_pack
+from verifier.verdicts.mapping import JUDGEMENTS, Boundary, ReadingMap, Unmappable, map_reading, map_record
+from verifier.verdicts.mapping import Progress as Mapped
 from verifier.verdicts.planner import plan
 from verifier.verdicts.replay import replay
 from verifier.verdicts.shipped import in_brief, is_checkout, publish_table
@@ -74,6 +78,7 @@ _STYLES = {
 # A table in a log is cut by nobody's window.
 _LOG_WIDTH = 200
 _DEFAULT_EXAMPLES = 200
+_PATIENCE = 2.0  # seconds without a sign of progress
 
 
 class Profile(StrEnum):
@@ -574,6 +579,88 @@ def _plan(
     raise typer.Exit(registry.exit_code(0 if all(item.decides for item in plans) else 2))
 
 
+@app.command("map")
+def _map(
+    claim: Annotated[str, typer.Argument(metavar="CLAIM", help="One reading, such as T1/tuned-each-target.")],
+    x: Annotated[
+        str, typer.Option("--x", metavar="NAME", help="Swept: s, beta, sigma, or any number of an ingredient.")
+    ],
+    y: Annotated[
+        str | None, typer.Option("--y", metavar="NAME", help="Swept too: the boundary becomes a curve.")
+    ] = None,
+    fixed: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Held fixed; repeatable.")
+    ] = None,
+    ranges: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--range",
+            metavar="NAME=LOW:HIGH",
+            help="Of a swept parameter, instead of what the domain draws; repeatable.",
+        ),
+    ] = None,
+    judgements: Annotated[
+        int | None,
+        typer.Option(
+            "--judgements", min=1, help="How many to spend.", show_default=f"{JUDGEMENTS[1]}, with --y {JUDGEMENTS[2]}"
+        ),
+    ] = None,
+    seed: Seed = 0,
+    record_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers as JSON.")
+    ] = None,
+    table_file: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write points and boundaries as CSV.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE.html", help="Write a page with the figure, and a CSV beside it."),
+    ] = None,
+    pack: Packs = None,
+) -> None:
+    """Draw where a reading holds, where it fails, and where that is undecided.
+
+    A point fails if an instance with these values is violated, and holds if 20 draws of the domain with these values were
+    judged and none was: with probability .95 fewer than 14% of the draws violate there. The violation next to a boundary is
+    confirmed on fresh randomness. An exponent that is wrong by less than the tolerance is not noticed: where the gap shrinks
+    towards a boundary, it is continued to zero, and the interval takes in where it cannot be told from none. A gap that
+    changes its law within the tolerance, or a crossing between two points that agree, is not excluded.
+
+    Exits 0, or 2 when nothing could be decided. An interrupt writes what was found.
+    """
+    if out is not None and out.suffix.lower() != ".html":
+        _refuse(f"--out is {out}: the page is written as .html")
+    for option, path in (("--json", record_file), ("--csv", table_file), ("--out", out)):
+        if path is not None and (path.is_dir() or not path.name):
+            _refuse(f"{option} is {path}, a directory: name a file")
+    held = {name: _number_of("--set", text, value) for name, value, text in _assignments("--set", fixed or [])}
+    swept = {name: _range_of(text, value) for name, value, text in _assignments("--range", ranges or [])}
+    registry = _Registry.load(pack or [])
+    chosen = registry.select([claim])
+    if len(chosen) > 1:
+        _refuse(f"{claim} has {len(chosen)} readings: name one, such as {chosen[0].id}")
+    try:
+        with _mapping() as show:
+            found = map_reading(
+                chosen[0], x=x, y=y, fixed=held, ranges=swept, judgements=judgements, seed=seed, progress=show
+            )
+        record = map_record(found, registry.packs.get(chosen[0].id))
+        written = _write_map(record, record_file, table_file, out)
+    except (Unmappable, RecordError) as error:
+        _refuse(str(error))
+    except ValueError as error:  # the claim's own code, named in the sentence
+        _complain(str(error))
+        raise typer.Exit(ERROR) from None
+    except KeyboardInterrupt:
+        _complain("interrupted before anything was found")
+        raise typer.Exit(INTERRUPTED) from None
+    _print_map(found, record, written)
+    if found.interrupted:
+        _complain("interrupted: this is what was found")
+        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(registry.exit_code(0 if found.decided else 2))
+
+
 def main() -> None:
     """Run the command line."""
     app(prog_name="verifier")
@@ -598,6 +685,53 @@ def _budget(seconds: float | None, examples: int | None) -> Budget:
     if not (math.isfinite(seconds) and seconds > 0):
         _refuse(f"--seconds is {seconds}: give a positive number")
     return Budget(seconds=seconds)
+
+
+def _assignments(option: str, texts: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Split NAME=VALUE, and keep the text for messages."""
+    found: dict[str, tuple[str, str, str]] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not (name and equals and value):
+            wanted = "NAME=VALUE, such as beta=2" if option == "--set" else "NAME=LOW:HIGH, such as s=0.1:1"
+            _refuse(f"{option} {text}: give {wanted}")
+        if name in found:
+            _refuse(f"{option} {text}: {name} is given twice")
+        found[name] = (name, value, text)
+    return list(found.values())
+
+
+def _number_of(option: str, text: str, value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        _refuse(f"{option} {text}: {value!r} is not a finite number")
+    return number
+
+
+def _range_of(text: str, value: str) -> tuple[float, float]:
+    low, colon, high = value.partition(":")
+    if not colon:
+        _refuse(f"--range {text}: give NAME=LOW:HIGH, such as s=0.1:1")
+    return _number_of("--range", text, low.strip()), _number_of("--range", text, high.strip())
+
+
+def _write_map(record: Mapping[str, Any], json: Path | None, table: Path | None, page: Path | None) -> list[Path]:
+    """Write what was asked for; the CSV stands beside the page unless it is named."""
+    written = []
+    if json is not None:
+        written.append(records.save_map(json, record))
+    if page is not None or table is not None:
+        from reports.map import write_map, write_map_csv  # altair takes a second to load
+
+        if page is not None:
+            written.append(write_map(page, record))
+            table = table or page.with_suffix(".csv")
+        if table is not None:
+            written.append(write_map_csv(table, record))
+    return written
 
 
 def _save_counterexamples(directory: RunDirectory, finding: Finding, pack: str | None) -> dict[str, str]:
@@ -687,6 +821,33 @@ def _calibrating() -> Iterator[Callable[[Measured], None]]:
 
         def show(event: Measured) -> None:
             bar.update(task, description=_clean(event.last or "measuring"), completed=event.done, total=event.total)
+
+        yield show
+
+
+@contextmanager
+def _mapping() -> Iterator[Callable[[Mapped], None]]:
+    """Yield what shows how far a map is, once it has taken two seconds: a bar on a terminal, a plain line a fifth elsewhere."""
+    console = _console(stderr=True)
+    started, said = time.monotonic(), 0
+    with ExitStack() as stack:
+        bar: Progress | None = None
+        task: Any = None
+
+        def show(event: Mapped) -> None:
+            nonlocal bar, task, said
+            if time.monotonic() - started < _PATIENCE:
+                return
+            if not console.is_terminal:
+                step = 5 * event.done // max(event.total, 1)
+                if step > said:
+                    said = step
+                    console.print(Text(f"[{event.done}/{event.total}] judgements"), soft_wrap=True)
+                return
+            if bar is None:
+                bar = stack.enter_context(_bar(console))
+                task = bar.add_task("mapping", total=event.total)
+            bar.update(task, completed=event.done, total=event.total)
 
         yield show
 
@@ -795,6 +956,59 @@ def _print_calibration(table: Mapping[str, Any], written: Iterable[Path]) -> Non
     for alarm in table["alarms"]:
         console.print(Text(_clean(f"false alarm: {alarm}")), soft_wrap=True)
     console.print("complete" if table["complete"] else "not complete: the same command goes on from here")
+    for path in written:
+        console.print(Text(_clean(f"wrote {path}")), soft_wrap=True)
+
+
+def _unusual(found: ReadingMap, boundary: Boundary) -> bool:
+    """Whether the way in which a boundary was placed is worth a line: on a curve only where it differs from the usual."""
+    return found.y is None or boundary.method != "gap"
+
+
+_STATUS_STYLES = {"holds": "green", "fails": "red", "undecided": "yellow"}
+
+
+def _print_map(found: ReadingMap, record: Mapping[str, Any], written: Iterable[Path]) -> None:
+    """Print the boundaries, the stretches along each line, what a point rests on, and the remarks."""
+    console = _console()
+    fixed = "".join(f", {name} = {value:g}" for name, value in found.fixed.items())
+    over = found.x.name if found.y is None else f"{found.x.name} and {found.y.name}"
+    console.print(Text(_clean(found.claim.id), "bold") + Text(_clean(f"  over {over}{fixed}")))
+    if found.boundaries:
+        shown = Table(header_style="bold")
+        names = ["boundary", "interval", "holds at", "fails at", "confirmed", "violated there"]
+        for name in names if found.y is None else [found.y.name, *names]:
+            shown.add_column(_clean(name), overflow="fold")
+        for one in found.boundaries:
+            shown.add_row(
+                *([] if one.y is None else [f"{one.y:.4g}"]),
+                f"{one.at:.4g}",
+                f"{one.interval[0]:.4g} to {one.interval[1]:.4g}",
+                f"{one.holds:.5g}",
+                f"{one.fails:.5g}",
+                Text("yes" if one.confirmed else "NO", "" if one.confirmed else "bold yellow"),
+                Text(_clean("" if one.instance is None else one.instance.describe())),
+            )
+        console.print(shown)
+    else:
+        console.print("no boundary was found in the range")
+    for line in dict.fromkeys(point.y for point in found.points):
+        points = [point for point in found.points if point.y == line]
+        text = Text("" if line is None or found.y is None else _clean(f"{found.y.name} = {line:.4g}: "))
+        for status, group in itertools.groupby(points, key=lambda point: point.status):
+            ends = [point.x for point in group]
+            where = f"{ends[0]:.5g}" if len(ends) == 1 else f"{ends[0]:.5g} to {ends[-1]:.5g}"
+            text += Text(status, _STATUS_STYLES[status]) + Text(f" {where} ({len(ends)})  ")
+        console.print(text, soft_wrap=True)
+    rows = [
+        ("holds", f"at least {record['draws']} draws judged at a point, none violated: with probability .95 fewer than "
+         f"{record['missed']:.0%} of the draws violate there"),
+        ("spent", f"{found.judgements} judgements, of them {found.confirmations} to confirm, {found.seconds:.1f} s"),
+        *((b.method, b.text if b.y is None else f"{b.y:.4g}: {b.text}") for b in found.boundaries if _unusual(found, b)),
+        *(("note", note) for note in found.notes),
+        *(("undecided", reason) for reason in dict.fromkeys(p.reason for p in found.points if p.status == "undecided")),
+    ]  # fmt: skip
+    _print_rows(console, rows)
     for path in written:
         console.print(Text(_clean(f"wrote {path}")), soft_wrap=True)
 

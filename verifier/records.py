@@ -504,6 +504,81 @@ _FIT = _form(
     }
 )
 
+_BOUNDARY = _form(
+    {
+        "y": _maybe(_number),
+        "boundary": _number,
+        "interval": _list(_number, length=2),
+        "holds": _number,
+        "fails": _number,
+        "confirmed": _flag,
+        "method": _one_of("gap", "bracket", "unresolved"),
+        "text": _text,
+        "instance": _maybe(_json_object),
+        "describe": _maybe(_text),
+    }
+)
+
+_MAP = _form(
+    {
+        "schema": _whole,
+        "kind": _one_of("map"),
+        "version": _text,
+        "claim": _text,
+        "reading": _text,
+        "id": _text,
+        "title": _text,
+        "pack": _maybe(_text),
+        "seed": _whole,
+        "x": _text,
+        "range": _list(_number, length=2),
+        "logarithmic": _flag,
+        "fixed": _table(_number),
+        "boundary": _maybe(_number),
+        "interval": _maybe(_list(_number, length=2)),
+        "boundaries": _list(_BOUNDARY),
+        "points": _list(
+            _form(
+                {
+                    "x": _number,
+                    "y": _maybe(_number),
+                    "status": _one_of("holds", "fails", "undecided"),
+                    **dict.fromkeys(("consistent", "inconclusive", "out_of_scope", "missing"), _whole),
+                    **dict.fromkeys(("score", "gap", "tolerance"), _maybe(_number)),
+                    "confirmed": _maybe(_flag),
+                    "reason": _text,
+                    "instance": _maybe(_json_object),
+                    "describe": _maybe(_text),
+                }
+            )
+        ),
+        "notes": _list(_text),
+        "draws": _whole,
+        "missed": _number,
+        "level": _number,
+        "judgements": _whole,
+        "confirmations": _whole,
+        "interrupted": _flag,
+        "seconds": _number,
+    }
+)
+
+_MAP_OF_TWO = _form(
+    {
+        "y": _text,
+        "y_range": _list(_number, length=2),
+        "y_logarithmic": _flag,
+        "curve": _list(_form({"y": _number, "boundaries": _list(_BOUNDARY)})),
+    }
+)
+
+
+def _map(value: object, key: str) -> None:
+    """Check a map; one of two parameters has further keys."""
+    _MAP(value, key)
+    if "y" in _object(value, key):
+        _MAP_OF_TWO(value, key)
+
 
 def _checked(record: object, check: Check, path: Path, key: str = "$") -> Any:
     """Return ``record`` if its schema is known and ``check`` accepts it; the error names file and key."""
@@ -685,6 +760,22 @@ def load_fit(path: PathLike) -> dict[str, Any]:
     """Read the fit of a measured curve."""
     path = Path(path)
     return dict(_checked(read_json(path), _FIT, path))
+
+
+def save_map(path: PathLike, record: Mapping[str, Any]) -> Path:
+    """Write the map of a reading; RecordError names the file where that fails."""
+    path = Path(path)
+    checked = _checked(_plain(record, path), _map, path)
+    try:
+        return write_json(path, checked)
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def load_map(path: PathLike) -> dict[str, Any]:
+    """Read the map of a reading."""
+    path = Path(path)
+    return dict(_checked(read_json(path), _map, path))
 
 
 def _plain(value: object, path: Path) -> Any:
