@@ -55,14 +55,17 @@ if TYPE_CHECKING:
     )
     from verifier.risk.curves import Curve, learning_curve, learning_curves
     from verifier.risk.equivalents import effective_dimension, effective_ridge, equivalent_risk, optimal_ridge
+    from verifier.verdicts.conditions import CONDITIONS, Condition, Threshold
     from verifier.verdicts.falsify import Budget, Counterexample, Finding, falsify
     from verifier.verdicts.judge import judge
     from verifier.verdicts.judgement import Judgement
+    from verifier.verdicts.repair import Repair, repair
     from verifier.verdicts.slopes import Fit, fit_slope
 
     __version__: str
 
 __all__ = [
+    "CONDITIONS",
     "AtLeast",
     "AtMost",
     "BallTarget",
@@ -70,6 +73,7 @@ __all__ = [
     "BrokenPowerLaw",
     "Budget",
     "Claim",
+    "Condition",
     "Counterexample",
     "CriticalTarget",
     "Curve",
@@ -95,6 +99,7 @@ __all__ = [
     "RademacherDesign",
     "RandomTarget",
     "Reading",
+    "Repair",
     "SingleEigenfunction",
     "SmootherTarget",
     "Spectrum",
@@ -103,6 +108,7 @@ __all__ = [
     "StudentDesign",
     "Target",
     "Theta",
+    "Threshold",
     "Truncated",
     "UniformDesign",
     "effective_dimension",
@@ -117,6 +123,7 @@ __all__ = [
     "optimal_ridge",
     "register_ingredient",
     "registered_claims",
+    "repair",
 ]
 
 # Where the names above live, in the order in which they are looked for; the imports at the top say the same to tools.
@@ -125,9 +132,11 @@ _HOMES = (
     "verifier.instances",
     "verifier.risk.curves",
     "verifier.risk.equivalents",
+    "verifier.verdicts.conditions",
     "verifier.verdicts.falsify",
     "verifier.verdicts.judge",
     "verifier.verdicts.judgement",
+    "verifier.verdicts.repair",
     "verifier.verdicts.slopes",
 )
 
