@@ -66,14 +66,17 @@ if TYPE_CHECKING:
     )
     from verifier.risk.curves import Curve, learning_curve, learning_curves
     from verifier.risk.equivalents import effective_dimension, effective_ridge, equivalent_risk, optimal_ridge
+    from verifier.verdicts.conditions import CONDITIONS, Condition, Threshold
     from verifier.verdicts.falsify import Budget, Counterexample, Finding, falsify
     from verifier.verdicts.judge import judge
     from verifier.verdicts.judgement import Judgement
+    from verifier.verdicts.repair import Repair, repair
     from verifier.verdicts.slopes import Fit, fit_slope
 
     __version__: str
 
 __all__ = [
+    "CONDITIONS",
     "AtLeast",
     "AtMost",
     "Axis",
@@ -84,6 +87,7 @@ __all__ = [
     "Budget",
     "Claim",
     "Composition",
+    "Condition",
     "Counterexample",
     "CriticalTarget",
     "Curve",
@@ -115,6 +119,7 @@ __all__ = [
     "RankOneTransform",
     "Reading",
     "Reflection",
+    "Repair",
     "SingleEigenfunction",
     "SmootherTarget",
     "SparseDirection",
@@ -124,6 +129,7 @@ __all__ = [
     "StudentDesign",
     "Target",
     "Theta",
+    "Threshold",
     "Transform",
     "Truncated",
     "UniformDesign",
@@ -139,6 +145,7 @@ __all__ = [
     "optimal_ridge",
     "register_ingredient",
     "registered_claims",
+    "repair",
 ]
 
 # Where the names above live, in the order in which they are looked for; the imports at the top say the same to tools.
@@ -147,9 +154,11 @@ _HOMES = (
     "verifier.instances",
     "verifier.risk.curves",
     "verifier.risk.equivalents",
+    "verifier.verdicts.conditions",
     "verifier.verdicts.falsify",
     "verifier.verdicts.judge",
     "verifier.verdicts.judgement",
+    "verifier.verdicts.repair",
     "verifier.verdicts.slopes",
 )
 

@@ -1,4 +1,4 @@
-"""The ``verifier`` command: audit, falsify, replay, claims, new-pack, fit, calibrate, plan, map.
+"""The ``verifier`` command: audit, falsify, repair, replay, claims, new-pack, fit, calibrate, plan, map.
 
 Exit codes are part of the answer, so nothing else may use them: 0 to 3 are verdicts (falsify), agreement
 with what is expected (audit) or sameness (replay); 3 is also a crash of the machinery; 64 is bad usage
@@ -56,11 +56,15 @@ from verifier.tables import TableError
 from verifier.verdicts.audit import AuditEvent, refuse_too_many, run_audit
 from verifier.verdicts.calibration import Effort, calibrate
 from verifier.verdicts.calibration import Progress as Measured
+from verifier.verdicts.conditions import CONDITIONS, chosen
 from verifier.verdicts.falsify import Budget, Finding, falsify
 from verifier.verdicts.findings import counterexample_record, finding_record, from_pack
 from verifier.verdicts.mapping import JUDGEMENTS, Boundary, ReadingMap, Unmappable, map_reading, map_record
 from verifier.verdicts.mapping import Progress as Mapped
 from verifier.verdicts.planner import plan
+from verifier.verdicts.repair import EXAMPLES as REPAIR_EXAMPLES
+from verifier.verdicts.repair import Conjunction, Repair, repair
+from verifier.verdicts.repair_records import edge_text, markdown, repair_record, repairs_record
 from verifier.verdicts.replay import replay
 from verifier.verdicts.shipped import in_brief, is_checkout, publish_table
 
@@ -379,6 +383,94 @@ def _falsify(
     raise typer.Exit(registry.exit_code(code))
 
 
+@app.command("repair")
+def _repair(
+    claim: Annotated[str | None, typer.Argument(metavar="[CLAIM]", help="T1 or T1/tuned-each-target.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every registered reading that is falsified.")] = False,
+    examples: Annotated[
+        int, typer.Option("--examples", min=20, help="Instances drawn, and tried in each attack.")
+    ] = REPAIR_EXAMPLES,
+    seed: Seed = 0,
+    conditions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--conditions",
+            metavar="a,b",
+            help="The conditions to choose from, instead of all: " + ", ".join(each.name for each in CONDITIONS) + ".",
+        ),
+    ] = None,
+    record_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the outcome as JSON.")
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--markdown", metavar="FILE", help="Write a page of all repairs.")
+    ] = None,
+    pack: Packs = None,
+) -> None:
+    """Find the weakest added hypotheses under which a falsified reading survives.
+
+    Exits 0 when every reading is repaired (or was not falsified), 2 when one is not, or is undecided, 3 on an error.
+    """
+    if (claim is None) != everything:
+        _refuse("repair needs either a CLAIM or --all: see `verifier claims`")
+    try:
+        vocabulary = chosen(_words(conditions)) if conditions is not None else CONDITIONS
+        if not vocabulary:
+            raise ValueError("--conditions names none: leave it out, or give names such as s-at-most,noisy")
+    except ValueError as error:
+        _refuse(str(error))
+    for file in (record_file, page):
+        if file is not None and (why := _unwritable(file)):
+            _refuse(f"{file} {why}")
+    registry = _Registry.load(pack or [])
+    claims = registry.everything() if claim is None else registry.select([claim])
+    command = _command(
+        "repair",
+        conditions=",".join(_words(conditions or [])),
+        examples=examples,
+        seed=seed,
+        pack=pack or [],
+    ).replace("verifier repair", f"verifier repair {claim or '--all'}", 1)
+    console = _console()
+    found: list[Repair] = []
+    code = 0
+    with _repairing(len(claims)) as show:
+        for number, attacked in enumerate(claims):
+            show(number, attacked.id, "")
+            try:
+                outcome = repair(
+                    attacked,
+                    examples=examples,
+                    seed=seed,
+                    conditions=vocabulary,
+                    progress=lambda text, number=number, name=attacked.id: show(number, name, text),  # type: ignore[misc]
+                )
+            except KeyboardInterrupt:  # before it was known whether there is anything to repair
+                code = INTERRUPTED
+                break
+            found.append(outcome)
+            _print_repair(console, outcome)
+            code = INTERRUPTED if outcome.interrupted else max(code, outcome.exit_code)
+            if outcome.interrupted:
+                break
+    if code == INTERRUPTED:
+        _complain(f"interrupted; what was found for {len(found)} of {len(claims)} readings is shown")
+    try:
+        if record_file is not None:
+            made = [repair_record(outcome, registry.packs.get(outcome.claim.id)) for outcome in found]
+            records.save_repairs(record_file, repairs_record(made, command))
+        if page is not None:
+            records.write_text(
+                page, markdown(found, f"{command} --markdown {page.name if page.is_absolute() else page}")
+            )
+    except RecordError as error:
+        _refuse(str(error))
+    for file in (record_file, page):
+        if file is not None:
+            console.print(Text(_clean(f"wrote {file}")), soft_wrap=True)
+    raise typer.Exit(code if code == INTERRUPTED else registry.exit_code(code, everything=everything))
+
+
 @app.command("replay")
 def _replay(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A counterexample, as audit and falsify write it.")],
@@ -677,6 +769,15 @@ def _directory(out: Path | None, *, seed: int) -> RunDirectory:
         _refuse(str(error))
 
 
+def _unwritable(file: Path) -> str:
+    """Why a file cannot be written, to be said before minutes are spent; empty where nothing is in the way."""
+    if file.is_dir():
+        return "is a directory: name a file"
+    parents = (parent for parent in file.absolute().parents if parent.exists())
+    nearest = next(parents)
+    return "" if nearest.is_dir() and os.access(nearest, os.W_OK) else f"cannot be written: {nearest} takes no files"
+
+
 def _budget(seconds: float | None, examples: int | None) -> Budget:
     if seconds is not None and examples is not None:
         _refuse("--seconds and --examples are two ways to say how much: give one of them")
@@ -848,6 +949,27 @@ def _mapping() -> Iterator[Callable[[Mapped], None]]:
                 bar = stack.enter_context(_bar(console))
                 task = bar.add_task("mapping", total=event.total)
             bar.update(task, completed=event.done, total=event.total)
+
+        yield show
+
+
+@contextmanager
+def _repairing(total: int) -> Iterator[Callable[[int, str, str], None]]:
+    """Yield what shows which reading is repaired and what is tried: a bar on a terminal, one line a reading elsewhere."""
+    console = _console(stderr=True)
+    if not console.is_terminal:
+
+        def line(done: int, name: str, doing: str) -> None:
+            if not doing:
+                console.print(Text(_clean(f"[{done + 1}/{total}] repairing {name}")), soft_wrap=True)
+
+        yield line
+        return
+    with _bar(console) as bar:
+        task = bar.add_task("starting", total=total)
+
+        def show(done: int, name: str, doing: str) -> None:
+            bar.update(task, description=_clean(f"{name} {doing}")[: max(20, console.width - 50)], completed=done)
 
         yield show
 
@@ -1056,6 +1178,44 @@ def _print_finding(console: Console, finding: Mapping[str, Any], replays: Mappin
     if finding["proof"] is not None:
         rows += [("proof", finding["proof"]["text"]), *(("", step) for step in finding["proof"]["steps"])]
     _print_rows(console, rows)
+
+
+def _print_repair(console: Console, found: Repair) -> None:
+    """Print the repaired statement, what it rests on, and the table of conjunctions."""
+    console.print(Text(_clean(found.claim.id), "bold") + Text(f"  {found.status}"))
+    rows = [("", found.text), ("note", "" if found.message in found.text else found.message)]
+    shown: list[tuple[str, Conjunction]] = [] if found.best is None else [("repair", found.best)]
+    shown += [("alternative", item) for item in found.alternatives] + [("beside", item) for item in found.beside]
+    if shown:
+        first = shown[0][1]
+        if first.same:
+            rows.append(("the same", "; ".join(first.same)))
+        for added in first.added:
+            if added.edge is not None:
+                rows.append(("constant", f"{added.text}: {edge_text(added)}"))
+            if added.needed is not None:
+                rows.append(("needed", f"without {added.text}: {added.needed.instance.describe()}"))
+        if first.confirmation.power is not None:
+            rows.append(("power", first.confirmation.power.text))
+    _print_rows(console, rows)
+    if not shown:
+        return
+    table = Table(header_style="bold")
+    for name in ("", "conditions", "keeps"):
+        table.add_column(name, overflow="fold")
+    for name in ("judged", "power"):
+        table.add_column(name, justify="right")
+    table.add_column("verdict", no_wrap=True)
+    for role, item in shown:
+        table.add_row(
+            role,
+            Text(_clean(item.text or "nothing added")),
+            item.share.text,
+            str(item.judged),
+            item.power,
+            _verdict(item.confirmation.verdict),
+        )
+    console.print(table)
 
 
 def _case_rows(role: str, case: Mapping[str, Any], replay_command: str) -> list[tuple[str, str]]:

@@ -464,6 +464,63 @@ _COUNTEREXAMPLE = _form(
 )
 
 
+_EDGE = _form({"safe": _number, "broken": _maybe(_number), "vanishes": _flag, "only": _maybe(_number)})
+
+_CONJUNCTION = _form(
+    {
+        "text": _text,
+        "imposed": _list(_text),
+        "conditions": _list(
+            _form(
+                {
+                    "name": _text,
+                    "text": _text,
+                    "value": _maybe(_number),
+                    "strict": _flag,
+                    "edge": _maybe(_EDGE),
+                    "needed": _maybe(_form({"instance": _json_object, "describe": _text, "reason": _text})),
+                }
+            )
+        ),
+        "same": _list(_text),
+        "kept": _form({"kept": _whole, "drawn": _whole, "share": _number, "interval": _list(_number, length=2)}),
+        "judged": _whole,
+        "confirmation": _json_object,
+    }
+)
+
+_REPAIRS = _form(
+    {
+        "schema": _whole,
+        "kind": _one_of("repairs"),
+        "version": _text,
+        "command": _text,
+        "repairs": _list(
+            _form(
+                {
+                    "claim": _text,
+                    "pack": _maybe(_text),
+                    "statement": _text,
+                    "status": _text,
+                    "text": _text,
+                    "seed": _whole,
+                    "vocabulary": _list(_text),
+                    "falsified": _json_object,
+                    "repair": _maybe(_CONJUNCTION),
+                    "alternatives": _list(_CONJUNCTION),
+                    "beside": _list(_CONJUNCTION),
+                    "rounds": _whole,
+                    "refused": _list(_text),
+                    "message": _text,
+                    "interrupted": _flag,
+                    "seconds": _number,
+                }
+            )
+        ),
+    }
+)
+
+
 _FIT = _form(
     {
         "schema": _whole,
@@ -754,6 +811,22 @@ def save_fit(path: PathLike, record: Mapping[str, Any]) -> Path:
         return write_json(path, checked)
     except OSError as error:
         raise RecordError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def save_repairs(path: PathLike, record: Mapping[str, Any]) -> Path:
+    """Write the outcome of ``verifier repair``; RecordError names the file where that fails."""
+    path = Path(path)
+    checked = _checked(_plain(record, path), _REPAIRS, path)
+    try:
+        return write_json(path, checked)
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def load_repairs(path: PathLike) -> dict[str, Any]:
+    """Read the outcome of ``verifier repair``."""
+    path = Path(path)
+    return dict(_checked(read_json(path), _REPAIRS, path))
 
 
 def load_fit(path: PathLike) -> dict[str, Any]:

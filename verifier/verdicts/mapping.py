@@ -47,8 +47,8 @@ import numpy as np
 from verifier import provenance, records
 from verifier.claims import AtLeast, AtMost, Bound, Claim, StraightLine
 from verifier.instances import Instance
-from verifier.verdicts.drawing import draw
 from verifier.verdicts.compare import DECISIVE_GROWTH, WAVY
+from verifier.verdicts.drawing import draw
 from verifier.verdicts.extrapolate import growth
 from verifier.verdicts.falsify import CONFIRMATIONS, FALSE_ALARMS, MOSTLY_UNDECIDED, confirm
 from verifier.verdicts.judge import look

@@ -1,0 +1,303 @@
+r"""The vocabulary of repairs: conditions on an instance that a repaired statement may add to its hypotheses.
+
+A condition sees the instance and nothing else: not the claim, not the verdict, and no theorem. It is either a predicate
+(:class:`Condition`) or a bound on a number of the instance (:class:`Threshold`), whose constant the search finds. Adding one is
+one entry of :data:`CONDITIONS`, or one object handed to ``vf.repair(claim, conditions=(*vf.CONDITIONS, mine))``.
+
+Where a whole domain lies outside a condition (no noise in it, say), no restriction of the domain can meet it. ``impose`` then
+says which instance meets the condition and is the same otherwise, so that the statement can be tried beside its domain.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from verifier.instances import CriticalTarget, Exponential, Instance, Noise, PowerLaw, Spectrum, Truncated
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+
+# Log-indices far beyond any head, at which the asymptotic order of a target and of a spectrum is read off.
+_FAR, _FARTHER = 40.0, 600.0
+_BLOCK = math.log(100.0) + 0.1  # the sparsest lacunary target (ratio 100) has a member in every block of this length
+_SAME_ORDER = 0.5
+_STRAIGHT = 1e-6
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A named predicate of an instance.
+
+    name: words joined by hyphens, for ``--conditions``. text: how it reads after "provided that". holds: the predicate.
+    impose: the nearest instance that meets it, where there is one (see the module's docstring).
+    """
+
+    name: str
+    text: str
+    holds: Callable[[Instance], bool]
+    impose: Callable[[Instance], Instance] | None = None
+
+    def __post_init__(self) -> None:
+        _check_words(self.name, self.text)
+        _check_callable(self.name, "holds", self.holds)
+        if self.impose is not None:
+            _check_callable(self.name, "impose", self.impose)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A bound on a number of an instance; the search finds the constant.
+
+    name: words joined by hyphens. quantity: what is bounded, as it is printed before "<=" or ">=". measure: the number, None
+    where the instance has none, and then the bound fails. upper: whether it is bounded from above. move: the same instance
+    with another value of the number, to sharpen the constant between two draws. beside: whether, where all of the domain
+    violates the claim, smaller values than the domain's are tried too.
+    """
+
+    name: str
+    quantity: str
+    measure: Callable[[Instance], float | None]
+    upper: bool
+    move: Callable[[Instance, float], Instance] | None = None
+    beside: bool = False
+
+    def __post_init__(self) -> None:
+        _check_words(self.name, self.quantity)
+        _check_callable(self.name, "measure", self.measure)
+        if self.move is not None:
+            _check_callable(self.name, "move", self.move)
+
+    @property
+    def text(self) -> str:
+        """The bound with its constant left open."""
+        return f"{self.quantity} {'<=' if self.upper else '>='} c"
+
+
+AnyCondition = Condition | Threshold
+
+
+def _check_words(name: object, text: object) -> None:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(
+            f"name={name!r} of a condition must be lower-case words joined by hyphens, such as 's-at-most'"
+        )
+    if not isinstance(text, str) or not text.strip() or not text.isprintable():
+        raise ValueError(f"the text of condition {name!r} must be one line, got {text!r}")
+
+
+def _check_callable(name: str, part: str, value: object) -> None:
+    if not callable(value):
+        raise ValueError(f"{part} of condition {name!r} must be a function of an instance, got {value!r}")
+
+
+def evaluate(condition: AnyCondition, instance: Instance) -> float:
+    """1 or 0 for a predicate, the number of a threshold (NaN where there is none); ValueError naming a broken condition."""
+    try:
+        if isinstance(condition, Condition):
+            return float(bool(condition.holds(instance)))
+        value = condition.measure(instance)
+        return math.nan if value is None else float(value)
+    except Exception as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(f"condition {condition.name!r} raised {said}, for {instance.describe()}") from error
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A condition as it stands in a repaired statement: a threshold with its constant, ``strict`` for < and >.
+
+    It is a predicate of an instance, with the name by which a claim quotes its hypotheses.
+    """
+
+    condition: AnyCondition
+    value: float | None = None
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "__name__", self.text)
+
+    def __call__(self, instance: Instance) -> bool:
+        """Whether the instance meets the condition."""
+        found = evaluate(self.condition, instance)
+        if self.value is None or isinstance(self.condition, Condition):
+            return found == 1.0
+        if self.strict:
+            return found < self.value if self.condition.upper else found > self.value
+        return found <= self.value if self.condition.upper else found >= self.value
+
+    @property
+    def text(self) -> str:
+        """The condition with its constant: ``s <= 1``."""
+        if self.value is None or isinstance(self.condition, Condition):
+            return self.condition.text
+        sign = ("<" if self.condition.upper else ">") + ("" if self.strict else "=")
+        return f"{self.condition.quantity} {sign} {self.value:g}"
+
+
+# ----------------------------------------------------------------------------------------------------
+# The bundled vocabulary
+
+
+def _own(instance: Instance) -> int:
+    """A number that is fixed by the instance: what is imposed varies over a domain, and is repeatable."""
+    return int(instance.digest[:8], 16)
+
+
+def _with_noise(instance: Instance) -> Instance:
+    if instance.sigma > 0.0:
+        return instance
+    return dataclasses.replace(instance, noise=Noise(sigma=(1.0, 0.1, 10.0)[_own(instance) % 3]))
+
+
+def _without_noise(instance: Instance) -> Instance:
+    return dataclasses.replace(instance, noise=Noise(sigma=0.0))
+
+
+def _target(instance: Instance, **changes: Any) -> Instance:
+    """The instance with other fields of its target; itself where a pack's target has no such fields."""
+    target: Any = instance.target
+    if not dataclasses.is_dataclass(target) or not all(hasattr(target, name) for name in changes):
+        return instance
+    return dataclasses.replace(instance, target=dataclasses.replace(target, **changes))  # type: ignore[type-var,arg-type]
+
+
+def _with_s(instance: Instance, s: float) -> Instance:
+    return _target(instance, s=s)
+
+
+def _with_l2_index(instance: Instance, index: float) -> Instance:
+    return _target(instance, s=index - (instance.target.l2_index - instance.s))
+
+
+def _with_beta(instance: Instance, beta: float) -> Instance:
+    spectrum: Any = instance.spectrum
+    if not dataclasses.is_dataclass(spectrum) or not hasattr(spectrum, "beta"):
+        return instance
+    return dataclasses.replace(instance, spectrum=dataclasses.replace(spectrum, beta=beta))  # type: ignore[type-var,arg-type]
+
+
+def _has_infinitely_many_eigenvalues(instance: Instance) -> bool:
+    # An exponential spectrum is infinite; its size is where double precision ends.
+    return math.isinf(instance.spectrum.size) or isinstance(instance.spectrum, Exponential)
+
+
+def _with_infinitely_many(instance: Instance) -> Instance:
+    """A cut power law without its cut; i^(-1/beta) has no infinite form, since its sum diverges."""
+    spectrum = instance.spectrum
+    if isinstance(spectrum, Truncated) and not spectrum.inverse_index:
+        return dataclasses.replace(instance, spectrum=spectrum.spectrum)
+    return instance
+
+
+def _is_assumption_r(instance: Instance) -> bool:
+    return instance.spectrum.assumption_r is not None
+
+
+def _is_straight(instance: Instance) -> bool:
+    """l_i i^beta is constant far beyond the head."""
+    spectrum = instance.spectrum
+    if not math.isinf(spectrum.size) or spectrum.tail_index is None:
+        return False
+    log_index = math.log(max(spectrum.head, 1)) + np.linspace(1.0, _FAR, 61)
+    factor = spectrum.log_eigenvalues(log_index) + spectrum.tail_index * log_index
+    return bool(np.ptp(factor) < _STRAIGHT)
+
+
+def _straightened(instance: Instance) -> Instance:
+    if instance.spectrum.tail_index is None:
+        return instance
+    return dataclasses.replace(instance, spectrum=PowerLaw(beta=instance.spectrum.tail_index))
+
+
+def _is_critical(instance: Instance) -> bool:
+    r"""The energy :math:`\sum g_i^2` of a block [k, 100 k] keeps its order as k grows: the tails of the target are of the exact
+    order :math:`k^{-2 \beta s'}` that the source condition bounds. The supremum of a ball attains its bound.
+    """
+    target, spectrum = instance.target, instance.spectrum
+    if getattr(target, "supremum", False):
+        return True
+    # A finite spectrum has no tail; whether the target is critical is then asked as if the spectrum had one.
+    tail: Spectrum = spectrum if math.isinf(spectrum.size) else PowerLaw(beta=2.0)
+    support = target.support(_FARTHER + _BLOCK)
+
+    def log_energy(start: float) -> float:
+        if support is None:
+            log_index = np.linspace(start, start + _BLOCK, 33)
+            weight = log_index + math.log(log_index[1] - log_index[0])  # sum over i as an integral over ln i
+        else:
+            log_index = support[(support >= start) & (support < start + _BLOCK)]
+            weight = np.zeros_like(log_index)
+        if not len(log_index):
+            return -math.inf
+        values = target.log_energy(log_index, tail.log_eigenvalues(log_index)) + weight
+        return float(np.logaddexp.reduce(values))
+
+    first, second = log_energy(_FAR), log_energy(_FARTHER)
+    # A lacunary target has one member more in some blocks than in others.
+    return math.isfinite(first) and math.isfinite(second) and abs(first - second) < _SAME_ORDER + math.log(2.0)
+
+
+def _made_critical(instance: Instance) -> Instance:
+    target: Any = instance.target
+    critical = CriticalTarget(s=instance.s, norm=target.norm, source_norm="RKHS" if target.source == "S-H" else "L2")
+    return dataclasses.replace(instance, target=critical)
+
+
+def _tail_index(instance: Instance) -> float | None:
+    return instance.spectrum.tail_index
+
+
+CONDITIONS: tuple[AnyCondition, ...] = (
+    Threshold("s-at-most", "s", lambda instance: instance.s, upper=True, move=_with_s, beside=True),
+    Threshold("s-at-least", "s", lambda instance: instance.s, upper=False, move=_with_s),
+    Condition("noisy", "sigma > 0", lambda instance: instance.sigma > 0.0, _with_noise),
+    Condition("noiseless", "sigma = 0", lambda instance: instance.sigma == 0.0, _without_noise),
+    Condition(
+        "critical",
+        "the target is exactly as smooth as declared (its tail sums have the order of their bound)",
+        _is_critical,
+        _made_critical,
+    ),
+    Condition(
+        "in-l2",
+        "smoothness is measured in L2, not in the RKHS norm",
+        lambda instance: instance.target.source != "S-H",
+        lambda instance: _target(instance, source_norm="L2"),
+    ),
+    Condition(
+        "in-ball",
+        "the target lies in the ball of its source condition (sum g_i^2 is finite)",
+        lambda instance: instance.target.source != "S-tail" and getattr(instance.target, "in_ball", True),
+    ),
+    Condition("assumption-r", "Assumption R holds", _is_assumption_r, _straightened),
+    Condition("straight", "the spectrum is a pure power law beyond its head", _is_straight, _straightened),
+    Condition(
+        "infinite", "there are infinitely many eigenvalues", _has_infinitely_many_eigenvalues, _with_infinitely_many
+    ),
+    Threshold(
+        "l2-index-at-most", "the L2 index", lambda instance: instance.target.l2_index, upper=True, move=_with_l2_index
+    ),
+    Threshold(
+        "l2-index-at-least", "the L2 index", lambda instance: instance.target.l2_index, upper=False, move=_with_l2_index
+    ),
+    Threshold("beta-at-most", "beta", _tail_index, upper=True, move=_with_beta),
+    Threshold("beta-at-least", "beta", _tail_index, upper=False, move=_with_beta),
+)
+"""The bundled conditions. The order breaks ties between conjunctions that keep the same share: what is named first wins."""
+
+
+def chosen(
+    names: tuple[str, ...] | list[str], known: tuple[AnyCondition, ...] = CONDITIONS
+) -> tuple[AnyCondition, ...]:
+    """The conditions of these names, in the order of ``known``; ValueError naming one that is not there."""
+    table = {condition.name: condition for condition in known}
+    for name in names:
+        if name not in table:
+            raise ValueError(f"no condition is called {name!r}; known are {', '.join(table)}")
+    return tuple(condition for condition in known if condition.name in names)
