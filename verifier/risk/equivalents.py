@@ -35,7 +35,6 @@ Tuning = str | Callable[[Instance, float], float]
 GRID_STEP = 0.5  # in ln kappa; with a coarser grid the minimum of a stepped risk can be missed
 LOG_KAPPA_MIN = -330.0  # smaller kappas are left out: kappa^2 would no longer be a normal double
 LEADING = 512  # beyond this index neighbouring eigenvalues are close enough to be taken as a continuum
-_CHUNK = 10_000  # matrix entries worked on at a time: they stay in the cache; does not change the result
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +58,8 @@ class CurvedSums(Sums):
 
 class DiagonalSums:
     """The sums of a covariance that is diagonal in the basis of the target, each at all kappas of an array of shape (k,)."""
+
+    chunk = 10_000  # matrix entries worked on at a time: they stay in the cache; does not change the result
 
     def __init__(self, instance: Instance, log_reach: float) -> None:
         self._target = instance.target
@@ -160,7 +161,7 @@ class Equivalent:
         return CurvedSums(*self._in_chunks(kappa, self._sums.curved_rows))
 
     def _in_chunks(self, kappa: Array, rows: Callable[[Array], tuple[Array, ...]]) -> list[Array]:
-        size = max(1, _CHUNK // self._sums.nodes)
+        size = max(1, self._sums.chunk // self._sums.nodes)
         pieces = [rows(kappa[start : start + size]) for start in range(0, len(kappa), size)]
         return [np.concatenate(columns) for columns in zip(*pieces, strict=True)]
 

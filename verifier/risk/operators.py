@@ -314,6 +314,10 @@ def _vectors(columns: tuple[Column, ...], instance: Instance, x: Array, odd: Odd
 class TransformedSums:
     """The sums of the deterministic equivalent for W, each at all kappas of an array of shape (k,)."""
 
+    chunk = (
+        40_000  # matrix entries worked on at a time: more than of a diagonal covariance, since a step takes more calls
+    )
+
     def __init__(self, instance: Instance, log_reach: float) -> None:
         self.modes = transformed_modes(instance, log_reach)
         modes = self.modes
