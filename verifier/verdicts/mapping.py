@@ -917,12 +917,15 @@ def _grows_for_ever(found: Judgement) -> bool:
     evidence, predicted = found.evidence, found.predicted
     if evidence is None or predicted is None:
         return False
-    log_ratio = evidence.log_y if isinstance(predicted, Bound) else evidence.log_y + predicted.value * evidence.log_x
-    usable = np.isfinite(log_ratio)
-    rises = [
-        tuple(sign * value for value in growth(evidence.log_x[usable], log_ratio[usable], upper))
-        for sign, upper in ((1.0, True), (-1.0, False))
-    ]
+    shift = 0.0 if isinstance(predicted, Bound) else predicted.value * evidence.log_x
+    # A sum grows when a term does; beside a larger bounded term its growth only begins, and looks as if it lasted.
+    above = [term + shift for term, _ in evidence.terms] or [evidence.log_y + shift]
+    rises = []
+    for sign, curves in ((1.0, above), (-1.0, [evidence.log_y + shift])):
+        for log_ratio in curves:
+            usable = np.isfinite(log_ratio)
+            last, earlier = growth(evidence.log_x[usable], log_ratio[usable], sign > 0.0)
+            rises.append((sign * last, sign * earlier))
     return any(last > DECISIVE_GROWTH and last >= UNDIMINISHED * earlier for last, earlier in rises)
 
 
