@@ -71,6 +71,7 @@ def index_after(instance: Instance, before: float) -> float:
     """The index after the transform, by the theorem above, of the instance's target of index ``before`` in L2.
 
     Infinite where every column of M - D has finitely many entries and the target is smoother than any power.
+    That theta and a column of the same decay cancel each other, for one strength of the transform, is not looked for.
     """
     if instance.transform.unitary or before <= 0.5 or instance.spectrum.tail_index is None:
         return before
