@@ -19,6 +19,8 @@ from properties.strategies.transforms import (
 )
 from properties.theorem_2 import READINGS
 from verifier.risk.smoothness import source_indices
+from verifier.verdicts.falsify import Budget, Case, falsify
+from verifier.verdicts.findings import explain, finding_record, why
 from verifier.verdicts.judge import assess, judge
 from verifier.verdicts.judgement import CONSISTENT, OUT_OF_SCOPE, VIOLATED
 
@@ -96,3 +98,26 @@ def test_scopes_are_those_of_the_readings() -> None:
     assert assess(CLAIMS["exponent-s-up-to-half"], broken(0.6)).verdict == OUT_OF_SCOPE
     assert assess(CLAIMS["commuting"], broken(0.6)).verdict == OUT_OF_SCOPE
     assert assess(CLAIMS["exponent-s-up-to-half"], broken(0.5)).verdict == CONSISTENT
+
+
+def test_a_counterexample_says_what_happened_to_the_source_condition() -> None:
+    found = falsify(CLAIMS["schedule-any-transform"], budget=Budget(examples=40), seed=0)
+    assert found.minimal is not None
+    said = finding_record(found)["minimal"]["why"]
+    before, after = source_indices(found.minimal.instance)
+    assert after < before - 0.1
+    assert said.startswith("T breaks the source condition")
+    assert f"{before:.3f} relative to Sigma, {after:.3f} relative to T Sigma T*" in said
+    assert said in explain(found)
+
+
+def test_nothing_is_said_of_a_source_condition_that_no_transform_touches() -> None:
+    judged = assess(CLAIMS["commuting"], broken(0.4))
+    for transform, words in (
+        (vf.Identity(), ""),
+        (vf.Reflection(vf.PowerDirection(0.7)), ""),
+        (vf.DiagonalTransform(low=1.0, high=2.0), "T leaves the source condition as it is"),
+    ):
+        case = Case(vf.Instance(vf.PowerLaw(2.0), vf.CriticalTarget(s=0.7), transform=transform), judged)
+        assert why(CLAIMS["commuting"], case).startswith(words)
+        assert bool(why(CLAIMS["commuting"], case)) == bool(words)

@@ -1231,7 +1231,10 @@ def _case_rows(role: str, case: Mapping[str, Any], replay_command: str) -> list[
         rows.append(("  interval", f"[{low:.6g}, {high:.6g}]"))
     if case["witness"]:
         rows.append(("  witness", ", ".join(f"{name} = {number:.6g}" for name, number in case["witness"].items())))
-    return [*rows, ("  because", case["reason"]), ("  replay", replay_command)]
+    rows.append(("  because", case["reason"]))
+    if case.get("why"):
+        rows.append(("  why", case["why"]))
+    return [*rows, ("  replay", replay_command)]
 
 
 def _print_claims(claims: Sequence[Claim]) -> None:

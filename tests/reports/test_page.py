@@ -262,6 +262,13 @@ def test_a_minimal_case_that_is_the_worst_is_shown_once(
     assert "Worst counterexample" not in text
 
 
+def test_what_a_transform_did_is_said_in_words(make_run: Make, make_finding: Make, make_case: Make) -> None:
+    record = make_finding("T2/any", "FALSIFIED", minimal=make_case("T2/any", "minimal", why="T breaks <it> at beta"))
+    text = page([record], make_run(), pd.DataFrame())
+    assert "T breaks &lt;it&gt; at β." in text
+    assert "T breaks" not in page([make_finding("T2/any", "FALSIFIED")], make_run(), pd.DataFrame())
+
+
 def test_what_the_audit_leaves_null_is_left_out(make_run: Make, make_finding: Make, make_case: Make) -> None:
     case = make_case("L2/a", "typical", predicted=None, exponent=None, interval=None, certification=None)
     text = Reader(page([make_finding("L2/a", power=None, size=None, typical=case)], make_run(), EMPTY)).text

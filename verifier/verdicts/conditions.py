@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from verifier.instances import CriticalTarget, Exponential, Instance, Noise, PowerLaw, Spectrum, Truncated
+from verifier.instances import CriticalTarget, Exponential, Identity, Instance, Noise, PowerLaw, Spectrum, Truncated
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
@@ -280,6 +280,13 @@ CONDITIONS: tuple[AnyCondition, ...] = (
     Condition(
         "infinite", "there are infinitely many eigenvalues", _has_infinitely_many_eigenvalues, _with_infinitely_many
     ),
+    Condition(
+        "commuting",
+        "T commutes with Sigma",
+        lambda instance: instance.transform.commutes,
+        lambda instance: dataclasses.replace(instance, transform=Identity()),
+    ),
+    Condition("unitary", "T is unitary", lambda instance: instance.transform.unitary),
     Threshold(
         "l2-index-at-most", "the L2 index", lambda instance: instance.target.l2_index, upper=True, move=_with_l2_index
     ),

@@ -13,10 +13,14 @@ import numpy as np
 from verifier.claims import Claim
 from verifier.provenance import version, versions
 from verifier.records import ROLES, SCHEMA, Role, counterexample_name
+from verifier.risk.observables import ExcessRisk
+from verifier.risk.smoothness import source_indices
 from verifier.verdicts.extrapolate import local_exponents
 from verifier.verdicts.falsify import CONFIRMATIONS, ERROR, FALSE_ALARMS, VACUOUS, Case, Finding
 from verifier.verdicts.judgement import Judgement
 from verifier.verdicts.shipped import calibration_of
+
+VISIBLE = 0.01  # change of a measured source index that is not an oscillation or a logarithm
 
 
 def from_pack(finding: Finding, pack: str | None) -> Finding:
@@ -137,6 +141,7 @@ def case_record(claim: Claim, case: Case, role: Role) -> dict[str, Any]:
         "tolerance": _plain(judged.tolerance),
         "interval": None if interval is None or not all(map(math.isfinite, interval)) else list(interval),
         "reason": judged.reason,
+        "why": why(claim, case),
         "witness": {name: value for name, value in judged.witness.items() if math.isfinite(value)},
         "replay": f"verifier replay counterexamples/{counterexample_name(claim.id, role)}",
         "certification": None
@@ -160,6 +165,22 @@ def case_record(claim: Claim, case: Case, role: Role) -> dict[str, Any]:
             "text": certification.text,
         },
     }
+
+
+def why(claim: Claim, case: Case) -> str:
+    """What the transform of an instance did to the source condition, as measured; empty where there is nothing to say."""
+    instance = case.instance
+    observed = isinstance(claim.observable, ExcessRisk) and not instance.transform.unitary
+    if not observed or instance.spectrum.tail_index is None or math.isfinite(instance.spectrum.size):
+        return ""
+    before, after = source_indices(instance)
+    measured = f"measured source index of the target: {before:.3f} relative to Sigma, {after:.3f} relative to T Sigma T*"
+    if after > before - VISIBLE:
+        return f"T leaves the source condition as it is ({measured})"
+    return (
+        f"T breaks the source condition ({measured}): the transform mixes into the target a direction that is rougher than the "
+        "target was, and the bias falls as slowly as the rougher one. Tail index and noise term are what they were"
+    )
 
 
 def numbers(judged: Judgement) -> dict[str, list[float] | float]:
@@ -288,6 +309,8 @@ def explain(finding: Finding) -> str:
             lines.append(
                 f"  {'measured':<10} {case.judgement.exponent:.5f}, interval [{interval[0]:.5f}, {interval[1]:.5f}]"
             )
+        if reason := why(claim, case):
+            lines.append(f"  {'why':<10} {reason}")
         if case.judgement.witness:
             shown = ", ".join(f"{name} = {value:.6g}" for name, value in case.judgement.witness.items())
             lines.append(f"  {'witness':<10} {shown}")
