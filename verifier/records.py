@@ -799,56 +799,51 @@ def save_counterexample(path: PathLike, record: Mapping[str, Any]) -> Path:
 
 def load_counterexample(path: PathLike) -> dict[str, Any]:
     """Read one counterexample. Nothing in the file is executed or imported, whatever it says."""
-    path = Path(path)
-    return dict(_checked(read_json(path), _COUNTEREXAMPLE, path))
+    return _load(path, _COUNTEREXAMPLE)
 
 
 def save_fit(path: PathLike, record: Mapping[str, Any]) -> Path:
     """Write the fit of a measured curve; RecordError names the file where that fails."""
-    path = Path(path)
-    checked = _checked(_plain(record, path), _FIT, path)
-    try:
-        return write_json(path, checked)
-    except OSError as error:
-        raise RecordError(f"{path}: cannot be written: {error.strerror or error}") from None
+    return _save(path, record, _FIT)
 
 
 def save_repairs(path: PathLike, record: Mapping[str, Any]) -> Path:
     """Write the outcome of ``verifier repair``; RecordError names the file where that fails."""
-    path = Path(path)
-    checked = _checked(_plain(record, path), _REPAIRS, path)
-    try:
-        return write_json(path, checked)
-    except OSError as error:
-        raise RecordError(f"{path}: cannot be written: {error.strerror or error}") from None
+    return _save(path, record, _REPAIRS)
 
 
 def load_repairs(path: PathLike) -> dict[str, Any]:
     """Read the outcome of ``verifier repair``."""
-    path = Path(path)
-    return dict(_checked(read_json(path), _REPAIRS, path))
+    return _load(path, _REPAIRS)
 
 
 def load_fit(path: PathLike) -> dict[str, Any]:
     """Read the fit of a measured curve."""
-    path = Path(path)
-    return dict(_checked(read_json(path), _FIT, path))
+    return _load(path, _FIT)
 
 
 def save_map(path: PathLike, record: Mapping[str, Any]) -> Path:
     """Write the map of a reading; RecordError names the file where that fails."""
+    return _save(path, record, _map)
+
+
+def load_map(path: PathLike) -> dict[str, Any]:
+    """Read the map of a reading."""
+    return _load(path, _map)
+
+
+def _save(path: PathLike, record: Mapping[str, Any], form: Check) -> Path:
     path = Path(path)
-    checked = _checked(_plain(record, path), _map, path)
+    checked = _checked(_plain(record, path), form, path)
     try:
         return write_json(path, checked)
     except OSError as error:
         raise RecordError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def load_map(path: PathLike) -> dict[str, Any]:
-    """Read the map of a reading."""
+def _load(path: PathLike, form: Check) -> dict[str, Any]:
     path = Path(path)
-    return dict(_checked(read_json(path), _map, path))
+    return dict(_checked(read_json(path), form, path))
 
 
 def _plain(value: object, path: Path) -> Any:
