@@ -14,6 +14,7 @@ from properties import (
     remark_1,
     theorem_1,
     theorem_2,
+    theorem_3,
 )
 from verifier.claims import Reading
 
@@ -24,6 +25,7 @@ STATEMENTS = (
     equation_3,
     theorem_1,
     theorem_2,
+    theorem_3,
     proof_step_a4,
     corollary_1,
     remark_1,

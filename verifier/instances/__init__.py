@@ -1,4 +1,4 @@
-"""What is asked about: spectra, targets, noise, designs, transforms, and the instance that joins them."""
+"""What is asked about: spectra, targets, noise, designs, transforms, mixtures, and the instance that joins them."""
 
 from verifier.instances.designs import (
     Design,
@@ -10,6 +10,7 @@ from verifier.instances.designs import (
 from verifier.instances.empirical import EmpiricalSpectrum, FittedTail
 from verifier.instances.ingredient import Ingredient, register_ingredient
 from verifier.instances.instance import Instance
+from verifier.instances.mixtures import CarriedCoefficients, CarriedFunction, Mixture
 from verifier.instances.noise import Noise
 from verifier.instances.spectra import (
     BrokenPowerLaw,
@@ -55,6 +56,8 @@ __all__ = [
     "BallTarget",
     "BlockRotation",
     "BrokenPowerLaw",
+    "CarriedCoefficients",
+    "CarriedFunction",
     "Composition",
     "CriticalTarget",
     "Design",
@@ -73,6 +76,7 @@ __all__ = [
     "LacunaryTarget",
     "LogCorrected",
     "LogPeriodic",
+    "Mixture",
     "Noise",
     "PowerDirection",
     "PowerLaw",

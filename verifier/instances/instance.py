@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -55,8 +56,21 @@ class Instance:
             raise ValueError(
                 f"target index={self.target.index} exceeds the {self.spectrum.size:g} eigenvalues of the spectrum"
             )
+        self._check_in_l2()
         if self.transform.factors:
             self._check_transform()
+
+    def _check_in_l2(self) -> None:
+        """A target that is carried over from another covariance may be no element of L2 under this one."""
+        index_under = getattr(self.target, "index_under", None)
+        if index_under is None or self.spectrum.tail_index is None or math.isfinite(self.spectrum.size):
+            return
+        index = index_under(self.spectrum.tail_index)
+        if not index > 0.0:
+            raise ValueError(
+                f"target={self.target!r} has the index {index:.3g} under {self.spectrum.describe()}, so that it is not in L2 "
+                "there; give it a larger s, or an origin of a smaller beta"
+            )
 
     def _check_transform(self) -> None:
         size = self.spectrum.size

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 
 from verifier.instances import (
     BallTarget,
+    CarriedCoefficients,
+    CarriedFunction,
     CriticalTarget,
     Exponential,
     ExponentialTarget,
@@ -62,6 +64,8 @@ def effective_index(instance: Instance) -> float | None:
 
 def _index_before(instance: Instance) -> float | None:
     target = instance.target
+    if isinstance(target, (CarriedCoefficients, CarriedFunction)):
+        return None if instance.spectrum.tail_index is None else target.index_under(instance.spectrum.tail_index)
     if isinstance(target, (CriticalTarget, LacunaryTarget, BallTarget)):
         return target.l2_index
     if isinstance(target, (SmootherTarget, RandomTarget)):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,14 +106,16 @@ class ExcessRisk:
         else:
             power = beta
         end = DEEPEST / power if power != beta else float(log_index_at(spectrum, np.array([-DEEPEST]))[0])
-        return max(math.log(100.0), self._log_resolving_size(instance, tuning)), min(end, FARTHEST)
+        return max(math.log(100.0), self.log_resolving_size(instance, tuning)), min(end, FARTHEST)
 
-    def _log_resolving_size(self, instance: Instance, tuning: Tuning) -> float:
+    def log_resolving_size(self, instance: Instance, tuning: Tuning) -> float:
         """ln n at which kappa falls below the last irregular eigenvalue, so that what follows is the tail's own curve."""
-        head = max(instance.spectrum.head, instance.target.head)
-        if head == 1:
+        head = log_irregular(instance)
+        if head == 0.0:
             return 0.0
-        level = float(instance.spectrum.log_eigenvalues(np.array([math.log(head)]))[0])
+        if math.isinf(head):
+            return FARTHEST
+        level = float(instance.spectrum.log_eigenvalues(np.array([head]))[0])
         for log_n in np.split(np.arange(4.0, FARTHEST, 4.0), [30]):  # beyond n = e^120 only where a head needs it
             n = np.exp(log_n)
             if tuning == "optimal":
@@ -163,6 +165,38 @@ class ExcessRisk:
         return Experiment(instance, sizes, tuning)
 
 
+def log_irregular(instance: Instance) -> float:
+    """ln of the last index at which spectrum or target have not yet reached their tail: their heads, and the crossover
+    at which the heaviest component of a mixture takes over; infinite where that is beyond reach.
+    """
+    head = max(instance.spectrum.head, instance.target.head)
+    return max(math.log(head), float(getattr(instance.spectrum, "log_crossover", 0.0)))
+
+
+class Crossover(NamedTuple):
+    """Where the heaviest component of a mixture has taken over: ln of the index, and of the sample size that resolves it
+    (at least ``FARTHEST`` where that is beyond what can be followed).
+    """
+
+    log_index: float
+    log_n: float
+
+    def describe(self) -> str:
+        """One sentence for people."""
+        if self.log_n >= FARTHEST:
+            return "the heaviest tail of the mixture takes over at a sample size beyond reach"
+        index, n = (round(value / math.log(10.0)) for value in self)
+        return f"the heaviest tail of the mixture takes over at about i = 10^{index}, n = 10^{n}"
+
+
+def crossover(instance: Instance, tuning: Tuning = "optimal") -> Crossover | None:
+    """The crossover of a mixture whose heaviest tail does not lead from the start; None for any other instance."""
+    log_index = float(getattr(instance.spectrum, "log_crossover", 0.0))
+    if log_index == 0.0:
+        return None
+    return Crossover(log_index, ExcessRisk().log_resolving_size(instance, tuning))
+
+
 def saturated_index(instance: Instance) -> float:
     r"""min(s', 1) with s' the index at which the target's own energy decays, :math:`\sum_{j>k} f_j^2 \sim k^{-2\beta s'}`:
     what decides how fast kappa falls, where the declared index is only a bound. Read off between ln i = 100 and 200; 1 for
@@ -171,9 +205,13 @@ def saturated_index(instance: Instance) -> float:
     spectrum, target = instance.spectrum, instance.target
     if getattr(target, "supremum", False) or spectrum.tail_index is None:
         return min(target.l2_index, 1.0)
+    index_under = getattr(target, "index_under", None)
+    if index_under is not None:  # what it declares is relative to another covariance
+        return index_after(instance, min(float(index_under(spectrum.tail_index)), 1.0))
     support = target.support(200.0)
+    settled = min(float(getattr(spectrum, "log_crossover", 0.0)), FARTHEST)
     far = (
-        np.array([100.0, 200.0])
+        np.array([100.0, 200.0]) + settled
         if support is None
         else support[support >= 100.0][[0, -1]]
         if support[-1] > 101.0
@@ -323,7 +361,14 @@ def _ridge_range(instance: Instance) -> tuple[float, float]:
     if math.isfinite(instance.spectrum.size):
         last = float(instance.spectrum.log_eigenvalues(np.array([math.log(instance.spectrum.size)]))[0])
         return -first, -first + min(max(60.0, 4.0 * (first - last + 10.0)), DEEPEST)
-    return -first + 2.0, DEEPEST
+    start = -first + 2.0
+    crossover = float(getattr(instance.spectrum, "log_crossover", 0.0))
+    if crossover > 0.0:  # what comes before is the curve of a lighter tail
+        resolved = (
+            -float(instance.spectrum.log_eigenvalues(np.array([crossover]))[0]) if crossover < FARTHEST else DEEPEST
+        )
+        start = max(start, resolved + 2.0)
+    return start, DEEPEST
 
 
 @dataclass(frozen=True)

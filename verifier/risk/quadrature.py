@@ -155,9 +155,7 @@ def _index_nodes(spectrum: Spectrum, target: Target, log_n_max: float, skip: int
         pieces_x.append(np.log(tail_index))
         pieces_w.append(tail_weights)
 
-    width = min(3.0, 5.0 / decay)
-    if spectrum.period is not None:
-        width = min(width, spectrum.period / 4.0)
+    width = _panel_width(spectrum)
     edges = np.linspace(start, end, max(2, math.ceil((end - start) / width) + 1))
     half = 0.5 * np.diff(edges)[:, None]
     middle = 0.5 * (edges[1:] + edges[:-1])[:, None]
@@ -165,6 +163,12 @@ def _index_nodes(spectrum: Spectrum, target: Target, log_n_max: float, skip: int
     pieces_x.insert(1, x)
     pieces_w.insert(1, (half * WEIGHTS).ravel() * np.exp(x))
     return np.concatenate(pieces_x), np.concatenate(pieces_w), None if finite else end
+
+
+def _panel_width(spectrum: Spectrum) -> float:
+    """Panels are short compared with pi over the steepest decay in the smooth part, and with a period."""
+    width = min(3.0, 5.0 / max(decay_of(spectrum), getattr(spectrum, "steepest", 0.0)))
+    return width if spectrum.period is None else min(width, spectrum.period / 4.0)
 
 
 @lru_cache(maxsize=1)
@@ -221,6 +225,14 @@ def _tail_moments(
         rate = float(probe[0] - probe[1])
         if rate <= 0.0:
             raise ValueError(f"{spectrum.describe()}: sum of l_i^{power:g} over the tail diverges, rate {rate:g}")
-        x = start + LAGUERRE_NODES / rate
-        results.append(float(np.sum(LAGUERRE_WEIGHTS * np.exp(log_summand(x) + LAGUERRE_NODES))) / rate)
+        # A mixture whose heaviest tail has not taken over yet is integrated by panels until it has.
+        taken_over = min(getattr(spectrum, "log_crossover", 0.0), start + DEEPEST_LOG / rate)
+        before = 0.0
+        if taken_over > start:
+            nodes = np.linspace(start, taken_over, max(2, math.ceil((taken_over - start) / _panel_width(spectrum)) + 1))
+            half = 0.5 * np.diff(nodes)[:, None]
+            x = (0.5 * (nodes[1:] + nodes[:-1])[:, None] + half * NODES).ravel()
+            before = float(np.sum((half * WEIGHTS).ravel() * np.exp(log_summand(x))))
+        x = max(start, taken_over) + LAGUERRE_NODES / rate
+        results.append(before + float(np.sum(LAGUERRE_WEIGHTS * np.exp(log_summand(x) + LAGUERRE_NODES))) / rate)
     return tuple(results)

@@ -1,0 +1,97 @@
+"""Hypothesis strategies of mixtures, and of targets that are critical for one of their components; plain ones first.
+
+Weights go down to 1e-4, on heavy and on light tails, so that crossovers of every length come up, those that end beyond reach
+included. No strategy knows which claim it serves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from properties.strategies import power_tails
+from verifier.instances import (
+    CarriedCoefficients,
+    CarriedFunction,
+    CriticalTarget,
+    Instance,
+    Mixture,
+    Noise,
+    Spectrum,
+    Target,
+)
+
+MINORITY = (0.1, 0.2, 0.01, 0.001, 0.0001)
+"""Weights of all components but one, which has the rest."""
+
+MAJORITY = 0.5
+"""The two components of the plainest mixture have equal weights."""
+
+
+def weights(count: int) -> SearchStrategy[tuple[float, ...]]:
+    """Probabilities of ``count`` components, the largest anywhere among them."""
+    rare = st.lists(st.sampled_from(MINORITY), min_size=count - 1, max_size=count - 1)
+    several = st.tuples(rare, st.integers(0, count - 1)).map(lambda parts: _with_the_rest(*parts))
+    equal = st.just((MAJORITY, MAJORITY)) if count == 2 else st.nothing()
+    return equal | several
+
+
+def _with_the_rest(rare: list[float], place: int) -> tuple[float, ...]:
+    rest = round(1.0 - math.fsum(rare), 6)
+    return (*rare[:place], rest, *rare[place:])
+
+
+def mixtures(components: SearchStrategy[Spectrum] | None = None) -> SearchStrategy[Mixture]:
+    """Two to five co-diagonal components (default: power laws, some with another head), mostly two."""
+    parts = power_tails() if components is None else components
+
+    def mixed(count: int) -> SearchStrategy[Mixture]:
+        several = st.lists(parts, min_size=count, max_size=count).map(tuple)
+        return st.builds(Mixture, weights=weights(count), components=several)
+
+    return st.sampled_from([2, 2, 2, 3, 4, 5]).flatmap(mixed)
+
+
+def mixed_instances(
+    s: SearchStrategy[float],
+    noise: SearchStrategy[Noise],
+    spectra: SearchStrategy[Mixture] | None = None,
+) -> SearchStrategy[Instance]:
+    """Critical targets relative to the mixture."""
+    drawn = st.tuples(noise, st.builds(CriticalTarget, s=s), mixtures() if spectra is None else spectra)
+    return drawn.map(lambda parts: Instance(noise=parts[0], target=parts[1], spectrum=parts[2]))
+
+
+def with_coefficients_of_one_component(
+    s: SearchStrategy[float], noise: SearchStrategy[Noise]
+) -> SearchStrategy[Instance]:
+    """The target has the L2 coefficients of a target that is critical for one component."""
+    return _of_one_component(s, noise, lambda s, origin: CarriedCoefficients(s=s, origin=origin))
+
+
+def with_function_of_one_component(s: SearchStrategy[float], noise: SearchStrategy[Noise]) -> SearchStrategy[Instance]:
+    """The target is the function that is critical for one component; only those that lie in L2 under the mixture."""
+    return _of_one_component(s, noise, lambda s, origin: CarriedFunction(s=s, origin=origin))
+
+
+def _of_one_component(
+    s: SearchStrategy[float], noise: SearchStrategy[Noise], target: Callable[[float, Spectrum], Target]
+) -> SearchStrategy[Instance]:
+    drawn = st.tuples(noise, s, mixtures(), st.integers(0, 4))
+
+    def carried(parts: tuple[Noise, float, Mixture, int]) -> tuple[Noise, Target, Mixture]:
+        origin = parts[2].components[parts[3] % len(parts[2].components)]
+        return parts[0], target(parts[1], origin), parts[2]
+
+    def in_l2(parts: tuple[Noise, Target, Mixture]) -> bool:
+        return bool(getattr(parts[1], "index_under")(parts[2].tail_index) > LEAST_INDEX)  # noqa: B009
+
+    kept = drawn.map(carried).filter(in_l2)
+    return kept.map(lambda parts: Instance(noise=parts[0], target=parts[1], spectrum=parts[2]))
+
+
+LEAST_INDEX = 0.02
+"""Closer to the edge of L2 a learning curve is too flat to be followed to where it falls."""
