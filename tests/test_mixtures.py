@@ -90,7 +90,7 @@ def test_crossovers_are_where_the_tails_meet() -> None:
     found = crossover(vf.Instance(mixture))
     assert found is not None
     kappa_there = float(mixture.log_eigenvalues(np.array([found.log_index]))[0])
-    n = np.exp(np.array([found.log_n - 8.0, found.log_n]))
+    n = np.exp(np.array([found.log_n - 20.0, found.log_n]))
     instance = vf.Instance(mixture)
     kappa = np.log(effective_ridge(instance, n, optimal_ridge(instance, n)))
     assert kappa[1] < kappa_there < kappa[0]

@@ -17,8 +17,11 @@ from verifier.instances import (
     CarriedCoefficients,
     CarriedFunction,
     CriticalTarget,
+    Design,
+    GaussianDesign,
     Instance,
     Mixture,
+    MixtureSamples,
     Noise,
     Spectrum,
     Target,
@@ -26,6 +29,9 @@ from verifier.instances import (
 
 MINORITY = (0.1, 0.2, 0.01, 0.001, 0.0001)
 """Weights of all components but one, which has the rest."""
+
+RAREST_SAMPLED = 0.01
+"""Least weight of a component in mixtures from which samples are drawn; of a rarer one, few of 3,200 samples would be."""
 
 MAJORITY = 0.5
 """The two components of the plainest mixture have equal weights."""
@@ -62,7 +68,21 @@ def mixed_instances(
 ) -> SearchStrategy[Instance]:
     """Critical targets relative to the mixture."""
     drawn = st.tuples(noise, st.builds(CriticalTarget, s=s), mixtures() if spectra is None else spectra)
-    return drawn.map(lambda parts: Instance(noise=parts[0], target=parts[1], spectrum=parts[2]))
+    return st.tuples(drawn, mixture_designs()).map(lambda both: _built(*both))
+
+
+def mixture_designs() -> SearchStrategy[Design]:
+    """Gaussian inputs of the mixed covariance, and inputs drawn from one component each."""
+    return st.sampled_from([GaussianDesign(), MixtureSamples()])
+
+
+def _built(parts: tuple[Noise, Target, Mixture], design: Design) -> Instance:
+    noise, target, spectrum = parts
+    # Without noise samples of a mixture need not have the exponent of its covariance: an instance refuses them. Components
+    # rarer than 1 % are hardly met in samples that can be simulated.
+    sampled = noise.sigma > 0.0 and min(spectrum.weights) >= RAREST_SAMPLED
+    kept = design if sampled else GaussianDesign()
+    return Instance(noise=noise, target=target, spectrum=spectrum, design=kept)
 
 
 def with_coefficients_of_one_component(
@@ -90,7 +110,7 @@ def _of_one_component(
         return bool(getattr(parts[1], "index_under")(parts[2].tail_index) > LEAST_INDEX)  # noqa: B009
 
     kept = drawn.map(carried).filter(in_l2)
-    return kept.map(lambda parts: Instance(noise=parts[0], target=parts[1], spectrum=parts[2]))
+    return st.tuples(kept, mixture_designs()).map(lambda both: _built(*both))
 
 
 LEAST_INDEX = 0.02

@@ -3,6 +3,7 @@
 from verifier.instances.designs import (
     Design,
     GaussianDesign,
+    MixtureSamples,
     RademacherDesign,
     StudentDesign,
     UniformDesign,
@@ -77,6 +78,7 @@ __all__ = [
     "LogCorrected",
     "LogPeriodic",
     "Mixture",
+    "MixtureSamples",
     "Noise",
     "PowerDirection",
     "PowerLaw",

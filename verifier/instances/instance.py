@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
-from verifier.instances.designs import Design, GaussianDesign
+from verifier.instances.designs import Design, GaussianDesign, MixtureSamples
 from verifier.instances.ingredient import Ingredient, recorded
+from verifier.instances.mixtures import Mixture
 from verifier.instances.noise import Noise
 from verifier.instances.spectra import Spectrum, tail_index
 from verifier.instances.targets import CriticalTarget, SingleEigenfunction, Target
@@ -57,8 +58,25 @@ class Instance:
                 f"target index={self.target.index} exceeds the {self.spectrum.size:g} eigenvalues of the spectrum"
             )
         self._check_in_l2()
+        if isinstance(self.design, MixtureSamples):
+            self._check_mixture_samples()
         if self.transform.factors:
             self._check_transform()
+
+    def _check_mixture_samples(self) -> None:
+        if not isinstance(self.spectrum, Mixture):
+            raise ValueError(
+                f"design={self.design!r} draws each input from one component; spectrum={self.spectrum!r} has none, use a Mixture"
+            )
+        if self.noise.sigma == 0.0:
+            raise ValueError(
+                f"design={self.design!r} needs label noise: without it the sample is interpolated, and the risk on samples of a "
+                "mixture need not have the exponent of its covariance (verifier.risk.mixtures.mixture_risk evaluates it)"
+            )
+        if self.transform.factors or getattr(self.target, "supremum", False):
+            raise ValueError(
+                f"design={self.design!r} knows single targets and no transform; got {self.target!r} and {self.transform!r}"
+            )
 
     def _check_in_l2(self) -> None:
         """A target that is carried over from another covariance may be no element of L2 under this one."""

@@ -165,12 +165,34 @@ class ExcessRisk:
         return Experiment(instance, sizes, tuning)
 
 
+LEADING = 2.0  # ln of the factor by which the tail's part of the bias has to exceed that of what comes before it
+
+
 def log_irregular(instance: Instance) -> float:
-    """ln of the last index at which spectrum or target have not yet reached their tail: their heads, and the crossover
-    at which the heaviest component of a mixture takes over; infinite where that is beyond reach.
+    r"""ln of the last index at which spectrum or target have not yet reached their tail; infinite where that is beyond reach.
+
+    It is that of their heads, or the crossover at which the heaviest component of a mixture takes over. With a mixture, or a
+    target carried over from another covariance, what lies before it may hold so much of the bias,
+    :math:`\kappa^2 \sum f_i^2/l_i^2`, that the curve looks saturated for a while, although :math:`s' < 1`: then it goes on to
+    where the tail holds more.
     """
-    head = max(instance.spectrum.head, instance.target.head)
-    return max(math.log(head), float(getattr(instance.spectrum, "log_crossover", 0.0)))
+    spectrum, target = instance.spectrum, instance.target
+    start = max(math.log(max(spectrum.head, target.head)), float(getattr(spectrum, "log_crossover", 0.0)))
+    carried = hasattr(target, "index_under")
+    if math.isinf(start) or not (carried or hasattr(spectrum, "log_crossover")):
+        return start
+    index = target.index_under(spectrum.tail_index) if carried else target.l2_index  # type: ignore[attr-defined]
+    if target.support(math.log(2.0)) is not None or getattr(target, "supremum", False) or index >= 1.0 - 1e-9:
+        return start
+
+    def log_share(x: Array) -> Array:
+        log_l = spectrum.log_eigenvalues(x)
+        return x + target.log_energy(x, log_l) + 2.0 * (target.l2_index - 1.0) * log_l
+
+    level = float(np.max(log_share(np.linspace(0.0, start, 400)))) + LEADING
+    ahead = start + np.arange(0.0, 4.0 * FARTHEST, 0.25)
+    reached = np.flatnonzero(log_share(ahead) >= level)
+    return float(ahead[reached[0]]) if reached.size else math.inf
 
 
 class Crossover(NamedTuple):

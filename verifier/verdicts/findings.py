@@ -174,9 +174,7 @@ def why(claim: Claim, case: Case) -> str:
     if not observed or instance.spectrum.tail_index is None or math.isfinite(instance.spectrum.size):
         return ""
     before, after = source_indices(instance)
-    measured = (
-        f"measured source index of the target: {before:.3f} relative to Sigma, {after:.3f} relative to T Sigma T*"
-    )
+    measured = f"measured source index of the target: {before:.3f} relative to Sigma, {after:.3f} relative to T Sigma T*"
     if after > before - VISIBLE:
         return f"T leaves the source condition as it is ({measured})"
     return (

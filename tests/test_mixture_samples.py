@@ -1,0 +1,127 @@
+"""Samples of a mixture: their equivalent against simulation, against one population, and against the mixed covariance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import verifier as vf
+from verifier.risk.curves import learning_curve
+from verifier.risk.equivalents import effective_dimension, effective_ridge, equivalent_risk, optimal_ridge
+from verifier.risk.mixtures import effective_ridges, mixture_risk, simulate_mixture
+from verifier.risk.observables import ExcessRisk
+from verifier.risk.simulate import Replicates
+from verifier.verdicts.certify import certify
+
+STEEP = vf.Mixture((0.9, 0.1), (vf.PowerLaw(3.0), vf.PowerLaw(1.2)))
+RARE = vf.Mixture((0.01, 0.99), (vf.PowerLaw(1.5, scale=10.0), vf.PowerLaw(4.0)))
+
+
+def noisy(mixture: vf.Mixture, target: vf.Target | None = None, sigma: float = 0.3) -> vf.Instance:
+    return vf.Instance(mixture, target or vf.CriticalTarget(s=0.5), vf.Noise(sigma), vf.MixtureSamples())
+
+
+@pytest.mark.parametrize("target", [vf.CriticalTarget(s=0.7), vf.SingleEigenfunction(s=0.5, index=2)])
+def test_equal_components_are_one_population(target: vf.Target) -> None:
+    same = vf.Instance(vf.Mixture((0.3, 0.7), (vf.PowerLaw(1.7), vf.PowerLaw(1.7))), target, vf.Noise(0.2))
+    plain = vf.Instance(vf.PowerLaw(1.7), target, vf.Noise(0.2))
+    for n, lam in ((50, 0.1), (400, 1e-3), (100_000, 1e-4)):
+        np.testing.assert_allclose(effective_ridges(same, n, lam), effective_ridge(plain, n, lam), rtol=1e-9)
+        assert mixture_risk(same, n=n, lam=lam) == pytest.approx(equivalent_risk(plain, n=n, lam=lam), rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("mixture", "target"),
+    [(STEEP, vf.CriticalTarget(s=0.5)), (RARE, vf.CarriedCoefficients(s=0.3, origin=vf.PowerLaw(4.0)))],
+    ids=["steep", "rare"],
+)
+@pytest.mark.parametrize("n", [50, 100])
+def test_the_equivalent_agrees_with_samples_where_that_of_the_mixed_covariance_does_not(
+    mixture: vf.Mixture, target: vf.Target, n: int
+) -> None:
+    instance = noisy(mixture, target, 0.1)
+    lam = float(optimal_ridge(instance, n))
+    risks = simulate_mixture(instance, [(n, lam)], Replicates(16, 0, ("test",)))[:, 0]
+    stderr = risks.std(ddof=1) / 4.0
+    own, gaussian = float(mixture_risk(instance, n=n, lam=lam)), float(equivalent_risk(instance, n=n, lam=lam))
+    assert abs(risks.mean() - own) < 3.5 * stderr + 2.0 / n * own
+    assert risks.mean() > 1.1 * gaussian
+    assert risks.mean() - gaussian > 8.0 * stderr
+
+
+def test_simulation_is_that_of_rows_that_are_drawn_and_fitted() -> None:
+    # By the definition, without any algebra of this package: rows, labels, ridge regression, error.
+    instance = noisy(vf.Mixture((0.4, 0.6), (vf.PowerLaw(4.0), vf.PowerLaw(3.0))), vf.CriticalTarget(s=0.8))
+    n, lam, p, count = 60, 0.02, 120, 4000
+    index = np.arange(1.0, p + 1.0)
+    parts = np.stack([index**-4.0, index**-3.0])
+    ell = np.array([0.4, 0.6]) @ parts
+    theta = np.sqrt(ell**1.6 / index / ell)
+    generator, risks = np.random.default_rng(5), []
+    for _ in range(count):
+        rows = np.sqrt(parts[(generator.random(n) < 0.6).astype(int)]) * generator.standard_normal((n, p))
+        signed = theta * generator.choice([-1.0, 1.0], p)
+        labels = rows @ signed + 0.3 * generator.standard_normal(n)
+        fitted = rows.T @ np.linalg.solve(rows @ rows.T + n * lam * np.eye(n), labels)
+        risks.append(ell @ (fitted - signed) ** 2)
+    found = simulate_mixture(instance, [(n, lam)], Replicates(200, 1, ("test",)))[:, 0]
+    spread = np.hypot(np.std(risks) / count**0.5, found.std() / 200**0.5)
+    assert abs(np.mean(risks) - found.mean()) < 3.5 * spread
+
+
+@pytest.mark.parametrize("mixture", [STEEP, RARE], ids=["steep", "rare"])
+def test_the_ratio_to_the_mixed_covariance_tends_to_one_as_the_bound_says(mixture: vf.Mixture) -> None:
+    instance = noisy(mixture)
+    n = np.array([1e5, 1e8, 1e11])
+    lam = optimal_ridge(instance, n)
+    share = effective_dimension(instance, lam) / (n * min(mixture.weights))
+    gap = np.abs(mixture_risk(instance, n=n, lam=lam) / equivalent_risk(instance, n=n, lam=lam) - 1.0)
+    assert np.all(np.diff(gap) < 0.0)
+    assert np.all(gap[1:] < 4.0 * share[1:])
+
+
+def test_without_noise_a_mixture_saturates_later_than_a_gaussian() -> None:
+    silent = vf.Instance(
+        vf.Mixture((0.5, 0.5), (vf.PowerLaw(1.5), vf.PowerLaw(3.0))), vf.SingleEigenfunction(s=0.5), vf.Noise(0.0)
+    )
+    n = np.array([1e4, 1e5])
+    own = mixture_risk(silent, n=n, lam=1e-3 * n**-3.5)
+    gaussian = np.asarray(equivalent_risk(silent, n=n, lam=0.0))
+    assert np.log10(gaussian[0] / gaussian[1]) == pytest.approx(3.0, abs=0.01)
+    assert np.log10(own[0] / own[1]) > 4.0
+
+
+def test_samples_do_not_depend_on_what_else_is_asked() -> None:
+    instance = noisy(STEEP)
+    draws = Replicates(2, 3, ("test",))
+    alone = simulate_mixture(instance, [(40, 0.01)], draws)
+    both = simulate_mixture(instance, [(20, 0.02), (40, 0.01)], draws)
+    assert both[:, 1] != pytest.approx(both[:, 0])
+    wide = simulate_mixture(instance, [(40, 0.01), (40, 0.03)], draws)
+    np.testing.assert_allclose(wide[:, 0], alone[:, 0], rtol=1e-12)
+
+
+def test_a_curve_takes_the_samples_and_certification_their_equivalent() -> None:
+    instance = noisy(STEEP)
+    curve = learning_curve(instance, n=(50, 100), replicates=4, seed=0)
+    gaussian = vf.Instance(instance.spectrum, instance.target, instance.noise)
+    assert np.all(curve.risk > 1.08 * np.asarray(equivalent_risk(gaussian, n=curve.n, lam=curve.lam)))
+    found = certify(ExcessRisk().experiment(instance, "optimal", (50, 100, 400)), 0, replicates=8, z=3.5)
+    assert found.agrees, found.text
+    assert found.equivalent[0] == pytest.approx(float(mixture_risk(instance, n=50, lam=curve.lam[0])))
+
+
+def test_the_design_is_recorded_and_refused_where_it_does_not_apply() -> None:
+    instance = noisy(STEEP)
+    assert vf.Instance.from_json(instance.to_json()) == instance
+    assert "one component" in instance.describe()
+    with pytest.raises(ValueError, match="use a Mixture"):
+        vf.Instance(vf.PowerLaw(2.0), design=vf.MixtureSamples())
+    with pytest.raises(ValueError, match="label noise"):
+        noisy(STEEP, sigma=0.0)
+    with pytest.raises(ValueError, match="single targets"):
+        noisy(STEEP, vf.BallTarget(s=0.5))
+    with pytest.raises(ValueError, match="must be a Mixture"):
+        mixture_risk(vf.Instance(vf.PowerLaw(2.0)), n=10, lam=0.1)
+    with pytest.raises(ValueError, match="ridges >= 0"):
+        mixture_risk(instance, n=10, lam=-1.0)
