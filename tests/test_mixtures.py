@@ -132,7 +132,7 @@ def test_json_round_trip(target: vf.Target) -> None:
         (lambda: vf.Mixture((0.5, 0.6), (vf.PowerLaw(2.0), vf.PowerLaw(3.0))), "sum to 1"),
         (lambda: vf.Mixture((1.0,), (vf.PowerLaw(2.0),)), "two to 5"),
         (lambda: vf.Mixture((0.5, 0.5), (vf.PowerLaw(2.0), vf.Exponential(1.0))), r"components\[1\]"),
-        (lambda: vf.Mixture((0.5, 0.5), (TWO, vf.PowerLaw(3.0))), "exact power"),
+        (lambda: vf.Mixture((0.5, 0.5), (TWO, vf.PowerLaw(3.0))), "hold a mixture"),
         (lambda: vf.Mixture(0.5, (TWO, TWO)), "weights=0.5"),  # type: ignore[arg-type]
         (lambda: vf.Mixture((0.5, 0.5), (vf.PowerLaw, vf.PowerLaw)), "not a spectrum"),  # type: ignore[arg-type]
         (lambda: vf.CarriedFunction(s=0.5, origin=vf.Finite((1.0,))), "origin"),

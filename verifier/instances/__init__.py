@@ -1,5 +1,6 @@
 """What is asked about: spectra, targets, noise, designs, transforms, mixtures, and the instance that joins them."""
 
+from verifier.instances.carried import CarriedCoefficients, CarriedFunction
 from verifier.instances.designs import (
     Design,
     GaussianDesign,
@@ -11,8 +12,9 @@ from verifier.instances.designs import (
 from verifier.instances.empirical import EmpiricalSpectrum, FittedTail
 from verifier.instances.ingredient import Ingredient, register_ingredient
 from verifier.instances.instance import Instance
-from verifier.instances.mixtures import CarriedCoefficients, CarriedFunction, Mixture
+from verifier.instances.mixtures import Mixture
 from verifier.instances.noise import Noise
+from verifier.instances.purification import Purified
 from verifier.instances.spectra import (
     BrokenPowerLaw,
     Exponential,
@@ -82,6 +84,7 @@ __all__ = [
     "Noise",
     "PowerDirection",
     "PowerLaw",
+    "Purified",
     "RademacherDesign",
     "RandomTarget",
     "RankOneTransform",

@@ -100,7 +100,7 @@ def _component_nodes(mixture: Mixture, target: Any, log_n: float, skip: int) -> 
         for k, part in enumerate(mixture.components):
 
             def log_summand(y: Array, part: Any = part) -> Array:
-                return _log_energy(mixture, target, y) + np.asarray(part.log_eigenvalues(y))
+                return np.asarray(_log_energy(mixture, target, y) + part.log_eigenvalues(y))
 
             far_energy[k] = tail_integral(mixture, log_summand, start)
     else:

@@ -19,7 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from verifier.instances import CriticalTarget, Exponential, Identity, Instance, Noise, PowerLaw, Spectrum, Truncated
+from verifier.instances import (
+    CriticalTarget,
+    Exponential,
+    GaussianDesign,
+    Identity,
+    Instance,
+    MixtureSamples,
+    Noise,
+    PowerLaw,
+    Spectrum,
+    Truncated,
+)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
@@ -156,7 +167,13 @@ def _with_noise(instance: Instance) -> Instance:
 
 
 def _without_noise(instance: Instance) -> Instance:
-    return dataclasses.replace(instance, noise=Noise(sigma=0.0))
+    return dataclasses.replace(_gaussian(instance), noise=Noise(sigma=0.0))
+
+
+def _gaussian(instance: Instance) -> Instance:
+    """Samples of a mixture need a mixture, and noise: without either, Gaussian inputs of the same covariance."""
+    mixed = isinstance(instance.design, MixtureSamples)
+    return dataclasses.replace(instance, design=GaussianDesign()) if mixed else instance
 
 
 def _target(instance: Instance, **changes: Any) -> Instance:
@@ -212,7 +229,7 @@ def _is_straight(instance: Instance) -> bool:
 def _straightened(instance: Instance) -> Instance:
     if instance.spectrum.tail_index is None:
         return instance
-    return dataclasses.replace(instance, spectrum=PowerLaw(beta=instance.spectrum.tail_index))
+    return dataclasses.replace(_gaussian(instance), spectrum=PowerLaw(beta=instance.spectrum.tail_index))
 
 
 def _is_critical(instance: Instance) -> bool:
