@@ -23,10 +23,13 @@ from typing import Any
 from properties.hypotheses import alpha, assumption_r, noisy_labels
 from properties.strategies import noises, plain_instances, smoothness
 from properties.strategies.mixtures import (
+    disjoint_instances,
+    disjoint_mixtures,
     mixed_instances,
     mixtures,
     with_coefficients_of_one_component,
     with_function_of_one_component,
+    with_target_on_one_component,
 )
 from verifier.claims import AtLeast, Exponent, Reading, Theta
 from verifier.instances import Instance
@@ -85,7 +88,7 @@ READINGS = (
         latex=r"N_{\sum_k \pi_k \Sigma_k}(\lambda) \sim \lambda^{-1/\beta_{\min}} \quad (\lambda \to 0)",
         source=SOURCE,
         hypotheses=(assumption_r,),
-        domain=plain_instances(mixtures()),
+        domain=plain_instances(mixtures() | disjoint_mixtures()),
         observable=EffectiveDimension(),
         predict=lambda instance: Theta(-1.0 / instance.beta),
         prediction="N(lambda) lambda^(1/beta_min) bounded above and below",
@@ -95,10 +98,19 @@ READINGS = (
     reading(
         "relative-to-the-mixture",
         "with the oracle's ridge the critical target has the exponent alpha, s relative to the mixture, s <= 1",
-        domain=mixed_instances(up_to_1, noise),
+        domain=mixed_instances(up_to_1, noise) | disjoint_instances(up_to_1, noise),
         predict=exactly,
         expected="SURVIVED",
         note="Theorem 1 for the covariance of the mixture.",
+    ),
+    reading(
+        "disjoint-components",
+        "with the oracle's ridge a target on one of several disjoint components, critical for it, has the exponent alpha, s <= 1",
+        domain=with_target_on_one_component(up_to_1, noise),
+        predict=exactly,
+        expected="SURVIVED",
+        note="Operators on disjoint eigenvectors act separately: coefficients and function, critical for the component, are so for "
+        "the mixture. Only the noise meets the heavier tails.",
     ),
     reading(
         "coefficients-of-one-component",

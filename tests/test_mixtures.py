@@ -142,3 +142,51 @@ def test_json_round_trip(target: vf.Target) -> None:
 def test_what_is_refused(build: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build()
+
+
+# ------------------------------------------------------------------------------------------------ disjoint components
+
+APART = vf.DisjointMixture((0.7, 0.3), (vf.PowerLaw(3.0), vf.PowerLaw(1.5, scale=2.0)))
+
+
+def test_the_smooth_merge_is_within_k_places_of_the_merged_sequence() -> None:
+    for mixture in (APART, vf.DisjointMixture((0.9989, 0.001, 0.0001), tuple(map(vf.PowerLaw, (4.0, 2.0, 1.2))))):
+        j = np.arange(1.0, 2001.0)
+        pairs = zip(mixture.weights, mixture.components, strict=True)
+        exact = np.sort(np.concatenate([w * part.scale * j**-part.beta for w, part in pairs]))[::-1][:500]
+        count = len(mixture.weights)
+        smooth = np.exp(mixture.log_eigenvalues(np.log(np.arange(1.0, 500.0 + count))))
+        assert np.all(exact[count:] <= smooth[: 500 - count] * (1.0 + 1e-9))
+        assert np.all(exact[:-count] >= smooth[count:500] * (1.0 - 1e-9))
+
+
+@pytest.mark.parametrize(("component", "kappa"), [(1, 1e-9), (2, 1e-6)])
+def test_disjoint_sums_are_those_of_the_components(component: int, kappa: float) -> None:
+    # Far from the head the sum over the smooth merge is the sum over the block.
+    target = vf.ComponentTarget(s=0.4, mixture=APART, component=component)
+    bias = equivalent(vf.Instance(APART, target), math.log(kappa)).sums(np.array([kappa])).bias[0]
+    weight, part = APART.weights[component - 1], APART.components[component - 1]
+    j = np.arange(1.0, 2e6)
+    own = part.scale * j**-part.beta
+    direct = np.sum(own**0.8 / (1.0 + j) * (kappa / (weight * own + kappa)) ** 2) + own[-1] ** 0.8 / (0.8 * part.beta)
+    assert bias == pytest.approx(direct, rel=0.02)
+
+
+def test_disjoint_mixtures_are_recorded_and_checked() -> None:
+    instance = vf.Instance(APART, vf.ComponentTarget(s=0.5, mixture=APART, component=2))
+    assert vf.Instance.from_json(json.loads(json.dumps(instance.to_json()))) == instance
+    assert effective_index(instance) == 0.5
+    low, high = APART.assumption_r
+    index = np.arange(1.0, 1e4)
+    scaled = np.exp(APART.log_eigenvalues(np.log(index))) * index**APART.tail_index
+    assert low <= scaled.min()
+    assert scaled.max() <= high
+    with pytest.raises(ValueError, match="another mixture"):
+        vf.Instance(vf.PowerLaw(2.0), instance.target)
+    with pytest.raises(ValueError, match="PowerLaw"):
+        vf.DisjointMixture((0.5, 0.5), (vf.Spiked(2.0, 1, 2.0), vf.PowerLaw(2.0)))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="component"):
+        vf.ComponentTarget(s=0.5, mixture=APART, component=3)
+    hidden = vf.DisjointMixture((0.9999, 0.0001), (vf.PowerLaw(3.0), vf.PowerLaw(2.5)))
+    counts = hidden.log_counts(hidden.log_eigenvalues(np.array(hidden.log_crossover)))
+    assert counts[1] - counts[0] == pytest.approx(2.0, abs=1e-6)

@@ -12,12 +12,14 @@ from collections.abc import Callable
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from properties.strategies import power_tails
+from properties.strategies import power_laws, power_tails
 from verifier.instances import (
     CarriedCoefficients,
     CarriedFunction,
+    ComponentTarget,
     CriticalTarget,
     Design,
+    DisjointMixture,
     GaussianDesign,
     Instance,
     Mixture,
@@ -61,13 +63,37 @@ def mixtures(components: SearchStrategy[Spectrum] | None = None) -> SearchStrate
     return st.sampled_from([2, 2, 2, 3, 4, 5]).flatmap(mixed)
 
 
-def mixed_instances(
-    s: SearchStrategy[float],
-    noise: SearchStrategy[Noise],
-    spectra: SearchStrategy[Mixture] | None = None,
-) -> SearchStrategy[Instance]:
+def disjoint_mixtures() -> SearchStrategy[DisjointMixture]:
+    """Two to five power laws on disjoint sets of eigenvectors, mostly two."""
+
+    def mixed(count: int) -> SearchStrategy[DisjointMixture]:
+        several = st.lists(power_laws(), min_size=count, max_size=count).map(tuple)
+        return st.builds(DisjointMixture, weights=weights(count), components=several)
+
+    return st.sampled_from([2, 2, 2, 3, 4, 5]).flatmap(mixed)
+
+
+def with_target_on_one_component(s: SearchStrategy[float], noise: SearchStrategy[Noise]) -> SearchStrategy[Instance]:
+    """Disjoint components, the target on the eigenvectors of one of them, for which it is critical."""
+    drawn = st.tuples(noise, s, disjoint_mixtures(), st.integers(0, 4))
+
+    def built(parts: tuple[Noise, float, DisjointMixture, int]) -> Instance:
+        noise, s, mixture, which = parts
+        target = ComponentTarget(s=s, mixture=mixture, component=1 + which % len(mixture.weights))
+        return Instance(noise=noise, target=target, spectrum=mixture)
+
+    return drawn.map(built)
+
+
+def disjoint_instances(s: SearchStrategy[float], noise: SearchStrategy[Noise]) -> SearchStrategy[Instance]:
+    """Critical targets relative to a mixture of disjoint components."""
+    drawn = st.tuples(noise, st.builds(CriticalTarget, s=s), disjoint_mixtures())
+    return drawn.map(lambda parts: Instance(noise=parts[0], target=parts[1], spectrum=parts[2]))
+
+
+def mixed_instances(s: SearchStrategy[float], noise: SearchStrategy[Noise]) -> SearchStrategy[Instance]:
     """Critical targets relative to the mixture."""
-    drawn = st.tuples(noise, st.builds(CriticalTarget, s=s), mixtures() if spectra is None else spectra)
+    drawn = st.tuples(noise, st.builds(CriticalTarget, s=s), mixtures())
     return st.tuples(drawn, mixture_designs()).map(lambda both: _built(*both))
 
 

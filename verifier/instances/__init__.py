@@ -1,6 +1,6 @@
 """What is asked about: spectra, targets, noise, designs, transforms, mixtures, and the instance that joins them."""
 
-from verifier.instances.carried import CarriedCoefficients, CarriedFunction
+from verifier.instances.carried import CarriedCoefficients, CarriedFunction, ComponentTarget
 from verifier.instances.designs import (
     Design,
     GaussianDesign,
@@ -12,7 +12,7 @@ from verifier.instances.designs import (
 from verifier.instances.empirical import EmpiricalSpectrum, FittedTail
 from verifier.instances.ingredient import Ingredient, register_ingredient
 from verifier.instances.instance import Instance
-from verifier.instances.mixtures import Mixture
+from verifier.instances.mixtures import DisjointMixture, Mixture
 from verifier.instances.noise import Noise
 from verifier.instances.purification import Purified
 from verifier.instances.spectra import (
@@ -61,11 +61,13 @@ __all__ = [
     "BrokenPowerLaw",
     "CarriedCoefficients",
     "CarriedFunction",
+    "ComponentTarget",
     "Composition",
     "CriticalTarget",
     "Design",
     "DiagonalTransform",
     "Direction",
+    "DisjointMixture",
     "EmpiricalSpectrum",
     "Exponential",
     "ExponentialTarget",

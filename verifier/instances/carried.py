@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from verifier.instances.ingredient import whole
+from verifier.instances.mixtures import DisjointMixture
 from verifier.instances.spectra import PowerLaw, Spectrum, power_tail, tail_index
 from verifier.instances.targets import _Target
 
@@ -74,3 +76,41 @@ class CarriedFunction(_Carried):
 
     def _phrase(self) -> str:
         return f"the function that is critical under {self.origin.describe()}"
+
+
+@dataclass(frozen=True)
+class ComponentTarget(_Target):
+    r"""A target on the eigenvectors of one component of a :class:`DisjointMixture`, critical for that component:
+    :math:`f_j^2 = R^2 l_{kj}^{2s} / (1 + j)` at the j-th of them, nothing on the others.
+
+    Operators on disjoint eigenvectors act separately, so that s relative to the component is s relative to the mixture. On the
+    smooth merge, index i stands for the dj/di eigenvectors of the component that there are to one of the mixture.
+    ``mixture`` is that of the instance, ``component`` counts from 1.
+    """
+
+    mixture: DisjointMixture = field(default_factory=DisjointMixture)
+    component: int = 1
+
+    in_ball = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.mixture, DisjointMixture):
+            raise ValueError(f"mixture={self.mixture!r} must be a DisjointMixture")
+        object.__setattr__(self, "component", whole("component", self.component, 1, len(self.mixture.weights)))
+
+    def index_under(self, beta: float) -> float:
+        """Index relative to the mixture, whatever its tail index."""
+        return self.l2_index
+
+    def log_energy(self, log_index: Array, log_eigenvalue: Array) -> Array:
+        counts = self.mixture.log_counts(log_eigenvalue)
+        weight, own = self.mixture.weights[self.component - 1], counts[self.component - 1]
+        spread = np.array([math.log(part.beta) for part in self.mixture.components])
+        rate = np.logaddexp.reduce(counts - spread.reshape(-1, *[1] * (counts.ndim - 1)))  # ln sum_m N_m / beta_m
+        per_index = own - math.log(self.mixture.components[self.component - 1].beta) - rate  # ln dj/di
+        shrunk = per_index - np.logaddexp(0.0, own)
+        return np.asarray(2.0 * math.log(self.norm) - 2.0 * self.l2_index * math.log(weight) + shrunk)
+
+    def _phrase(self) -> str:
+        return f"critical target of component {self.component}"

@@ -79,7 +79,12 @@ class Instance:
             )
 
     def _check_in_l2(self) -> None:
-        """A target that is carried over from another covariance may be no element of L2 under this one."""
+        """A target that is carried over from another covariance may be no element of L2 under this one; one of a component
+        belongs to its mixture.
+        """
+        mixture = getattr(self.target, "mixture", None)
+        if mixture is not None and mixture != self.spectrum:
+            raise ValueError(f"target={self.target!r} belongs to another mixture than spectrum={self.spectrum!r}")
         index_under = getattr(self.target, "index_under", None)
         if index_under is None or self.spectrum.tail_index is None or math.isfinite(self.spectrum.size):
             return

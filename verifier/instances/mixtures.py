@@ -12,6 +12,7 @@ until then every curve follows the lighter tail. ``log_crossover`` is where that
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,21 +42,7 @@ class Mixture(_Spectrum):
     components: tuple[Spectrum, ...] = (PowerLaw(2.0), PowerLaw(3.0))
 
     def __post_init__(self) -> None:
-        for name, value in (("weights", self.weights), ("components", self.components)):
-            if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
-                raise ValueError(f"{name}={value!r} must be a sequence")
-        parts = tuple(power_tail(f"components[{k}]", part) for k, part in enumerate(self.components))
-        if any(isinstance(part, Mixture) for part in parts):
-            raise ValueError(f"components={self.components!r} hold a mixture; write its components out")
-        weights = tuple(within(f"weights[{k}]", w, LEAST_WEIGHT, 1.0) for k, w in enumerate(self.weights))
-        if len(weights) != len(parts) or not 2 <= len(parts) <= MOST_COMPONENTS:
-            raise ValueError(
-                f"weights has {len(weights)} entries and components {len(parts)}; a mixture has two to {MOST_COMPONENTS} of each"
-            )
-        if abs(math.fsum(weights) - 1.0) > 1e-9:
-            raise ValueError(
-                f"weights={weights!r} sum to {math.fsum(weights):.12g}; they are probabilities and sum to 1"
-            )
+        weights, parts = _checked(self.weights, self.components)
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "components", parts)
 
@@ -120,8 +107,124 @@ class Mixture(_Spectrum):
 
     def describe(self) -> str:
         parts = " + ".join(f"{w:g} [{p.describe()}]" for w, p in zip(self.weights, self.components, strict=True))
-        end = self.log_crossover
-        if end == 0.0:
-            return f"mixture {parts}"
-        where = f"about i = 10^{end / math.log(10.0):.0f}" if math.isfinite(end) else "no index in reach"
-        return f"mixture {parts}, whose heaviest tail leads from {where}"
+        return f"mixture {parts}{_crossover_phrase(self.log_crossover)}"
+
+
+@dataclass(frozen=True)
+class DisjointMixture(_Spectrum):
+    r"""Components on disjoint sets of eigenvectors: the eigenvalues are all the :math:`\pi_k l_{kj}`, merged in decreasing order.
+
+    Components are power laws, :math:`\pi_k l_{kj} = a_k j^{-\beta_k}`, of which :math:`N(l) = \sum_k (a_k/l)^{1/\beta_k}` count the
+    values above l up to rounding. The merged sequence is given as the smooth solution of :math:`N(l_i) = i + K - 1`, which is
+    within K places of the one with the indices rounded.
+    """
+
+    weights: tuple[float, ...] = (0.5, 0.5)
+    components: tuple[PowerLaw, ...] = (PowerLaw(2.0), PowerLaw(3.0))
+
+    def __post_init__(self) -> None:
+        weights, parts = _checked(self.weights, self.components)
+        for k, part in enumerate(parts):
+            if not isinstance(part, PowerLaw):
+                raise ValueError(
+                    f"components[{k}]={part!r} must be a PowerLaw; other spectra are mixed in one eigenbasis only"
+                )
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "components", parts)
+
+    @property
+    def tail_index(self) -> float:  # type: ignore[override]
+        return min(part.beta for part in self.components)
+
+    @property
+    def steepest(self) -> float:
+        """Largest tail index of a component."""
+        return max(part.beta for part in self.components)
+
+    @property
+    def _log_scales(self) -> Array:
+        pairs = zip(self.weights, self.components, strict=True)
+        return np.array([math.log(weight * part.scale) for weight, part in pairs])
+
+    @property
+    def assumption_r(self) -> tuple[float, float]:  # type: ignore[override]
+        # N(l) is at least the count of the heaviest component, and at most K (a/l)^(1/beta), a the largest a_k >= l.
+        beta, count = self.tail_index, float(len(self.weights))
+        heavy = max(a for a, part in zip(self._log_scales, self.components, strict=True) if part.beta == beta)
+        return math.exp(heavy) * count**-beta, math.exp(float(self._log_scales.max())) * count**beta
+
+    def log_counts(self, log_eigenvalue: Array) -> Array:
+        r"""ln of :math:`(a_k/l)^{1/\beta_k}`, the index j of component k at the eigenvalue l, shape (K, \*shape of l)."""
+        level = np.asarray(log_eigenvalue, dtype=np.float64)
+        return np.stack([(a - level) / part.beta for a, part in zip(self._log_scales, self.components, strict=True)])
+
+    @property
+    def log_crossover(self) -> float:
+        """Log-index from which on the heaviest tail counts e^2 times as many as all others together; see :class:`Mixture`."""
+        heavy = np.array([part.beta == self.tail_index for part in self.components])
+        if heavy.all():
+            return 0.0
+
+        def leads(level: float) -> bool:
+            counts = self.log_counts(np.array(level))
+            return bool(np.logaddexp.reduce(counts[heavy]) - np.logaddexp.reduce(counts[~heavy]) > DOMINANT)
+
+        first = float(self.log_eigenvalues(np.zeros(1))[0])
+        if leads(first):
+            return 0.0
+        low, high = first - FARTHEST_CROSSOVER * self.tail_index, first
+        if not leads(low):
+            return math.inf
+        for _ in range(80):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if leads(middle) else (low, middle)
+        return float(np.logaddexp.reduce(self.log_counts(np.array(low))))
+
+    def log_eigenvalues(self, log_index: Array) -> Array:
+        # Newton's method from the left on ln N - ln(i + K - 1), convex and decreasing in ln l: it converges from below.
+        x = np.asarray(log_index, dtype=np.float64)
+        wanted = np.logaddexp(x, math.log(len(self.weights) - 1.0))
+        inverse = np.array([1.0 / part.beta for part in self.components])
+        level = np.max(self._log_scales[:, None] - wanted.ravel() / inverse[:, None], axis=0).reshape(x.shape)
+        for _ in range(60):
+            counts = self.log_counts(level)
+            total = np.logaddexp.reduce(counts)
+            slope = np.tensordot(inverse, np.exp(counts - total), axes=1)
+            step = (total - wanted) / slope
+            level = level + step
+            if np.all(np.abs(step) <= 1e-14 * (1.0 + np.abs(level))):
+                break
+        return np.asarray(level)
+
+    def describe(self) -> str:
+        parts = " and ".join(f"{w:g} [{p.describe()}]" for w, p in zip(self.weights, self.components, strict=True))
+        return f"disjoint mixture of {parts}{_crossover_phrase(self.log_crossover)}"
+
+
+def _checked(weights: object, components: object) -> tuple[tuple[float, ...], tuple[Spectrum, ...]]:
+    """Weights and components of a mixture, or a ValueError that says what is wrong with them."""
+    for name, value in (("weights", weights), ("components", components)):
+        if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+            raise ValueError(f"{name}={value!r} must be a sequence")
+    assert isinstance(weights, Iterable)
+    assert isinstance(components, Iterable)
+    parts = tuple(power_tail(f"components[{k}]", part) for k, part in enumerate(components))
+    if any(isinstance(part, (Mixture, DisjointMixture)) for part in parts):
+        raise ValueError(f"components={parts!r} hold a mixture; write its components out")
+    checked = tuple(within(f"weights[{k}]", w, LEAST_WEIGHT, 1.0) for k, w in enumerate(weights))
+    if len(checked) != len(parts) or not 2 <= len(parts) <= MOST_COMPONENTS:
+        raise ValueError(
+            f"weights has {len(checked)} entries and components {len(parts)}; a mixture has two to {MOST_COMPONENTS} of each"
+        )
+    if abs(math.fsum(checked) - 1.0) > 1e-9:
+        raise ValueError(f"weights={checked!r} sum to {math.fsum(checked):.12g}; they are probabilities and sum to 1")
+    return checked, parts
+
+
+def _crossover_phrase(log_crossover: float) -> str:
+    if log_crossover == 0.0:
+        return ""
+    where = (
+        f"about i = 10^{log_crossover / math.log(10.0):.0f}" if math.isfinite(log_crossover) else "no index in reach"
+    )
+    return f", whose heaviest tail leads from {where}"

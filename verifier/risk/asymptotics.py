@@ -21,6 +21,7 @@ from verifier.instances import (
     BallTarget,
     CarriedCoefficients,
     CarriedFunction,
+    ComponentTarget,
     CriticalTarget,
     Exponential,
     ExponentialTarget,
@@ -64,7 +65,7 @@ def effective_index(instance: Instance) -> float | None:
 
 def _index_before(instance: Instance) -> float | None:
     target = instance.target
-    if isinstance(target, (CarriedCoefficients, CarriedFunction)):
+    if isinstance(target, (CarriedCoefficients, CarriedFunction, ComponentTarget)):
         return None if instance.spectrum.tail_index is None else target.index_under(instance.spectrum.tail_index)
     if isinstance(target, (CriticalTarget, LacunaryTarget, BallTarget)):
         return target.l2_index
