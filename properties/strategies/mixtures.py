@@ -12,7 +12,7 @@ from collections.abc import Callable
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from properties.strategies import power_laws, power_tails
+from properties.strategies import betas, decimals, power_laws, power_tails
 from verifier.instances import (
     CarriedCoefficients,
     CarriedFunction,
@@ -25,6 +25,9 @@ from verifier.instances import (
     Mixture,
     MixtureSamples,
     Noise,
+    PowerDirection,
+    PowerLaw,
+    RotatedMixture,
     Spectrum,
     Target,
 )
@@ -81,6 +84,30 @@ def with_target_on_one_component(s: SearchStrategy[float], noise: SearchStrategy
         noise, s, mixture, which = parts
         target = ComponentTarget(s=s, mixture=mixture, component=1 + which % len(mixture.weights))
         return Instance(noise=noise, target=target, spectrum=mixture)
+
+    return drawn.map(built)
+
+
+def rotated_mixtures() -> SearchStrategy[RotatedMixture]:
+    """Two power laws, the second one turned along a power of the index. Tail indices go to 4: a steeper spectrum leaves dense
+    simulation in double precision nothing to turn.
+    """
+    law = betas(high=4.0).map(PowerLaw)
+    return st.builds(
+        RotatedMixture,
+        weights=weights(2),
+        components=st.tuples(law, law),
+        direction=decimals(0.55, 1.5, 1.0).map(PowerDirection),
+    )
+
+
+def rotated_instances(s: SearchStrategy[float], noise: SearchStrategy[Noise]) -> SearchStrategy[Instance]:
+    """Components that are turned against each other, the function critical for the first of them; s of at least 1/2."""
+    drawn = st.tuples(noise, s, rotated_mixtures())
+
+    def built(parts: tuple[Noise, float, RotatedMixture]) -> Instance:
+        noise, s, mixture = parts
+        return Instance(noise=noise, target=CarriedFunction(s=s, origin=mixture.components[0]), spectrum=mixture)
 
     return drawn.map(built)
 

@@ -12,7 +12,7 @@ from verifier.instances.designs import (
 from verifier.instances.empirical import EmpiricalSpectrum, FittedTail
 from verifier.instances.ingredient import Ingredient, register_ingredient
 from verifier.instances.instance import Instance
-from verifier.instances.mixtures import DisjointMixture, Mixture
+from verifier.instances.mixtures import DisjointMixture, Mixture, RotatedMixture
 from verifier.instances.noise import Noise
 from verifier.instances.purification import Purified
 from verifier.instances.spectra import (
@@ -91,6 +91,7 @@ __all__ = [
     "RandomTarget",
     "RankOneTransform",
     "Reflection",
+    "RotatedMixture",
     "SingleEigenfunction",
     "SmootherTarget",
     "SparseDirection",

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
+from verifier.instances.carried import CarriedFunction
 from verifier.instances.designs import Design, GaussianDesign, MixtureSamples
 from verifier.instances.ingredient import Ingredient, recorded
-from verifier.instances.mixtures import Mixture
+from verifier.instances.mixtures import Mixture, RotatedMixture
 from verifier.instances.noise import Noise
 from verifier.instances.spectra import Spectrum, tail_index
 from verifier.instances.targets import CriticalTarget, SingleEigenfunction, Target
@@ -60,8 +61,22 @@ class Instance:
         self._check_in_l2()
         if isinstance(self.design, MixtureSamples):
             self._check_mixture_samples()
+        if isinstance(self.spectrum, RotatedMixture):
+            self._check_rotated(self.spectrum)
         if self.transform.factors:
             self._check_transform()
+
+    def _check_rotated(self, mixture: RotatedMixture) -> None:
+        target = self.target
+        if not isinstance(target, CarriedFunction) or target.origin != mixture.components[0] or target.l2_index < 0.5:
+            raise ValueError(
+                f"target={target!r}: components that are turned have no eigenbasis in common in which coefficients could be "
+                "given; use CarriedFunction with the first component as its origin and an index of at least 1/2, a function of the RKHS"
+            )
+        if self.transform.factors or self.design != GaussianDesign():
+            raise ValueError(
+                f"a RotatedMixture knows Gaussian inputs and no transform; got {self.design!r}, {self.transform!r}"
+            )
 
     def _check_mixture_samples(self) -> None:
         if not isinstance(self.spectrum, Mixture):
@@ -117,6 +132,11 @@ class Instance:
                 f"design={self.design!r}: only Gaussian inputs have independent coordinates in the eigenbasis of what the "
                 "regression sees, where they are simulated; use GaussianDesign()"
             )
+
+    @property
+    def diagonal(self) -> bool:
+        """Whether the covariance that the regression sees is diagonal in the basis of the target."""
+        return self.transform.unitary and not isinstance(self.spectrum, RotatedMixture)
 
     @property
     def beta(self) -> float:

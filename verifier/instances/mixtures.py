@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from verifier.instances.ingredient import within
 from verifier.instances.spectra import PowerLaw, Spectrum, _Spectrum, power_tail, tail_index
+from verifier.instances.transforms import PowerDirection
 
 Array = NDArray[np.float64]
 
@@ -108,6 +109,31 @@ class Mixture(_Spectrum):
     def describe(self) -> str:
         parts = " + ".join(f"{w:g} [{p.describe()}]" for w, p in zip(self.weights, self.components, strict=True))
         return f"mixture {parts}{_crossover_phrase(self.log_crossover)}"
+
+
+@dataclass(frozen=True)
+class RotatedMixture(Mixture):
+    r"""Two components of which the second is turned by Householder's reflection:
+    :math:`\Sigma = \pi_1\Lambda_1 + \pi_2 R\Lambda_2 R`, :math:`R = 1 - 2vv^*`, v the ``direction``, a power of the index.
+
+    The eigenvalues of a :class:`Mixture` are here those of the diagonal :math:`\pi_1\Lambda_1 + \pi_2\Lambda_2`, from which
+    :math:`\Sigma` differs by an operator of rank two: its i-th eigenvalue lies between the (i + 2)-th and the (i - 2)-th of them
+    (Weyl 1912), so that tail index and crossover are the same. The risk is that of the operator (:mod:`verifier.risk.rotated`).
+    """
+
+    direction: PowerDirection = field(default_factory=lambda: PowerDirection(1.0))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.weights) != 2:
+            raise ValueError(f"components={self.components!r} must be two; the second one is turned")
+        if not isinstance(self.direction, PowerDirection):
+            raise ValueError(
+                f"direction={self.direction!r} must be a PowerDirection: turning finitely many axes changes no tail"
+            )
+
+    def describe(self) -> str:
+        return f"{super().describe()}, the second reflected along {self.direction.describe()}"
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from verifier.instances import Instance, eigenvalues, log_index_at
+from verifier.instances import Instance, RotatedMixture, eigenvalues, log_index_at
 from verifier.risk.operators import TransformedSums
 from verifier.risk.quadrature import modes
+from verifier.risk.rotated import RotatedSums
 
 Array = NDArray[np.float64]
 Tuning = str | Callable[[Instance, float], float]
@@ -143,8 +144,13 @@ class Equivalent:
         self.instance = instance
         self.size = instance.spectrum.size
         self.variance = instance.sigma**2
-        unitary = instance.transform.unitary
-        self._sums: DiagonalSums | TransformedSums = (DiagonalSums if unitary else TransformedSums)(instance, log_reach)
+        self._sums: DiagonalSums | TransformedSums | RotatedSums
+        if instance.diagonal:
+            self._sums = DiagonalSums(instance, log_reach)
+        elif isinstance(instance.spectrum, RotatedMixture):
+            self._sums = RotatedSums(instance, log_reach)
+        else:
+            self._sums = TransformedSums(instance, log_reach)
         self.trace = self._sums.trace
 
     @property

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from verifier.instances import Instance, SingleEigenfunction, Truncated, log_index_at
+from verifier.instances import Instance, RotatedMixture, SingleEigenfunction, Truncated, log_index_at
 from verifier.risk.equivalents import (
     Tuning,
     effective_dimension,
@@ -228,6 +228,8 @@ def saturated_index(instance: Instance) -> float:
     if getattr(target, "supremum", False) or spectrum.tail_index is None:
         return min(target.l2_index, 1.0)
     index_under = getattr(target, "index_under", None)
+    if isinstance(spectrum, RotatedMixture):
+        return min(target.l2_index, 1.0)  # at least
     if index_under is not None:  # what it declares is relative to another covariance
         return index_after(instance, min(float(index_under(spectrum.tail_index)), 1.0))
     support = target.support(200.0)
@@ -369,10 +371,10 @@ class DimensionAtLastEigenvalue(_Deterministic):
 
 def _untransformed(instance: Instance) -> Instance:
     """The instance, if its eigenvalues are those of its spectrum; ValueError under a transform that changes them."""
-    if not instance.transform.unitary:
+    if not instance.diagonal:
         raise ValueError(
-            f"transform={instance.transform!r} changes eigenvalues one by one, which are not computed; ask for the effective "
-            "dimension, or for the excess risk"
+            f"the transform or rotation in {instance.describe()} changes eigenvalues one by one, which are not computed; ask for "
+            "the effective dimension, or for the excess risk"
         )
     return instance
 
