@@ -5,6 +5,8 @@ from __future__ import annotations
 from properties import (
     corollary_1,
     equation_3,
+    figure_2,
+    figure_4,
     figure_5,
     figure_7,
     lemma_1,
@@ -33,6 +35,8 @@ STATEMENTS = (
     proof_step_a4,
     corollary_1,
     remark_1,
+    figure_2,
+    figure_4,
     figure_5,
     figure_7,
 )

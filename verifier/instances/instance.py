@@ -71,7 +71,7 @@ class Instance:
         if not isinstance(target, CarriedFunction) or target.origin != mixture.components[0] or target.l2_index < 0.5:
             raise ValueError(
                 f"target={target!r}: components that are turned have no eigenbasis in common in which coefficients could be "
-                "given; use CarriedFunction with the first component as its origin and an index of at least 1/2, a function of the RKHS"
+                "given; use CarriedFunction with the first component as its origin and an index of at least 1/2 (in the RKHS)"
             )
         if self.transform.factors or self.design != GaussianDesign():
             raise ValueError(

@@ -19,8 +19,8 @@ F is a sum of positive terms at every kappa. In the same way
 :math:`\langle v, (W+\kappa)^{-1}y\rangle = (b\,y_v + 2\pi_2A\,y_a)/F`, which the sum over entries would lose to cancellation.
 
 As in :mod:`verifier.risk.operators`, :math:`d_1 = \sum D/(D+\kappa) - \dot L` and
-:math:`d_2 = \sum (D/(D+\kappa))^2 - \dot L - \ddot L` with :math:`L = \ln F` and dots for derivatives in :math:`\ln\kappa`; the bias is
-:math:`\langle h, Wh\rangle = \pi_1\langle h, \Lambda_1h\rangle + \pi_2\langle Rh, \Lambda_2Rh\rangle` with
+:math:`d_2 = \sum (D/(D+\kappa))^2 - \dot L - \ddot L` with :math:`L = \ln F`, dots for derivatives in :math:`\ln\kappa`; the bias
+is :math:`\langle h, Wh\rangle = \pi_1\langle h, \Lambda_1h\rangle + \pi_2\langle Rh, \Lambda_2Rh\rangle` with
 :math:`h = \kappa(W+\kappa)^{-1}\theta`, a sum of squares.
 
 *Nodes.* v is not scaled by the root of an eigenvalue here, so that sums over it converge slowly: the panels of
