@@ -65,3 +65,18 @@ def test_the_slope_beside_the_heaviest_component_ends_at_its_own() -> None:
         heaviest(vf.PowerLaw(2.0))
     with pytest.raises(ValueError, match="must be power laws"):
         heaviest(vf.Mixture((0.5, 0.5), (vf.Spiked(2.0, 1, 2.0), vf.PowerLaw(2.0))))
+
+
+@pytest.mark.parametrize("p", [128, 512])
+def test_a_full_rotation_collapses_at_the_figures_sizes_and_parts_later(p: int) -> None:
+    turned = vf.Instance(
+        vf.Truncated(vf.PowerLaw(2.0), p),
+        vf.CriticalTarget(s=1.0),
+        vf.Noise(0.1),
+        transform=vf.FullRotation(low=0.5, high=2.0),
+    )
+    n = np.array([100.0, 1000.0, 1e7])
+    ratio = np.exp(RelativeRisk().log_values(turned, np.log(n), "schedule"))
+    assert np.all((ratio[:2] > 0.5) & (ratio[:2] < 1.5))
+    assert ratio[2] > (8.0 if p == 128 else 2.5)  # the later, the larger p
+    assert assess(CLAIMS["F2/full-rotation"], turned).verdict == VIOLATED

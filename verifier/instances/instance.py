@@ -17,7 +17,7 @@ from verifier.instances.mixtures import Mixture, RotatedMixture
 from verifier.instances.noise import Noise
 from verifier.instances.spectra import Spectrum, tail_index
 from verifier.instances.targets import CriticalTarget, SingleEigenfunction, Target
-from verifier.instances.transforms import Identity, Transform
+from verifier.instances.transforms import FullRotation, Identity, Transform
 
 MOST_TRANSFORMED = 4096
 """Largest finite number of directions that a transform may act on; infinitely many are no trouble."""
@@ -112,6 +112,11 @@ class Instance:
 
     def _check_transform(self) -> None:
         size = self.spectrum.size
+        if isinstance(self.transform, FullRotation) and not size <= MOST_TRANSFORMED:
+            raise ValueError(
+                f"transform={self.transform!r} turns all coordinates; spectrum={self.spectrum!r} has {size:g}, at most "
+                f"{MOST_TRANSFORMED} can be turned"
+            )
         if self.transform.head > size:
             raise ValueError(
                 f"transform={self.transform!r} acts on coordinate {self.transform.head} by itself; the spectrum has "

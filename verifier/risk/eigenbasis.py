@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances import Instance, RotatedMixture
+from verifier.instances import FullRotation, Instance, RotatedMixture
 from verifier.risk.lattice import Lattice, panels, parity_of
 from verifier.risk.operators import log_multiplier
 
@@ -84,6 +84,7 @@ def eigenbasis(instance: Instance, coordinates: int) -> Eigenbasis:
 def _eigenbasis(spectrum: Any, target: Any, transform: Any, p: int) -> Eigenbasis:
     finite = math.isfinite(spectrum.size)
     local = all(d.entries is not None for factor in transform.factors for d in factor.directions)
+    local = local and not isinstance(transform, FullRotation)
     multipliers = tuple(factor for factor in transform.factors if factor.period is not None or factor.alternates)
     index = np.arange(1.0, p + 1.0)
     x, weight, odd = np.log(index), np.ones(p), index % 2 == 1
@@ -158,6 +159,9 @@ def _decomposed(
     tails = _tails(smooth, end) if end is not None else np.zeros((0, len(smooth)))
     product = np.concatenate([np.diag(np.exp(0.5 * log_l)), np.zeros((len(tails), len(x)))])
     for factor in reversed(transform.factors):
+        if isinstance(factor, FullRotation):
+            product = factor.dense(len(x)) @ product
+            continue
         columns = np.zeros((len(product), len(factor.directions)))
         for j, direction in enumerate(factor.directions):
             if direction.entries is None:
