@@ -109,6 +109,15 @@ READINGS = (
         note="Theorem 1 for the covariance of the mixture.",
     ),
     reading(
+        "schedule-relative-to-the-mixture",
+        "with the scheduled ridge the critical target has the exponent alpha, s relative to the mixture, s <= 1",
+        tuning="schedule",
+        domain=mixed_instances(up_to_1, noise) | disjoint_instances(up_to_1, noise),
+        predict=exactly,
+        expected="SURVIVED",
+        note="Theorem 1 for the covariance of the mixture, at the paper's ridge.",
+    ),
+    reading(
         "disjoint-components",
         "with the oracle's ridge a target on one of several disjoint components, critical for it, has the exponent alpha, s <= 1",
         domain=with_target_on_one_component(up_to_1, noise),
@@ -143,6 +152,15 @@ READINGS = (
         expected="FALSIFIED",
         note="The upper bound is the weakest form: the two-sided one falls with it. For s < 1/2 a heavier component makes the "
         "function rougher: s' = 1/2 + (s - 1/2) beta_k / beta_min.",
+    ),
+    reading(
+        "schedule-function-of-one-component",
+        "with the scheduled ridge the risk is at most of the order n^-alpha, the function being critical for one component, s <= 1",
+        tuning="schedule",
+        domain=with_function_of_one_component(up_to_1, noise),
+        predict=at_least,
+        expected="FALSIFIED",
+        note="With s' < s the index in the mixture, the bias falls as n^-(2s'/(2s + 1/beta_min)) at this ridge.",
     ),
     reading(
         "function-of-one-component-s-from-half",

@@ -80,15 +80,49 @@ def test_the_ratio_to_the_mixed_covariance_tends_to_one_as_the_bound_says(mixtur
     assert np.all(gap[1:] < 4.0 * share[1:])
 
 
-def test_without_noise_a_mixture_saturates_later_than_a_gaussian() -> None:
-    silent = vf.Instance(
-        vf.Mixture((0.5, 0.5), (vf.PowerLaw(1.5), vf.PowerLaw(3.0))), vf.SingleEigenfunction(s=0.5), vf.Noise(0.0)
-    )
-    n = np.array([1e4, 1e5])
-    own = mixture_risk(silent, n=n, lam=1e-3 * n**-3.5)
+@pytest.mark.parametrize(
+    ("heavy", "light", "s"), [(1.5, 3.0, 0.6), (2.0, 2.5, 0.8), (1.5, 3.0, 2.0), (2.0, 2.5, 2.0), (2.0, 4.0, 2.0)]
+)
+def test_without_noise_a_mixture_saturates_later_than_a_gaussian(heavy: float, light: float, s: float) -> None:
+    mixture = vf.Mixture((0.5, 0.5), (vf.PowerLaw(heavy), vf.PowerLaw(light)))
+    silent = vf.Instance(mixture, vf.CriticalTarget(s=s), vf.Noise(0.0))
+    n = np.array([1e5, 1e6])
+    own = mixture_risk(silent, n=n, lam=1e-6 * n**-light)
     gaussian = np.asarray(equivalent_risk(silent, n=n, lam=0.0))
-    assert np.log10(gaussian[0] / gaussian[1]) == pytest.approx(3.0, abs=0.01)
-    assert np.log10(own[0] / own[1]) > 4.0
+    assert np.log10(gaussian[0] / gaussian[1]) == pytest.approx(2.0 * heavy * min(s, 1.0), abs=0.02)
+    assert np.log10(own[0] / own[1]) == pytest.approx(min(2.0 * heavy * s, heavy + light), abs=0.02)
+
+
+def test_the_equations_hold_for_components_that_share_no_eigenvectors() -> None:
+    # The equations of the module with matrices in the place of sums, against rows that are drawn and fitted.
+    n, p, lam, sigma = 60, 40, 0.02, 0.3
+    weights, generator = np.array([0.3, 0.7]), np.random.default_rng(3)
+    turn = np.linalg.qr(generator.standard_normal((p, p)))[0]
+    index = np.arange(1.0, p + 1.0)
+    parts = [np.diag(3.0 * index**-1.2), turn @ np.diag(index**-2.5) @ turn.T]
+    theta = index**-0.8
+    kappa = np.array([lam + np.trace(part) / n for part in parts])
+    for _ in range(2000):
+        total = sum(w * part / k for w, part, k in zip(weights, parts, kappa, strict=True))
+        shrunk = np.linalg.inv(np.eye(p) + total)
+        kappa = np.array([lam + np.trace(part @ shrunk) / n for part in parts])
+    passed = np.array([[np.trace(a @ shrunk @ b @ shrunk) for b in parts] for a in parts]) * weights / (n * kappa**2)
+    bias = np.array([theta @ shrunk @ part @ shrunk @ theta for part in parts])
+    expected = weights @ np.linalg.solve(np.eye(2) - passed, bias + sigma**2 * passed.sum(axis=1))
+    roots, covariance, risks = (
+        [np.linalg.cholesky(part) for part in parts],
+        weights @ np.array(parts).reshape(2, -1),
+        [],
+    )
+    for _ in range(1500):
+        labels = (generator.random(n) < weights[1]).astype(int)
+        normals = generator.standard_normal((n, p))
+        rows = np.where(labels[:, None] == 0, normals @ roots[0].T, normals @ roots[1].T)
+        y = rows @ theta + sigma * generator.standard_normal(n)
+        error = np.linalg.solve(rows.T @ rows / n + lam * np.eye(p), rows.T @ y / n) - theta
+        risks.append(error @ covariance.reshape(p, p) @ error)
+    stderr = np.std(risks) / len(risks) ** 0.5
+    assert abs(np.mean(risks) - expected) < 3.5 * stderr + 4.0 / n * expected
 
 
 def test_samples_do_not_depend_on_what_else_is_asked() -> None:

@@ -14,6 +14,8 @@ import verifier as vf
 from properties.strategies import noises, smoothness
 from properties.strategies.mixtures import mixtures, weights, with_function_of_one_component
 from properties.theorem_3 import READINGS
+from verifier.verdicts.falsify import Case
+from verifier.verdicts.findings import why
 from verifier.verdicts.judge import assess, judge
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, VIOLATED
 
@@ -91,4 +93,7 @@ def test_a_violation_is_confirmed_by_simulation() -> None:
     assert found.verdict == VIOLATED
     assert found.certification is not None
     assert found.certification.agrees
+    hidden = Case(mixed(vf.CarriedFunction(s=0.3, origin=LIGHT), weight=0.001), found)
+    assert "rougher" in why(CLAIMS["function-of-one-component"], hidden)
+    assert "takes over at about i = 10^" in why(CLAIMS["function-of-one-component"], hidden)
     assert found.exponent == pytest.approx(0.4 / (0.4 + 0.5), abs=2e-3)  # s' = 1/2 - .2 * 3/2 = .2

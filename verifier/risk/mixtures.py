@@ -25,8 +25,11 @@ effective dimension of :math:`\Sigma`. As :math:`\pi_k\Sigma_k \le \Sigma`, :mat
 whatever the eigenvectors of the components, and the traces in A differ as little. So wherever :math:`N(\lambda)/n \to 0` the two
 risks have the same exponent, and a ratio that tends to one. With label noise that is so under the oracle's ridge and under the
 schedule: there the equivalent of the Gaussian gives the exponent of the mixture. Without noise the oracle interpolates,
-:math:`\delta_k \to \infty`, and nothing of the kind holds: inputs of a light component have a smaller unresolved part, count for
-more, and the risk of a mixture can fall faster than that of a Gaussian of the same covariance (tests/test_mixture_samples.py).
+:math:`\delta_k \to \infty`, and nothing of the kind holds. Inputs of a light component have a smaller unresolved part and count for
+more: for two power laws in one eigenbasis, :math:`\beta_1 < \beta_2`, the equations give :math:`\kappa_k \sim n^{-\beta_k}`,
+:math:`R_{ii} \sim (i/n)^{\beta_2}` for i < n, :math:`A_{12} \sim n^{\beta_2 - \beta_1}`, and the exponent
+:math:`\min(2\beta_1 s, \beta_1 + \beta_2)` for a critical target relative to the mixture, where a Gaussian of its covariance has
+:math:`\min(2\beta_1 s, 2\beta_1)`: the mixture saturates later (measured from the equations, tests/test_mixture_samples.py).
 
 *Simulation.* Rows are drawn component by component, on p leading coordinates; with :math:`S_k = X_k'X_k/n` of the rows of component
 k and :math:`r_k = \lambda + \tau_k`, :math:`\tau_k` the ridge that the coordinates beyond p are to such rows,

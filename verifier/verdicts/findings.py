@@ -14,7 +14,7 @@ from verifier.claims import Claim
 from verifier.instances import CarriedCoefficients, CarriedFunction, CriticalTarget, Instance
 from verifier.provenance import version, versions
 from verifier.records import ROLES, SCHEMA, Role, counterexample_name
-from verifier.risk.observables import ExcessRisk
+from verifier.risk.observables import ExcessRisk, crossover
 from verifier.risk.smoothness import source_indices
 from verifier.verdicts.extrapolate import local_exponents
 from verifier.verdicts.falsify import CONFIRMATIONS, ERROR, FALSE_ALARMS, VACUOUS, Case, Finding
@@ -170,8 +170,13 @@ def case_record(claim: Claim, case: Case, role: Role) -> dict[str, Any]:
 
 def why(claim: Claim, case: Case) -> str:
     """What became of the source condition, as measured: under the transform of an instance, or of a target carried over from
-    another covariance; empty where there is nothing to say.
+    another covariance; and the crossover of a mixture. Empty where there is nothing to say.
     """
+    hidden = crossover(case.instance, claim.tuning)
+    return "; ".join(filter(None, (_source_condition(claim, case), "" if hidden is None else hidden.describe())))
+
+
+def _source_condition(claim: Claim, case: Case) -> str:
     instance = case.instance
     if isinstance(claim.observable, ExcessRisk) and isinstance(instance.target, (CarriedCoefficients, CarriedFunction)):
         return _carried(instance, instance.target)
