@@ -7,7 +7,7 @@ import pytest
 
 import verifier as vf
 from verifier.risk.curves import learning_curve
-from verifier.risk.equivalents import effective_dimension, effective_ridge, equivalent_risk, optimal_ridge
+from verifier.risk.equivalents import effective_dimension, effective_ridge, equivalent_risk, optimal_ridge, ridge
 from verifier.risk.mixtures import effective_ridges, mixture_risk, simulate_mixture
 from verifier.risk.observables import ExcessRisk
 from verifier.risk.simulate import Replicates
@@ -159,3 +159,17 @@ def test_the_design_is_recorded_and_refused_where_it_does_not_apply() -> None:
         mixture_risk(vf.Instance(vf.PowerLaw(2.0)), n=10, lam=0.1)
     with pytest.raises(ValueError, match="ridges >= 0"):
         mixture_risk(instance, n=10, lam=-1.0)
+
+
+@pytest.mark.parametrize("tuning", ["optimal", "schedule"])
+def test_samples_are_judged_by_their_own_equivalent(tuning: str) -> None:
+    instance = noisy(RARE)
+    log_n = np.log(np.array([100.0, 1e4]))
+    n, lam = np.exp(log_n), ridge(instance, np.exp(log_n), tuning)
+    own = mixture_risk(instance, n=n, lam=lam)
+    np.testing.assert_allclose(np.exp(ExcessRisk().log_values(instance, log_n, tuning)), own, rtol=1e-12)
+    terms = ExcessRisk().log_terms(instance, log_n, tuning)
+    np.testing.assert_allclose(np.sum(np.exp(terms), axis=0), own, rtol=1e-12)
+    assert len(terms) == (1 if tuning == "optimal" else 2)
+    for m, value, at in zip(n, own, lam, strict=True):  # the nodes laid for a range serve each n of it
+        assert float(mixture_risk(instance, n=m, lam=at)) == pytest.approx(float(value), rel=1e-8)

@@ -49,7 +49,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from verifier.instances import Instance, Mixture
+from verifier.instances import Instance, Mixture, log_index_at
 from verifier.risk.quadrature import DEEPEST_LOG, index_nodes, tail_integral
 from verifier.risk.simulate import Replicates
 from verifier.risk.streams import stream
@@ -81,12 +81,14 @@ class ComponentNodes:
     far_energy: Array
 
 
-def component_nodes(instance: Instance, log_n: float, skip: int = 0) -> ComponentNodes:
-    """Nodes good for the sample sizes up to exp(``log_n``); ValueError for a spectrum that is no mixture."""
+def component_nodes(instance: Instance, log_reach: float, skip: int = 0) -> ComponentNodes:
+    """Nodes good for effective ridges down to the eigenvalue at the log-index ``log_reach``; ValueError for a spectrum that is no
+    mixture.
+    """
     if not isinstance(instance.spectrum, Mixture):
         raise ValueError(f"spectrum={instance.spectrum!r} must be a Mixture; only a mixture has components")
     key: tuple[Any, Any] = (instance.spectrum, instance.target)
-    return _component_nodes(*key, 4.0 * math.ceil(max(log_n, 1.0) / 4.0), skip)
+    return _component_nodes(*key, 4.0 * math.ceil(max(log_reach, 1.0) / 4.0), skip)
 
 
 @lru_cache(maxsize=64)
@@ -164,21 +166,31 @@ def mixture_risk(instance: Instance, *, n: ArrayLike, lam: ArrayLike) -> Array:
     ``instance`` has a :class:`~verifier.instances.Mixture` as its spectrum; its design is not looked at. ValueError where the
     effective ridges cannot be found.
     """
+    return np.asarray(np.add(*mixture_terms(instance, n=n, lam=lam)))
+
+
+def mixture_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike) -> tuple[Array, Array]:
+    """The two terms of :func:`mixture_risk`, from the target and from the noise."""
     sizes, ridges = np.broadcast_arrays(np.asarray(n, dtype=np.float64), np.asarray(lam, dtype=np.float64))
     if sizes.size == 0 or not np.all(sizes >= 1.0) or not np.all(ridges >= 0.0):
         raise ValueError(f"n={n!r} must be sample sizes of at least 1, and lam={lam!r} ridges >= 0")
-    risks = [
-        _risk(component_nodes(instance, math.log(m)), float(m), float(ridge), instance.sigma**2)
-        for m, ridge in zip(sizes.ravel(), ridges.ravel(), strict=True)
-    ]
-    return np.array(risks).reshape(sizes.shape)
+    reach, least = math.log(float(sizes.max())), float(ridges.min())
+    if least > 0.0:  # no effective ridge is smaller than the ridge
+        reach = min(reach, float(log_index_at(instance.spectrum, np.array([math.log(least)]), steps=20)[0]) + 1.0)
+    nodes = component_nodes(instance, reach)
+    pairs = zip(sizes.ravel(), ridges.ravel(), strict=True)
+    terms = np.array([_terms(nodes, float(m), float(ridge)) for m, ridge in pairs])
+    target, noise = terms.T.reshape(2, *sizes.shape)
+    return target, instance.sigma**2 * noise
 
 
-def _risk(nodes: ComponentNodes, n: float, lam: float, variance: float) -> float:
+def _terms(nodes: ComponentNodes, n: float, lam: float) -> tuple[float, float]:
+    """Risk from the target, and from the noise for a unit of its variance."""
     kappa = _solved(nodes, n, lam)
     passed, bias = _second_moments(nodes, kappa, n)
-    each = np.linalg.solve(np.eye(len(bias)) - passed, bias + variance * passed.sum(axis=1))
-    return float(nodes.weights @ each)
+    solved = np.linalg.solve(np.eye(len(bias)) - passed, np.column_stack([bias, passed.sum(axis=1)]))
+    target, noise = nodes.weights @ solved
+    return float(target), float(noise)
 
 
 # ------------------------------------------------------------------------------------------------ simulation

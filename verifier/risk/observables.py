@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from verifier.instances import Instance, RotatedMixture, SingleEigenfunction, Truncated, log_index_at
+from verifier.instances import Instance, MixtureSamples, RotatedMixture, SingleEigenfunction, Truncated, log_index_at
 from verifier.risk.equivalents import (
     Tuning,
     effective_dimension,
@@ -29,6 +29,7 @@ from verifier.risk.equivalents import (
     ridge,
     risk_terms,
 )
+from verifier.risk.mixtures import mixture_terms
 from verifier.risk.quadrature import source_norm_squared
 from verifier.risk.smoothness import index_after
 
@@ -149,13 +150,13 @@ class ExcessRisk:
         """Under a ridge that does not react to the noise, target and noise terms are curves of their own; the oracle
         balances them against each other, so that only their sum has an exponent.
         """
-        terms = risk_terms(instance, n=np.exp(log_x), lam=tuning)
+        terms = _risk_terms(instance, np.exp(log_x), tuning)
         if tuning == "optimal" or instance.sigma == 0.0:
             return (_log(terms[0] + terms[1]),)
         return tuple(_log(term) for term in terms)
 
     def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
-        return _log(sum(risk_terms(instance, n=np.exp(log_x), lam=tuning)))
+        return _log(sum(_risk_terms(instance, np.exp(log_x), tuning)))
 
     def witness(self, instance: Instance, log_x: float, tuning: Tuning) -> dict[str, float]:
         n = math.exp(log_x)
@@ -163,6 +164,15 @@ class ExcessRisk:
 
     def experiment(self, instance: Instance, tuning: Tuning, sizes: tuple[int, ...]) -> Experiment:
         return Experiment(instance, sizes, tuning)
+
+
+def _risk_terms(instance: Instance, n: Array, tuning: Tuning) -> tuple[Array, Array]:
+    """Terms of the risk from target and noise. On samples of a mixture by their own equivalent, at the ridge that the rule gives
+    for Gaussian inputs of the mixed covariance: the oracle's own ridge is the same up to a factor that tends to one.
+    """
+    if not isinstance(instance.design, MixtureSamples):
+        return risk_terms(instance, n=n, lam=tuning)
+    return mixture_terms(instance, n=n, lam=ridge(instance, n, tuning))
 
 
 LEADING = 2.0  # ln of the factor by which the tail's part of the bias has to exceed that of what comes before it

@@ -129,9 +129,7 @@ def certify(
 
 
 def _expected(instance: Instance, n: Array, lam: Array) -> Array:
-    """The equivalent of the design: samples of a mixture have one of their own (:mod:`verifier.risk.mixtures`), whose ratio to
-    that of the mixed covariance tends to one.
-    """
+    """The equivalent of the design: samples of a mixture have one of their own (:mod:`verifier.risk.mixtures`)."""
     if isinstance(instance.design, MixtureSamples):
         return mixture_risk(instance, n=n, lam=lam)
     return np.asarray(equivalent_risk(instance, n=n, lam=lam))
