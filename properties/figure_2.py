@@ -19,7 +19,7 @@ from properties.strategies import cut_power_laws, hardest_targets, instances, no
 from properties.strategies.transforms import block_rotations, full_rotations, transformed
 from verifier.claims import Bound, Exponent, Reading, Theta
 from verifier.instances import Instance
-from verifier.risk.windows import RelativeRisk
+from verifier.risk.windows import RelativeRisk, RelativeRiskAtTwoSizes
 from verifier.testing import check
 
 SOURCE = "Figure 2, section 4"
@@ -30,7 +30,7 @@ SAME_CURVE = 2.0
 critical = hardest_targets(smoothness(0.05, 1.0), ("S-tail",))
 noise = noises(silent=False)
 domain = transformed(instances(power_laws(), critical, noise), block_rotations())
-fully_rotated = transformed(instances(cut_power_laws((256, 128, 512)), critical, noise), full_rotations())
+fully_rotated = transformed(instances(cut_power_laws((256, 128)), critical, noise), full_rotations())
 below_1 = hardest_targets(smoothness(0.05, 0.9), ("S-tail",))
 
 
@@ -96,12 +96,12 @@ READINGS = (
         tuning="schedule",
         hypotheses=(noisy_labels,),
         domain=fully_rotated,
-        observable=RelativeRisk(),
+        observable=RelativeRiskAtTwoSizes(),
         predict=lambda instance: Bound(SAME_CURVE),
         prediction="E_T / E <= 2",
         expected="FALSIFIED",
         note="At a few thousand samples and p = 512 the curves do lie on one another; the flat vector that the rotation adds to "
-        "theta shows later, the later the larger p.",
+        "theta shows later, the later the larger p. A violation counts only where it is one at p and at 2p.",
     ),
 )
 

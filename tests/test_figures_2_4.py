@@ -11,7 +11,7 @@ import pytest
 import verifier as vf
 from properties import figure_2, figure_4
 from verifier.risk.observables import Observable
-from verifier.risk.windows import RelativeRisk, SlopeBesideHeaviest, heaviest
+from verifier.risk.windows import RelativeRisk, RelativeRiskAtTwoSizes, SlopeBesideHeaviest, heaviest
 from verifier.verdicts.judge import assess
 from verifier.verdicts.judgement import CONSISTENT, VIOLATED
 
@@ -79,4 +79,10 @@ def test_a_full_rotation_collapses_at_the_figures_sizes_and_parts_later(p: int) 
     ratio = np.exp(RelativeRisk().log_values(turned, np.log(n), "schedule"))
     assert np.all((ratio[:2] > 0.5) & (ratio[:2] < 1.5))
     assert ratio[2] > (8.0 if p == 128 else 2.5)  # the later, the larger p
-    assert assess(CLAIMS["F2/full-rotation"], turned).verdict == VIOLATED
+    if p == 128:
+        assert assess(CLAIMS["F2/full-rotation"], turned).verdict == VIOLATED
+        smaller = np.exp(RelativeRiskAtTwoSizes().log_values(turned, np.log(n), "schedule"))
+        assert np.all(smaller <= ratio)
+        assert smaller[2] < 0.9 * ratio[2]
+        with pytest.raises(ValueError, match="can be doubled"):
+            RelativeRiskAtTwoSizes().log_values(ROTATED, np.log(n), "schedule")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances import Identity, Instance, Mixture, PowerLaw, Spectrum
+from verifier.instances import Identity, Instance, Mixture, PowerLaw, Spectrum, Truncated
 from verifier.risk.equivalents import Tuning
 from verifier.risk.observables import ExcessRisk, Experiment
 
@@ -54,6 +54,23 @@ class RelativeRisk(_OfTheRisk):
     def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
         plain = dataclasses.replace(instance, transform=Identity())
         return ExcessRisk().log_values(instance, log_x, tuning) - ExcessRisk().log_values(plain, log_x, tuning)
+
+
+@dataclass(frozen=True)
+class RelativeRiskAtTwoSizes(RelativeRisk):
+    """The smaller of the relative risks at p and at 2p eigenvalues of a cut power law, at each n: what is left of a difference
+    between curves once p is doubled, so that what finitely many eigenvalues do alone refutes nothing.
+    """
+
+    name: str = "risk / risk without the transform, the smaller one at p and 2p"
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        cut = instance.spectrum
+        if not isinstance(cut, Truncated):
+            raise ValueError(f"spectrum={cut!r} must be a Truncated power law, whose size can be doubled")
+        doubled = dataclasses.replace(instance, spectrum=dataclasses.replace(cut, size=2 * cut.size))
+        ratios = [super(RelativeRiskAtTwoSizes, self).log_values(each, log_x, tuning) for each in (instance, doubled)]
+        return np.minimum(*ratios)
 
 
 @dataclass(frozen=True)
