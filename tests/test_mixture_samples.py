@@ -77,6 +77,9 @@ def test_the_ratio_to_the_mixed_covariance_tends_to_one_as_the_bound_says(mixtur
     share = effective_dimension(instance, lam) / (n * min(mixture.weights))
     gap = np.abs(mixture_risk(instance, n=n, lam=lam) / equivalent_risk(instance, n=n, lam=lam) - 1.0)
     assert np.all(np.diff(gap) < 0.0)
+    for m, at, x in zip(n, lam, share, strict=True):
+        if x < 1.0:
+            assert np.all(effective_ridges(instance, float(m), float(at)) / at - 1.0 <= x / (1.0 - x))
     assert np.all(gap[1:] < 4.0 * share[1:])
 
 

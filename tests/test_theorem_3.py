@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis.strategies import SearchStrategy
@@ -97,3 +98,35 @@ def test_a_violation_is_confirmed_by_simulation() -> None:
     assert "rougher" in why(CLAIMS["function-of-one-component"], hidden)
     assert "takes over at about i = 10^" in why(CLAIMS["function-of-one-component"], hidden)
     assert found.exponent == pytest.approx(0.4 / (0.4 + 0.5), abs=2e-3)  # s' = 1/2 - .2 * 3/2 = .2
+
+
+@pytest.mark.parametrize("power", [0.1, 0.25, 0.5])
+def test_the_range_of_a_component_lies_in_that_of_the_mixture_up_to_the_power_a_half(power: float) -> None:
+    # |Sigma^-r Sigma_k^r| <= pi_k^-r for 0 <= r <= 1/2, whatever the eigenvectors (Loewner, Heinz, Douglas).
+    generator = np.random.default_rng(0)
+    index = np.arange(1.0, 41.0)
+    for weight in (0.5, 0.01):
+        turn = np.linalg.qr(generator.standard_normal((40, 40)))[0]
+        light, heavy = np.diag(index**-3.0), turn @ np.diag(index**-1.5) @ turn.T
+        for own, other in ((light, heavy), (heavy, light)):
+            mixture = weight * own + (1.0 - weight) * other
+            norm = np.linalg.norm(raised(mixture, -power) @ raised(own, power), 2)
+            assert norm <= weight**-power * (1.0 + 1e-9)
+
+
+def test_beyond_the_power_a_half_nothing_bounds_it() -> None:
+    index = np.arange(1.0, 201.0)
+    direction = index**-0.8 / np.linalg.norm(index**-0.8)
+    turn = np.eye(200) - 2.0 * np.outer(direction, direction)
+    own, other = np.diag(index**-2.0), turn @ np.diag(index**-2.0) @ turn
+    norms = []
+    for p in (50, 200):
+        mixture = 0.5 * (own + other)[:p, :p]
+        norms.append(np.linalg.norm(raised(mixture, -1.0) @ own[:p, :p], 2))
+    assert norms[0] > 2.0  # what the bound would say
+    assert norms[1] > 1.3 * norms[0]  # and it grows
+
+
+def raised(matrix: np.ndarray, power: float) -> np.ndarray:
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray((vectors * np.maximum(values, 1e-300) ** power) @ vectors.T)
