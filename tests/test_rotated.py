@@ -16,7 +16,7 @@ from verifier.risk.observables import CountingFunction
 from verifier.risk.rotated import RotatedSums
 from verifier.risk.smoothness import source_indices
 from verifier.verdicts.judge import assess, judge
-from verifier.verdicts.judgement import CONSISTENT
+from verifier.verdicts.judgement import CONSISTENT, VIOLATED
 
 CLAIMS = {reading.reading: reading for reading in READINGS}
 
@@ -76,6 +76,35 @@ def test_spectrum_and_upper_bound_survive_and_simulation_agrees(instance: vf.Ins
     assert found.verdict == CONSISTENT, found.reason
     assert found.certification is not None
     assert found.certification.agrees, found.certification.text
+
+
+def with_coefficients(first: float, second: float, gamma: float, s: float) -> vf.Instance:
+    mixture = vf.RotatedMixture((0.5, 0.5), (vf.PowerLaw(first), vf.PowerLaw(second)), vf.PowerDirection(gamma))
+    return vf.Instance(mixture, vf.CarriedCoefficients(s=s, origin=vf.PowerLaw(first)))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "gamma", "s"),
+    [(2.0, 2.0, 1.0, 0.9), (2.0, 2.0, 1.0, 0.7), (2.0, 3.0, 1.2, 0.9), (3.0, 2.0, 1.0, 0.9), (3.0, 2.0, 1.2, 0.4)],
+)
+def test_the_index_of_coefficients_is_the_derived_one(first: float, second: float, gamma: float, s: float) -> None:
+    instance, beta = with_coefficients(first, second, gamma, s), min(first, second)
+    expected = min(s * first / beta, 1.0 - (2.0 * gamma - 1.0) / (2.0 * beta), 1.0)
+    assert source_indices(instance).before == pytest.approx(expected, abs=2e-3)
+    basis = eigenbasis(instance, 512)
+    found = RotatedSums(instance, 20.0).rows(np.array([1e-3]))
+    np.testing.assert_allclose([float(part[0]) for part in found], basis.rest(0, 1e-3), rtol=1e-6)
+
+
+def test_coefficients_lose_smoothness_beyond_a_half_only() -> None:
+    broken = judge(CLAIMS["rotated-coefficients"], with_coefficients(2.0, 2.0, 1.0, 0.9))
+    assert broken.verdict == VIOLATED
+    assert broken.exponent == pytest.approx(1.5 / (1.5 + 0.5), abs=2e-3)  # s' = 3/4
+    assert broken.certification is not None
+    assert broken.certification.agrees
+    for s in (0.2, 0.5):
+        found = assess(CLAIMS["rotated-coefficients-s-up-to-half"], with_coefficients(2.0, 2.0, 1.2, s))
+        assert found.verdict == CONSISTENT, found.reason
 
 
 def test_rotated_mixtures_are_recorded_and_refused_where_they_do_not_apply() -> None:

@@ -112,6 +112,17 @@ def rotated_instances(s: SearchStrategy[float], noise: SearchStrategy[Noise]) ->
     return drawn.map(built)
 
 
+def rotated_with_coefficients(s: SearchStrategy[float], noise: SearchStrategy[Noise]) -> SearchStrategy[Instance]:
+    """Components that are turned against each other, the vector that stands for the target in L2 critical for the first."""
+    drawn = st.tuples(noise, s, rotated_mixtures())
+
+    def built(parts: tuple[Noise, float, RotatedMixture]) -> Instance:
+        noise, s, mixture = parts
+        return Instance(noise=noise, target=CarriedCoefficients(s=s, origin=mixture.components[0]), spectrum=mixture)
+
+    return drawn.map(built)
+
+
 def disjoint_instances(s: SearchStrategy[float], noise: SearchStrategy[Noise]) -> SearchStrategy[Instance]:
     """Critical targets relative to a mixture of disjoint components."""
     drawn = st.tuples(noise, st.builds(CriticalTarget, s=s), disjoint_mixtures())

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
-from verifier.instances.carried import CarriedFunction
+from verifier.instances.carried import CarriedCoefficients, CarriedFunction
 from verifier.instances.designs import Design, GaussianDesign, MixtureSamples
 from verifier.instances.ingredient import Ingredient, recorded
 from verifier.instances.mixtures import Mixture, RotatedMixture
@@ -68,10 +68,13 @@ class Instance:
 
     def _check_rotated(self, mixture: RotatedMixture) -> None:
         target = self.target
-        if not isinstance(target, CarriedFunction) or target.origin != mixture.components[0] or target.l2_index < 0.5:
+        known = isinstance(target, CarriedCoefficients) or (
+            isinstance(target, CarriedFunction) and target.l2_index >= 0.5
+        )
+        if not known or getattr(target, "origin", None) != mixture.components[0]:
             raise ValueError(
-                f"target={target!r}: components that are turned have no eigenbasis in common in which coefficients could be "
-                "given; use CarriedFunction with the first component as its origin and an index of at least 1/2 (in the RKHS)"
+                f"target={target!r}: components that are turned have no eigenbasis in common; use CarriedCoefficients with the "
+                "first component as its origin, or CarriedFunction with an index of at least 1/2 (in the RKHS)"
             )
         if self.transform.factors or self.design != GaussianDesign():
             raise ValueError(

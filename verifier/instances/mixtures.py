@@ -119,6 +119,8 @@ class RotatedMixture(Mixture):
     The eigenvalues of a :class:`Mixture` are here those of the diagonal :math:`\pi_1\Lambda_1 + \pi_2\Lambda_2`, from which
     :math:`\Sigma` differs by an operator of rank two: its i-th eigenvalue lies between the (i + 2)-th and the (i - 2)-th of them
     (Weyl 1912), so that tail index and crossover are the same. The risk is that of the operator (:mod:`verifier.risk.rotated`).
+    Targets are given in the eigenbasis of the first component: a function by theta, coefficients by the vector
+    :math:`f = \Sigma^{1/2}\theta` that stands for the function in L2.
     """
 
     direction: PowerDirection = field(default_factory=lambda: PowerDirection(1.0))

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances import FullRotation, Instance, RotatedMixture
+from verifier.instances import CarriedCoefficients, FullRotation, Instance, RotatedMixture
 from verifier.risk.lattice import Lattice, panels, parity_of
 from verifier.risk.operators import log_multiplier
 
@@ -201,7 +201,7 @@ def _typical(factor: Any) -> float:
 @lru_cache(maxsize=16)
 def _rotated(mixture: RotatedMixture, target: Any, p: int) -> Eigenbasis:
     r"""The eigenbasis of :math:`\pi_1\Lambda_1 + \pi_2 R\Lambda_2R` itself, on p coordinates, cells, and one more along what the
-    direction holds beyond; the target by its coefficients theta, of which :math:`f_i^2 = w_i \langle u_i, \theta\rangle^2`.
+    direction holds beyond; a function by theta, of which :math:`f_i^2 = w_i \langle u_i, \theta\rangle^2`.
     """
     index = np.arange(1.0, p + 1.0)
     lattice = Lattice(math.inf, p, mixture.tail_index)
@@ -211,9 +211,12 @@ def _rotated(mixture: RotatedMixture, target: Any, p: int) -> Eigenbasis:
     x = np.concatenate([np.log(index), cells])
     log_weight = np.concatenate([np.zeros(p), np.log(widths) + cells])
 
-    def log_theta(y: Array) -> Array:
+    coefficients = isinstance(target, CarriedCoefficients)
+
+    def log_given(y: Array) -> Array:
         log_l = mixture.log_eigenvalues(y)
-        return np.asarray(0.5 * target.log_energy(y, log_l) + (target.l2_index - 0.5) * log_l)
+        power = target.l2_index if coefficients else target.l2_index - 0.5
+        return np.asarray(0.5 * target.log_energy(y, log_l) + power * log_l)
 
     def beyond(log_summand: Any, rate: float) -> float:
         y, w = panels(end, end + 40.0 / rate, 1.0)
@@ -221,10 +224,10 @@ def _rotated(mixture: RotatedMixture, target: Any, p: int) -> Eigenbasis:
 
     log_v = mixture.direction.log_values
     tail = beyond(lambda y: 2.0 * log_v(y), 2.0 * mixture.direction.gamma - 1.0)
-    along = beyond(lambda y: log_v(y) + log_theta(y), mixture.direction.gamma - 0.5) / math.sqrt(tail)
+    along = beyond(lambda y: log_v(y) + log_given(y), mixture.direction.gamma - 0.5) / math.sqrt(tail)
     first, second = np.exp(np.pad(mixture.log_parts(x), ((0, 0), (0, 1)), constant_values=-np.inf))
     v = np.append(np.exp(log_v(x) + 0.5 * log_weight), math.sqrt(tail))
-    theta = np.append(np.exp(log_theta(x) + 0.5 * log_weight), along)
+    given = np.append(np.exp(log_given(x) + 0.5 * log_weight), along)
     passed = second * v
     covariance = np.diag(first + second) - 2.0 * (np.outer(v, passed) + np.outer(passed, v))
     covariance += 4.0 * float(v @ passed) * np.outer(v, v)
@@ -232,10 +235,12 @@ def _rotated(mixture: RotatedMixture, target: Any, p: int) -> Eigenbasis:
     values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
     others = np.exp(mixture.log_eigenvalues(cells))
     far_trace = lattice.tail(lambda y, odd: mixture.log_eigenvalues(y), end)
-    far_energy = lattice.tail(lambda y, odd: 2.0 * log_theta(y) + mixture.log_eigenvalues(y), end)
+    far_energy = lattice.tail(
+        lambda y, odd: 2.0 * log_given(y) + (0.0 if coefficients else mixture.log_eigenvalues(y)), end
+    )
     return Eigenbasis(
         values,
-        values * (vectors.T @ theta) ** 2,
+        (vectors.T @ given) ** 2 * (1.0 if coefficients else values),
         others,
         np.maximum(np.exp(log_weight[p:]) - 1.0, 0.0),
         far_trace,

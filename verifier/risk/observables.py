@@ -19,7 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from verifier.instances import Instance, MixtureSamples, RotatedMixture, SingleEigenfunction, Truncated, log_index_at
+from verifier.instances import (
+    CarriedFunction,
+    Instance,
+    MixtureSamples,
+    RotatedMixture,
+    SingleEigenfunction,
+    Truncated,
+    log_index_at,
+)
 from verifier.risk.equivalents import (
     Tuning,
     effective_dimension,
@@ -239,7 +247,8 @@ def saturated_index(instance: Instance) -> float:
         return min(target.l2_index, 1.0)
     index_under = getattr(target, "index_under", None)
     if isinstance(spectrum, RotatedMixture):
-        return min(target.l2_index, 1.0)  # at least
+        # At least: a function keeps its index, coefficients keep it up to 1/2 (Loewner, Heinz).
+        return min(target.l2_index, 1.0 if isinstance(target, CarriedFunction) else 0.5)
     if index_under is not None:  # what it declares is relative to another covariance
         return index_after(instance, min(float(index_under(spectrum.tail_index)), 1.0))
     support = target.support(200.0)

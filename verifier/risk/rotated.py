@@ -21,7 +21,13 @@ F is a sum of positive terms at every kappa. In the same way
 As in :mod:`verifier.risk.operators`, :math:`d_1 = \sum D/(D+\kappa) - \dot L` and
 :math:`d_2 = \sum (D/(D+\kappa))^2 - \dot L - \ddot L` with :math:`L = \ln F`, dots for derivatives in :math:`\ln\kappa`; the bias
 is :math:`\langle h, Wh\rangle = \pi_1\langle h, \Lambda_1h\rangle + \pi_2\langle Rh, \Lambda_2Rh\rangle` with
-:math:`h = \kappa(W+\kappa)^{-1}\theta`, a sum of squares.
+:math:`h = \kappa(W+\kappa)^{-1}\theta`, a sum of squares; of a target given by :math:`f = W^{1/2}\theta` it is
+:math:`\|\kappa(W+\kappa)^{-1}f\|^2`.
+
+*What becomes of f.* With f critical of index s for :math:`\Lambda_1`, :math:`v_i \sim i^{-\gamma}` and
+:math:`\gamma > 1/2 + \beta(1 - s)`, :math:`y_v` tends to a constant, so that :math:`c_v \sim 1/A \sim \kappa^{1 - \delta}`,
+:math:`\delta = (2\gamma - 1)/\beta`, and the bias is of the order :math:`c_v^2\sum_{l_i < \kappa} v_i^2 \sim \kappa^{2-\delta}`:
+the index is :math:`1 - (2\gamma - 1)/(2\beta) < s` (for :math:`\delta < 1` and s > 1/2, as Loewner and Heinz say).
 
 *Nodes.* v is not scaled by the root of an eigenvalue here, so that sums over it converge slowly: the panels of
 :mod:`verifier.risk.lattice` are followed by panels whose lengths double, until nothing is left.
@@ -34,7 +40,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances import Instance, RotatedMixture
+from verifier.instances import CarriedCoefficients, Instance, RotatedMixture
 from verifier.risk.lattice import Lattice, panels
 
 Array = NDArray[np.float64]
@@ -73,7 +79,10 @@ class RotatedSums:
         self._trace_terms = np.exp(log_l + 2.0 * half)
         self._v = np.exp(mixture.direction.log_values(log_index) + half)
         self._a = self._second / self._share * self._v
-        self._theta = np.exp(0.5 * target.log_energy(log_index, log_l) + (target.l2_index - 0.5) * log_l + half)
+        # Coefficients are f and their bias is |kappa (W + kappa)^-1 f|^2; a function is theta, and its bias a norm in W.
+        self._coefficients = isinstance(target, CarriedCoefficients)
+        power = target.l2_index if self._coefficients else target.l2_index - 0.5
+        self._given = np.exp(0.5 * target.log_energy(log_index, log_l) + power * log_l + half)
         self.nodes = 3 * len(log_index)
         # tr W = tr D, since the trace of the rest is -4 g + 4 g; tr W^2 = pi_1^2 tr L1^2 + pi_2^2 tr L2^2 + 2 tr cross.
         self.trace = float(self._trace_terms.sum())
@@ -89,13 +98,13 @@ class RotatedSums:
 
     def rows(self, kappa: Array) -> tuple[Array, ...]:
         """d1, d2 and bias."""
-        error = self._applied(kappa, self._theta)
+        error = self._applied(kappa, self._given)
         return (*self.degrees(kappa), self._energy(error, error))
 
     def curved_rows(self, kappa: Array) -> tuple[Array, ...]:
         """d1, d2, bias, and the first and second derivatives of d2 and of the bias in ln kappa."""
         df1, df2, slope, curvature = self._degrees(kappa, curved=True)
-        error = self._applied(kappa, self._theta)
+        error = self._applied(kappa, self._given)
         again = self._applied(kappa, error[0])
         b, b3, b4 = self._energy(error, error), self._energy(error, again), self._energy(again, again)
         return df1, df2, b, slope, curvature, 2.0 * (b - b3), 2.0 * (2.0 * b - 5.0 * b3 + 3.0 * b4)
@@ -123,7 +132,9 @@ class RotatedSums:
         return found, found - 2.0 * along[:, None] * self._v
 
     def _energy(self, one: tuple[Array, Array], other: tuple[Array, Array]) -> Array:
-        """<one, W other>, row by row, from pairs of a vector and its reflection."""
+        """<one, W other>, row by row, from pairs of a vector and its reflection; <one, other> of coefficients."""
+        if self._coefficients:
+            return np.asarray(np.sum(one[0] * other[0], axis=1))
         return np.asarray((one[0] * other[0]) @ self._first + (one[1] * other[1]) @ self._second)
 
     def _degrees(self, kappa: Array, *, curved: bool) -> tuple[Array, ...]:
