@@ -43,6 +43,8 @@ def show_number(value: Any, digits: int = 4) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**15:
         return f"{value:,}".replace(",", "\u202f").replace("-", "−")
     result = number(value)
+    if result == 0.0:
+        return "0"  # a negative zero has no sign worth showing
     if result is None:
         return "—" if not isinstance(value, float) else {True: "not a number"}.get(math.isnan(value), "∞")
     if result != 0 and not 1e-3 <= abs(result) < 1e6:

@@ -387,3 +387,13 @@ def test_records_survive_json(tmp_path: Path) -> None:
     path = records.save_repairs(tmp_path / "r.json", repairs_record([repair_record(found)], "verifier repair X1"))
     assert json.loads(path.read_text())["repairs"][0]["repair"] is None
     assert markdown([found], "verifier repair X1").startswith("# Repaired statements")
+
+
+def test_what_breaks_only_in_a_corner_near_its_constant_is_attacked_there() -> None:
+    """Between s = .6 and .68 the claim is wrong for one in ten tail indices only: the draws alone put the constant at .68."""
+    tails = st.integers(11, 20).map(lambda k: k / 10)
+    domain = st.builds(lambda s, beta: vf.Instance(vf.PowerLaw(beta=beta), vf.CriticalTarget(s=s)), S, tails)
+    found = fixed(
+        lambda i: 0.1 * (i.s > 0.68 or (i.s > 0.6 and i.beta == 1.8)), domain, conditions=chosen(("s-at-most",))
+    )
+    assert texts(found) == ["s <= 0.6"]

@@ -82,6 +82,7 @@ MOST_LEANING, MOST_LEANING_OF_A_SEARCH = 0.25, 0.5
 
 RESOLUTION = 0.01
 CLOSEST = 3
+PRESSING = 24  # counterexamples that are moved towards a constant
 
 
 @dataclass(frozen=True)
@@ -336,6 +337,7 @@ class _Search:
         self.refused: list[str] = []
         self.message = ""
         self._set_aside: set[tuple[str, ...]] = set()
+        self._pressed: set[tuple[object, ...]] = set()
 
     def run(self, *, needs: bool, rounds: int = ROUNDS) -> None:
         """Find the weakest conjunction that survives, show that each condition is needed, and look for alternatives."""
@@ -446,6 +448,8 @@ class _Search:
                 texts, f"the error is still there, only below the tolerance, on {100 * lean:.0f}% of the instances"
             )
             return None
+        if attack.verdict == SURVIVED and not self._holds_at_its_edges(conjunction):
+            return None
         confirmation = attack
         if attack.verdict == SURVIVED:
             self.tell(f"confirming {' and '.join(texts) or 'nothing added'}")
@@ -485,6 +489,43 @@ class _Search:
             narrowed, budget=Budget(examples=examples), seed=_seed(self.seed, purpose, *self.imposed, *texts)
         )
 
+    def _holds_at_its_edges(self, conjunction: Sequence[Added]) -> bool:
+        """Whether the claim survives where each constant is attained, the place at which a constant too weak shows first: the
+        domain, every instance moved there. What is moved stays within the ranges that the domain has drawn.
+        """
+        conditions = tuple(item.condition for item in conjunction)
+        for item in conjunction:
+            threshold, value = item.condition.condition, item.condition.value
+            if not isinstance(threshold, Threshold) or threshold.move is None or value is None:
+                continue
+            if item.condition.strict:
+                value -= RESOLUTION if threshold.upper else -RESOLUTION
+            self.tell(f"attacking {threshold.quantity} = {value:g}")
+            edge = replace(
+                self.claim,
+                domain=_moved_to(self.claim.domain, threshold, value, conditions, self._ranges()),
+                hypotheses=(*self.claim.hypotheses, *conditions),
+            )
+            texts = [condition.text for condition in conditions]
+            found = falsify(
+                edge, budget=Budget(examples=self.examples), seed=_seed(self.seed, "edge", *self.imposed, *texts)
+            )
+            self.pool.add(found.judged)
+            if found.verdict == FALSIFIED:
+                return False
+        return True
+
+    def _ranges(self) -> list[tuple[Threshold, float, float]]:
+        """The range of every number of the vocabulary over the draws of the domain."""
+        result = []
+        for index, condition in enumerate(self.vocabulary):
+            if isinstance(condition, Threshold):
+                values = self.pool.values[: self.pool.drawn, index]
+                finite = values[np.isfinite(values)]
+                if finite.size:
+                    result.append((condition, float(finite.min()), float(finite.max())))
+        return result
+
     # -- constants
 
     def _sharpened(self, added: tuple[Added, ...]) -> tuple[Added, ...]:
@@ -521,6 +562,7 @@ class _Search:
         beyond.sort(key=lambda pair: (sign * pair[0], pair[1].digest))
         broken, vanishing = beyond[0][0], math.nan
         if threshold.move is not None:
+            self._press(threshold, [instance for _, instance in beyond], safe, broken, rest)
             for _, instance in beyond[:CLOSEST]:
                 nearer, root = self._followed(threshold, instance, safe, broken, rest)
                 broken = min(broken, nearer, key=lambda value: sign * value)
@@ -537,6 +579,34 @@ class _Search:
         # What is attacked is the constant itself: where it survives, that is as far as the claim is known to hold.
         edge = Edge(round(inner, 6) if vanishes or strict else value, broken, vanishes)
         return Added(Applied(threshold, value, strict), edge)
+
+    def _press(
+        self, threshold: Threshold, broken_by: Sequence[Instance], safe: float, broken: float, rest: Sequence[Applied]
+    ) -> None:
+        """Move the known counterexamples, not the nearest alone, beyond the constant and add what they show to the pool.
+
+        What violates far from the constant may be what violates nearest to it, once it is moved there: a counterexample in its
+        other parameters. Bisection between the constant and the far end of what is kept; each constant is pressed once.
+        """
+        key = (threshold.name, broken, *(condition.text for condition in rest))
+        kept = self.pool.meets([*rest, Applied(threshold, safe)])
+        values = [evaluate(threshold, self.pool.instances[index]) for index in np.flatnonzero(kept)]
+        if key in self._pressed or not values:
+            return
+        self._pressed.add(key)
+        sign = 1.0 if threshold.upper else -1.0
+        inner, outer = sign * min(sign * value for value in values), broken
+        step = max(len(broken_by) // PRESSING, 1)
+        champions = list(broken_by[::step])[:PRESSING]
+        while abs(outer - inner) > RESOLUTION * 1.5:
+            middle = round(0.5 * (inner + outer), 2)
+            if middle in (inner, outer):
+                return
+            judged = [self._moved(threshold, instance, middle, rest) for instance in champions]
+            if any(found is not None and found.verdict == VIOLATED for found in judged):
+                outer = middle
+            else:
+                inner = middle
 
     def _followed(
         self, threshold: Threshold, instance: Instance, safe: float, broken: float, rest: Sequence[Applied]
@@ -680,6 +750,36 @@ def _meeting(domain: SearchStrategy[Instance], conditions: tuple[Applied, ...]) 
         return instance
 
     return meeting()
+
+
+def _moved_to(
+    domain: SearchStrategy[Instance],
+    threshold: Threshold,
+    value: float,
+    conditions: tuple[Applied, ...],
+    ranges: Sequence[tuple[Threshold, float, float]],
+) -> SearchStrategy[Instance]:
+    """Instances of the domain with the number of a threshold moved to ``value``, where that leaves no range of the domain."""
+
+    @st.composite
+    def moved(draw: st.DrawFn) -> Instance:
+        assert threshold.move is not None
+        try:
+            instance = threshold.move(draw(domain), value)
+        except ValueError:
+            reject()  # no ingredient takes this value
+        inside = all(
+            not low - 1e-9 > number and not number > high + 1e-9
+            for bound, low, high in ranges
+            if not math.isnan(number := evaluate(bound, instance))
+        )
+        if not inside or abs(evaluate(threshold, instance) - value) > 1e-9:
+            reject()
+        if not all(condition(instance) for condition in conditions):
+            reject()
+        return instance
+
+    return moved()
 
 
 def _seed(seed: int, *key: str) -> int:
