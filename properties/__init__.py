@@ -5,15 +5,20 @@ from __future__ import annotations
 from properties import (
     corollary_1,
     equation_3,
+    figure_2,
+    figure_4,
     figure_5,
     figure_7,
     lemma_1,
     lemma_2,
     lemma_3,
+    lemma_5,
     proof_step_a4,
+    proposition_1,
     remark_1,
     theorem_1,
     theorem_2,
+    theorem_3,
 )
 from verifier.claims import Reading
 
@@ -24,9 +29,14 @@ STATEMENTS = (
     equation_3,
     theorem_1,
     theorem_2,
+    theorem_3,
+    proposition_1,
+    lemma_5,
     proof_step_a4,
     corollary_1,
     remark_1,
+    figure_2,
+    figure_4,
     figure_5,
     figure_7,
 )

@@ -242,6 +242,7 @@ FALSE_EVERYWHERE = {
     "T1/s-above-1",  # every bias is at least of the order lambda^2
     "T1/schedule-s-above-1",
     "T1/noiseless-exact-s-above-1",  # 2 beta exceeds 1
+    "P1/labels-held-fixed",  # the exponent does not change, whatever the power
 }
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
 import verifier as vf
 from verifier.instances.transforms import Array, Factor, inner_product
+from verifier.risk.equivalents import effective_ridge
 
 FACTORS: list[vf.Transform] = [
     vf.DiagonalTransform(low=0.5, high=5.0),
@@ -159,3 +161,63 @@ def test_errors_name_argument_value_and_remedy(build: object, message: str) -> N
 def test_instances_that_a_transform_cannot_serve(parts: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         vf.Instance(**{"spectrum": vf.PowerLaw(beta=2.0), **parts})  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------------------------------------------ permutations, shears, rotations
+
+
+def test_a_permutation_moves_eigenvectors_and_changes_nothing() -> None:
+    order = (3, 1, 2)
+    matrix = dense(vf.Permutation(order), 5)
+    for k, place in enumerate(order):
+        assert matrix[place - 1, k] == 1.0
+    np.testing.assert_allclose(matrix.T @ matrix, np.eye(5))
+    plain = vf.Instance(spectrum=vf.PowerLaw(beta=2.0))
+    moved = vf.Instance(spectrum=vf.PowerLaw(beta=2.0), transform=vf.Permutation(order))
+    assert vf.equivalent_risk(moved, n=100) == vf.equivalent_risk(plain, n=100)
+
+
+@pytest.mark.parametrize("shear", [vf.BandedShear(), vf.BandedShear(size=5, c=-0.5)])
+def test_banded_shears_have_determinant_one_and_exact_bounds(shear: vf.BandedShear) -> None:
+    matrix = dense(shear, 12)
+    assert np.linalg.det(matrix) == pytest.approx(1.0)
+    values = np.linalg.svd(matrix, compute_uv=False)
+    assert shear.frame_bounds() == pytest.approx((values[-1], values[0]))
+
+
+def test_a_full_rotation_is_that_of_the_transformed_covariance() -> None:
+    p, n, lam = 60, 40, 0.03
+    transform = vf.FullRotation(low=0.5, high=3.0, seed=2)
+    instance = vf.Instance(vf.Truncated(vf.PowerLaw(2.0), p), vf.CriticalTarget(s=0.7), transform=transform)
+    matrix = transform.dense(p)
+    values = np.linalg.svd(matrix, compute_uv=False)
+    assert (values[-1], values[0]) == pytest.approx(transform.frame_bounds())
+    ell = np.arange(1.0, p + 1.0) ** -2.0
+    theta = np.linalg.solve(matrix.T, np.sqrt(ell**1.4 / np.arange(1.0, p + 1.0) / ell))
+    covariance = matrix @ np.diag(ell) @ matrix.T
+    kappa = float(effective_ridge(instance, n, lam))
+    inverse = np.linalg.inv(covariance + kappa * np.eye(p))
+    share = covariance @ inverse
+    assert n == pytest.approx(np.trace(share) + n * lam / kappa, rel=1e-9)
+    error = kappa * inverse @ theta
+    df2 = np.trace(share @ share)
+    risk = (error @ covariance @ error + df2 / n) / (1.0 - df2 / n)
+    assert vf.equivalent_risk(instance, n=n, lam=lam) == pytest.approx(risk, rel=1e-9)
+    assert vf.Instance.from_json(instance.to_json()) == instance
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: vf.Permutation((1, 3)), "each of 1 to 2"),
+        (lambda: vf.BandedShear(size=16, c=50.0), "condition number"),
+        (lambda: vf.BandedShear(c=0.0), "no transform"),
+        (lambda: vf.FullRotation(low=2.0, high=1.0), "low < high"),
+        (lambda: vf.FullRotation(low=0.1, high=20.0), "condition number"),
+        (lambda: vf.Instance(vf.PowerLaw(2.0), transform=vf.FullRotation()), "turns all coordinates"),
+        (lambda: vf.Composition((vf.FullRotation(), vf.Reflection())), "stands for itself"),
+    ],
+)
+def test_what_further_transforms_refuse(build: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build()

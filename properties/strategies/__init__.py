@@ -141,6 +141,11 @@ def truncated_power_laws() -> SearchStrategy[Truncated]:
     return st.builds(Truncated, spectrum=st.builds(PowerLaw, beta=betas()), size=size)
 
 
+def cut_power_laws(sizes: Sequence[int]) -> SearchStrategy[Truncated]:
+    """Power laws cut at one of the given sizes, tail indices up to 3: steeper ones leave nothing at the far end."""
+    return st.builds(Truncated, spectrum=st.builds(PowerLaw, beta=betas(high=3.0)), size=st.sampled_from(sizes))
+
+
 def inverse_power_laws() -> SearchStrategy[Truncated]:
     """Eigenvalues i^(-1/beta) of reading R-alt; the claim is about all truncations, of which p = 64 is the first."""
     return betas().map(lambda beta: Truncated(spectrum=PowerLaw(beta=beta), size=64, inverse_index=True))

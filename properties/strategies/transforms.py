@@ -16,10 +16,12 @@ from hypothesis.strategies import SearchStrategy
 from properties.strategies import decimals
 from verifier.instances import (
     Axis,
+    BandedShear,
     BlockRotation,
     Composition,
     DiagonalTransform,
     Direction,
+    FullRotation,
     Identity,
     Instance,
     PowerDirection,
@@ -88,6 +90,27 @@ def block_rotations() -> SearchStrategy[Transform]:
     )
 
 
+def banded_shears() -> SearchStrategy[Transform]:
+    """Banded shears of the first coordinates."""
+    return st.tuples(st.sampled_from([2, 3, 4, 8]), st.sampled_from(STRENGTHS)).map(lambda parts: _shear(*parts))
+
+
+def _shear(size: int, c: float) -> Transform:
+    while True:
+        try:
+            return BandedShear(size, c)
+        except ValueError:
+            c *= 0.5
+
+
+def full_rotations() -> SearchStrategy[Transform]:
+    """Haar rotation of all coordinates times diagonal, for finite spectra."""
+    bounds = st.lists(st.sampled_from(BOUNDS), min_size=2, max_size=2, unique=True).map(sorted)
+    return st.tuples(bounds, st.sampled_from(range(5))).map(
+        lambda parts: FullRotation(parts[0][0], parts[0][1], parts[1])
+    )
+
+
 def reflections() -> SearchStrategy[Transform]:
     """Householder reflections: unitary."""
     return directions().map(Reflection)
@@ -114,7 +137,7 @@ def commuting_transforms() -> SearchStrategy[Transform]:
 
 def transforms() -> SearchStrategy[Transform]:
     """Transforms of every kind. Rank-one transforms and products, which have more parameters, come up more often."""
-    kinds = [diagonal_transforms(), rank_one_transforms(), block_rotations(), reflections()]
+    kinds = [diagonal_transforms(), rank_one_transforms(), _any_of([block_rotations(), banded_shears()]), reflections()]
     several = compositions(_any_of([*kinds, rank_one_transforms(), rank_one_transforms()]))
     return _any_of([st.just(Identity()), *kinds, several, *[rank_one_transforms()] * 3, *[several] * 2])
 

@@ -1,8 +1,10 @@
-"""What is asked about: spectra, targets, noise, designs, transforms, and the instance that joins them."""
+"""What is asked about: spectra, targets, noise, designs, transforms, mixtures, and the instance that joins them."""
 
+from verifier.instances.carried import CarriedCoefficients, CarriedFunction, ComponentTarget
 from verifier.instances.designs import (
     Design,
     GaussianDesign,
+    MixtureSamples,
     RademacherDesign,
     StudentDesign,
     UniformDesign,
@@ -10,7 +12,9 @@ from verifier.instances.designs import (
 from verifier.instances.empirical import EmpiricalSpectrum, FittedTail
 from verifier.instances.ingredient import Ingredient, register_ingredient
 from verifier.instances.instance import Instance
+from verifier.instances.mixtures import DisjointMixture, Mixture, RotatedMixture
 from verifier.instances.noise import Noise
+from verifier.instances.purification import Purified
 from verifier.instances.spectra import (
     BrokenPowerLaw,
     Exponential,
@@ -37,12 +41,15 @@ from verifier.instances.targets import (
 )
 from verifier.instances.transforms import (
     Axis,
+    BandedShear,
     BlockRotation,
     Composition,
     DiagonalTransform,
     Direction,
     Factor,
+    FullRotation,
     Identity,
+    Permutation,
     PowerDirection,
     RankOneTransform,
     Reflection,
@@ -53,19 +60,25 @@ from verifier.instances.transforms import (
 __all__ = [
     "Axis",
     "BallTarget",
+    "BandedShear",
     "BlockRotation",
     "BrokenPowerLaw",
+    "CarriedCoefficients",
+    "CarriedFunction",
+    "ComponentTarget",
     "Composition",
     "CriticalTarget",
     "Design",
     "DiagonalTransform",
     "Direction",
+    "DisjointMixture",
     "EmpiricalSpectrum",
     "Exponential",
     "ExponentialTarget",
     "Factor",
     "Finite",
     "FittedTail",
+    "FullRotation",
     "GaussianDesign",
     "Identity",
     "Ingredient",
@@ -73,13 +86,18 @@ __all__ = [
     "LacunaryTarget",
     "LogCorrected",
     "LogPeriodic",
+    "Mixture",
+    "MixtureSamples",
     "Noise",
+    "Permutation",
     "PowerDirection",
     "PowerLaw",
+    "Purified",
     "RademacherDesign",
     "RandomTarget",
     "RankOneTransform",
     "Reflection",
+    "RotatedMixture",
     "SingleEigenfunction",
     "SmootherTarget",
     "SparseDirection",

@@ -65,6 +65,29 @@ class GaussianDesign(Ingredient):
         return "Gaussian inputs"
 
 
+@dataclass(frozen=True)
+class MixtureSamples(Ingredient):
+    r"""Inputs drawn from a :class:`~verifier.instances.Mixture` itself: component k with probability :math:`\pi_k`, then
+    :math:`N(0, \Sigma_k)`. ``draw`` gives the standardised coordinates within a component.
+
+    Such samples have a deterministic equivalent of their own (:mod:`verifier.risk.mixtures`), which simulation certifies and by
+    which they are judged. With label noise its ratio to the one of Gaussian inputs of the mixed covariance tends to one; without
+    noise the oracle's ridge is another one for either, and an instance refuses this design.
+    """
+
+    equivalent = True  # not a field
+
+    @property
+    def plain(self) -> GaussianDesign:
+        return GaussianDesign()
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> Array:
+        return generator.standard_normal(shape)
+
+    def describe(self) -> str:
+        return "each input from one component"
+
+
 class _NotGaussian:
     """Coordinates for which no theorem used here certifies the equivalent."""
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
-from verifier.instances.designs import Design, GaussianDesign
+from verifier.instances.carried import CarriedCoefficients, CarriedFunction
+from verifier.instances.designs import Design, GaussianDesign, MixtureSamples
 from verifier.instances.ingredient import Ingredient, recorded
+from verifier.instances.mixtures import Mixture, RotatedMixture
 from verifier.instances.noise import Noise
 from verifier.instances.spectra import Spectrum, tail_index
 from verifier.instances.targets import CriticalTarget, SingleEigenfunction, Target
-from verifier.instances.transforms import Identity, Transform
+from verifier.instances.transforms import FullRotation, Identity, Transform
 
 MOST_TRANSFORMED = 4096
 """Largest finite number of directions that a transform may act on; infinitely many are no trouble."""
@@ -55,11 +58,68 @@ class Instance:
             raise ValueError(
                 f"target index={self.target.index} exceeds the {self.spectrum.size:g} eigenvalues of the spectrum"
             )
+        self._check_in_l2()
+        if isinstance(self.design, MixtureSamples):
+            self._check_mixture_samples()
+        if isinstance(self.spectrum, RotatedMixture):
+            self._check_rotated(self.spectrum)
         if self.transform.factors:
             self._check_transform()
 
+    def _check_rotated(self, mixture: RotatedMixture) -> None:
+        target = self.target
+        known = isinstance(target, CarriedCoefficients) or (
+            isinstance(target, CarriedFunction) and target.l2_index >= 0.5
+        )
+        if not known or getattr(target, "origin", None) != mixture.components[0]:
+            raise ValueError(
+                f"target={target!r}: components that are turned have no eigenbasis in common; use CarriedCoefficients with the "
+                "first component as its origin, or CarriedFunction with an index of at least 1/2 (in the RKHS)"
+            )
+        if self.transform.factors or self.design != GaussianDesign():
+            raise ValueError(
+                f"a RotatedMixture knows Gaussian inputs and no transform; got {self.design!r}, {self.transform!r}"
+            )
+
+    def _check_mixture_samples(self) -> None:
+        if not isinstance(self.spectrum, Mixture):
+            raise ValueError(
+                f"design={self.design!r} draws each input from one component; spectrum={self.spectrum!r} has none, use a Mixture"
+            )
+        if self.noise.sigma == 0.0:
+            raise ValueError(
+                f"design={self.design!r} needs label noise: without it the sample is interpolated, and the risk on samples of a "
+                "mixture need not have the exponent of its covariance (verifier.risk.mixtures.mixture_risk evaluates it)"
+            )
+        if self.transform.factors or getattr(self.target, "supremum", False):
+            raise ValueError(
+                f"design={self.design!r} knows single targets and no transform; got {self.target!r} and {self.transform!r}"
+            )
+
+    def _check_in_l2(self) -> None:
+        """A target that is carried over from another covariance may be no element of L2 under this one; one of a component
+        belongs to its mixture.
+        """
+        mixture = getattr(self.target, "mixture", None)
+        if mixture is not None and mixture != self.spectrum:
+            raise ValueError(f"target={self.target!r} belongs to another mixture than spectrum={self.spectrum!r}")
+        index_under = getattr(self.target, "index_under", None)
+        if index_under is None or self.spectrum.tail_index is None or math.isfinite(self.spectrum.size):
+            return
+        index = index_under(self.spectrum.tail_index)
+        if not index > 0.0:
+            raise ValueError(
+                f"target={self.target!r} has the index {index:.3g} under {self.spectrum.describe()}, so that it is not in L2 "
+                "there; give it a larger s, or an origin of a smaller beta"
+            )
+
     def _check_transform(self) -> None:
         size = self.spectrum.size
+        if isinstance(self.transform, FullRotation) and not size <= MOST_TRANSFORMED:
+            raise ValueError(
+                f"transform={self.transform!r} turns all coordinates; spectrum={self.spectrum!r} has {size:g}, at most "
+                f"{MOST_TRANSFORMED} can be turned"
+            )
         if self.transform.head > size:
             raise ValueError(
                 f"transform={self.transform!r} acts on coordinate {self.transform.head} by itself; the spectrum has "
@@ -80,6 +140,11 @@ class Instance:
                 f"design={self.design!r}: only Gaussian inputs have independent coordinates in the eigenbasis of what the "
                 "regression sees, where they are simulated; use GaussianDesign()"
             )
+
+    @property
+    def diagonal(self) -> bool:
+        """Whether the covariance that the regression sees is diagonal in the basis of the target."""
+        return self.transform.unitary and not isinstance(self.spectrum, RotatedMixture)
 
     @property
     def beta(self) -> float:

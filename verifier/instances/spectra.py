@@ -378,3 +378,14 @@ def tail_index(spectrum: Spectrum) -> float:
     if beta is None:
         raise ValueError(f"{spectrum.describe()} has no polynomial tail; the exponent is not defined for it")
     return real("tail_index", beta)
+
+
+def power_tail(name: str, spectrum: object) -> Spectrum:
+    """The argument, if it is an infinite spectrum whose tail is a power of the index, without oscillation."""
+    if isinstance(spectrum, type) or not isinstance(spectrum, Spectrum):
+        raise ValueError(f"{name}={spectrum!r} is not a spectrum, for example PowerLaw(beta=2.0)")
+    if spectrum.assumption_r is None or spectrum.period is not None or math.isfinite(spectrum.size):
+        raise ValueError(
+            f"{name}={spectrum!r} must have a power of the index as its tail, such as PowerLaw, BrokenPowerLaw or Spiked"
+        )
+    return spectrum

@@ -456,8 +456,109 @@ class BlockRotation(_Factor, Ingredient):
         )
 
 
+@dataclass(frozen=True)
+class Permutation(_Factor, Ingredient):
+    """The first eigenvectors in another order, eigenvector k going to ``order[k - 1]``: unitary, so that nothing changes."""
+
+    order: tuple[int, ...] = (2, 1)
+
+    unitary = True
+
+    def __post_init__(self) -> None:
+        values = _sequence("order", self.order)
+        order = tuple(whole(f"order[{k}]", value, 1, MAX_BLOCK) for k, value in enumerate(values))
+        if not 2 <= len(order) <= MAX_BLOCK or sorted(order) != list(range(1, len(order) + 1)):
+            raise ValueError(
+                f"order={order!r} must hold each of 1 to {len(order)} once, and two to {MAX_BLOCK} of them"
+            )
+        object.__setattr__(self, "order", order)
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        return tuple(Axis(index) for index in range(1, len(self.order) + 1))
+
+    def matrix(self, size: float = math.inf) -> Array:
+        moved = np.zeros((len(self.order), len(self.order)))
+        moved[np.array(self.order) - 1, np.arange(len(self.order))] = 1.0
+        return np.asarray(moved - np.eye(len(self.order)))
+
+    def frame_bounds(self, size: float = math.inf) -> tuple[float, float]:
+        return 1.0, 1.0
+
+    def describe(self) -> str:
+        return f"permutation of the first {len(self.order)} coordinates to {', '.join(map(str, self.order))}"
+
+
+@dataclass(frozen=True)
+class BandedShear(_Factor, Ingredient):
+    r"""On the first ``size`` coordinates the banded shear :math:`1 + c \sum_i e_i e_{i+1}^*`, the identity beyond: of determinant
+    one, so that no c makes it singular.
+    """
+
+    size: int = 2
+    c: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", whole("size", self.size, 2, MAX_BLOCK))
+        object.__setattr__(self, "c", within("c", self.c, -1e3, 1e3))
+        if self.c == 0.0:
+            raise ValueError("c=0.0 is no transform; use Identity()")
+        _conditioned("BandedShear", self.frame_bounds(), f"bring c={self.c:g} closer to zero, or take a smaller block")
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        return tuple(Axis(index) for index in range(1, self.size + 1))
+
+    def matrix(self, size: float = math.inf) -> Array:
+        return np.asarray(self.c * np.eye(self.size, k=1))
+
+    def frame_bounds(self, size: float = math.inf) -> tuple[float, float]:
+        values = np.linalg.svd(np.eye(self.size) + self.matrix(), compute_uv=False)
+        return min(float(values[-1]), 1.0), max(float(values[0]), 1.0)
+
+    def describe(self) -> str:
+        return f"1 + {self.c:g} (e_1 e_2* + ...) on the first {self.size} coordinates"
+
+
+@dataclass(frozen=True)
+class FullRotation(_Factor, Ingredient):
+    """A Haar rotation of all coordinates of a finite spectrum, followed by a diagonal from ``low`` to ``high`` (equal ratios).
+
+    It is no operator on infinitely many coordinates: a rotation of p of them has no limit as p grows. The rotation comes from
+    the generator keyed by ``seed``; the covariance is decomposed once an instance (:mod:`verifier.risk.eigenbasis`).
+    """
+
+    low: float = 1.0
+    high: float = 2.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seed", whole("seed", self.seed, 0, 2**32 - 1))
+        low, high = positive("low", self.low, 1e-3), positive("high", self.high, 1e-3)
+        if not low < high or high > 1e3:
+            raise ValueError(f"low={low:g} and high={high:g} must be frame bounds: low < high, both in [.001, 1000]")
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", high)
+        _conditioned("FullRotation", self.frame_bounds(), "bring low and high closer together")
+
+    def dense(self, size: int) -> Array:
+        """The matrix of T on all coordinates, shape (size, size)."""
+        return np.asarray(np.geomspace(self.low, self.high, size)[:, None] * _drawn_haar(size, self.seed))
+
+    def frame_bounds(self, size: float = math.inf) -> tuple[float, float]:
+        return self.low, self.high
+
+    def describe(self) -> str:
+        return f"Haar rotation (seed {self.seed}) of all coordinates, then diagonal {self.low:g} to {self.high:g}"
+
+
 @lru_cache(maxsize=256)
 def _haar(size: int, seed: int) -> Array:
+    """The rotation of a block, kept."""
+    return _drawn_haar(size, seed)
+
+
+def _drawn_haar(size: int, seed: int) -> Array:
     """An orthogonal matrix from Haar's measure: Q of a Gaussian matrix, R with a positive diagonal (Mezzadri 2007)."""
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(size, MAX_BLOCK)))
     q, r = np.linalg.qr(generator.standard_normal((size, size)))
@@ -475,6 +576,10 @@ class Composition(Ingredient):
         for k, part in enumerate(parts):
             if isinstance(part, type) or not isinstance(part, (Transform, Factor)):
                 raise ValueError(f"parts[{k}]={part!r} is not a transform")
+            if isinstance(part, FullRotation):
+                raise ValueError(
+                    f"parts[{k}]={part!r} stands for itself; compose what acts on infinitely many coordinates"
+                )
             if isinstance(part, (Identity, Composition)):
                 raise ValueError(f"parts[{k}]={part!r} is no factor; leave an Identity out and write out a Composition")
         if not 2 <= len(parts) <= 4:

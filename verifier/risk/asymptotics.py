@@ -19,6 +19,9 @@ from dataclasses import dataclass
 
 from verifier.instances import (
     BallTarget,
+    CarriedCoefficients,
+    CarriedFunction,
+    ComponentTarget,
     CriticalTarget,
     Exponential,
     ExponentialTarget,
@@ -26,6 +29,7 @@ from verifier.instances import (
     LacunaryTarget,
     LogCorrected,
     RandomTarget,
+    RotatedMixture,
     SingleEigenfunction,
     SmootherTarget,
     Truncated,
@@ -62,6 +66,10 @@ def effective_index(instance: Instance) -> float | None:
 
 def _index_before(instance: Instance) -> float | None:
     target = instance.target
+    if isinstance(instance.spectrum, RotatedMixture):
+        return None  # no less than declared (Loewner, Heinz, Douglas); how much more, no theorem used here says
+    if isinstance(target, (CarriedCoefficients, CarriedFunction, ComponentTarget)):
+        return None if instance.spectrum.tail_index is None else target.index_under(instance.spectrum.tail_index)
     if isinstance(target, (CriticalTarget, LacunaryTarget, BallTarget)):
         return target.l2_index
     if isinstance(target, (SmootherTarget, RandomTarget)):

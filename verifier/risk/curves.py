@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances import GaussianDesign, Instance
+from verifier.instances import GaussianDesign, Instance, MixtureSamples
 from verifier.instances.ingredient import whole
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
+from verifier.risk.mixtures import simulate_mixture
 from verifier.risk.sampled import simulate_samples
 from verifier.risk.simulate import Problem, Replicates, head_problems, problem, simulate
 from verifier.risk.simulators import Simulator, simulated_by, simulator_of
@@ -190,8 +191,8 @@ def _samples(
     directions: int | str | None,
     simulator: Simulator | None,
 ) -> list[Array]:
-    """Risks on the grid of each instance: from a pack's simulator, on real samples of a design that is not Gaussian, or on
-    Bartlett's factors, which all Gaussian instances share.
+    """Risks on the grid of each instance: from a pack's simulator, on real samples of a mixture or of a design that is not
+    Gaussian, or on Bartlett's factors, which all Gaussian instances share.
     """
     found: dict[int, Array] = {}
     shared: dict[int, list[Problem]] = {}
@@ -201,6 +202,8 @@ def _samples(
             found[j] = _by_pack(chosen, inst, grid, draws)
         elif isinstance(inst.design, GaussianDesign):
             shared[j] = _problems(inst, grid, directions)
+        elif isinstance(inst.design, MixtureSamples):
+            found[j] = simulate_mixture(inst, [(m, float(lam)) for m, ridges in grid for lam in ridges], draws)
         else:
             found[j] = simulate_samples(inst.design, _problems(inst, grid, directions), draws)
     if shared:

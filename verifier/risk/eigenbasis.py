@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances import Instance
+from verifier.instances import CarriedCoefficients, FullRotation, Instance, RotatedMixture
 from verifier.risk.lattice import Lattice, panels, parity_of
 from verifier.risk.operators import log_multiplier
 
@@ -73,6 +73,9 @@ class Eigenbasis:
 def eigenbasis(instance: Instance, coordinates: int) -> Eigenbasis:
     """The eigenbasis on the first ``coordinates`` of an infinite spectrum (at least 512), or on all of a finite one; cached."""
     size = instance.spectrum.size
+    if isinstance(instance.spectrum, RotatedMixture):
+        target: Any = instance.target
+        return _rotated(instance.spectrum, target, max(coordinates, COORDINATES))
     key: tuple[Any, Any, Any] = (instance.spectrum, instance.target, instance.transform)
     return _eigenbasis(*key, int(size) if math.isfinite(size) else max(coordinates, COORDINATES))
 
@@ -81,6 +84,7 @@ def eigenbasis(instance: Instance, coordinates: int) -> Eigenbasis:
 def _eigenbasis(spectrum: Any, target: Any, transform: Any, p: int) -> Eigenbasis:
     finite = math.isfinite(spectrum.size)
     local = all(d.entries is not None for factor in transform.factors for d in factor.directions)
+    local = local and not isinstance(transform, FullRotation)
     multipliers = tuple(factor for factor in transform.factors if factor.period is not None or factor.alternates)
     index = np.arange(1.0, p + 1.0)
     x, weight, odd = np.log(index), np.ones(p), index % 2 == 1
@@ -155,6 +159,9 @@ def _decomposed(
     tails = _tails(smooth, end) if end is not None else np.zeros((0, len(smooth)))
     product = np.concatenate([np.diag(np.exp(0.5 * log_l)), np.zeros((len(tails), len(x)))])
     for factor in reversed(transform.factors):
+        if isinstance(factor, FullRotation):
+            product = factor.dense(len(x)) @ product
+            continue
         columns = np.zeros((len(product), len(factor.directions)))
         for j, direction in enumerate(factor.directions):
             if direction.entries is None:
@@ -189,3 +196,54 @@ def _typical(factor: Any) -> float:
     x = np.linspace(0.0, factor.period or 1.0, 32, endpoint=False)
     both = [factor.multiplier(x, np.full(x.shape, parity)) ** 2 for parity in (True, False)]
     return math.sqrt(float(np.mean(both)))
+
+
+@lru_cache(maxsize=16)
+def _rotated(mixture: RotatedMixture, target: Any, p: int) -> Eigenbasis:
+    r"""The eigenbasis of :math:`\pi_1\Lambda_1 + \pi_2 R\Lambda_2R` itself, on p coordinates, cells, and one more along what the
+    direction holds beyond; a function by theta, of which :math:`f_i^2 = w_i \langle u_i, \theta\rangle^2`.
+    """
+    index = np.arange(1.0, p + 1.0)
+    lattice = Lattice(math.inf, p, mixture.tail_index)
+    start = math.log(p + 0.5)
+    end = start + CELL_DEPTH / mixture.tail_index
+    cells, widths = panels(start, end, Lattice(math.inf, p, mixture.steepest).width, CELL_POINTS)
+    x = np.concatenate([np.log(index), cells])
+    log_weight = np.concatenate([np.zeros(p), np.log(widths) + cells])
+
+    coefficients = isinstance(target, CarriedCoefficients)
+
+    def log_given(y: Array) -> Array:
+        log_l = mixture.log_eigenvalues(y)
+        power = target.l2_index if coefficients else target.l2_index - 0.5
+        return np.asarray(0.5 * target.log_energy(y, log_l) + power * log_l)
+
+    def beyond(log_summand: Any, rate: float) -> float:
+        y, w = panels(end, end + 40.0 / rate, 1.0)
+        return float(w @ np.exp(log_summand(y) + y))
+
+    log_v = mixture.direction.log_values
+    tail = beyond(lambda y: 2.0 * log_v(y), 2.0 * mixture.direction.gamma - 1.0)
+    along = beyond(lambda y: log_v(y) + log_given(y), mixture.direction.gamma - 0.5) / math.sqrt(tail)
+    first, second = np.exp(np.pad(mixture.log_parts(x), ((0, 0), (0, 1)), constant_values=-np.inf))
+    v = np.append(np.exp(log_v(x) + 0.5 * log_weight), math.sqrt(tail))
+    given = np.append(np.exp(log_given(x) + 0.5 * log_weight), along)
+    passed = second * v
+    covariance = np.diag(first + second) - 2.0 * (np.outer(v, passed) + np.outer(passed, v))
+    covariance += 4.0 * float(v @ passed) * np.outer(v, v)
+    values, vectors = np.linalg.eigh(covariance)
+    values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+    others = np.exp(mixture.log_eigenvalues(cells))
+    far_trace = lattice.tail(lambda y, odd: mixture.log_eigenvalues(y), end)
+    far_energy = lattice.tail(
+        lambda y, odd: 2.0 * log_given(y) + (0.0 if coefficients else mixture.log_eigenvalues(y)), end
+    )
+    return Eigenbasis(
+        values,
+        (vectors.T @ given) ** 2 * (1.0 if coefficients else values),
+        others,
+        np.maximum(np.exp(log_weight[p:]) - 1.0, 0.0),
+        far_trace,
+        np.zeros(1),
+        np.array([far_energy]),
+    )

@@ -25,9 +25,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from verifier.instances import Instance, eigenvalues, log_index_at
+from verifier.instances import FullRotation, Instance, RotatedMixture, eigenvalues, log_index_at
+from verifier.risk.eigenbasis import eigenbasis
 from verifier.risk.operators import TransformedSums
-from verifier.risk.quadrature import modes
+from verifier.risk.quadrature import Modes, modes
+from verifier.risk.rotated import RotatedSums
 
 Array = NDArray[np.float64]
 Tuning = str | Callable[[Instance, float], float]
@@ -136,6 +138,19 @@ class DiagonalSums:
         return value, slope, curvature
 
 
+class DenseSums(DiagonalSums):
+    """The sums of a covariance that is decomposed as a whole, in its eigenbasis."""
+
+    def __init__(self, instance: Instance) -> None:
+        basis = eigenbasis(instance, int(instance.spectrum.size))
+        values = np.maximum(basis.eigenvalues, 0.0)
+        self._target = instance.target
+        self.modes = Modes(values, np.ones_like(values), values, basis.energies, False, 0.0)
+        self.trace, self.trace_of_square = float(values.sum()), float(values @ values)
+        self.nodes = 2 * len(values)
+        self._leading = np.zeros(0)
+
+
 class Equivalent:
     """Spectral sums of one instance, and the effective and optimal ridge that follow from them."""
 
@@ -143,8 +158,15 @@ class Equivalent:
         self.instance = instance
         self.size = instance.spectrum.size
         self.variance = instance.sigma**2
-        unitary = instance.transform.unitary
-        self._sums: DiagonalSums | TransformedSums = (DiagonalSums if unitary else TransformedSums)(instance, log_reach)
+        self._sums: DiagonalSums | TransformedSums | RotatedSums
+        if instance.diagonal:
+            self._sums = DiagonalSums(instance, log_reach)
+        elif isinstance(instance.transform, FullRotation):
+            self._sums = DenseSums(instance)
+        elif isinstance(instance.spectrum, RotatedMixture):
+            self._sums = RotatedSums(instance, log_reach)
+        else:
+            self._sums = TransformedSums(instance, log_reach)
         self.trace = self._sums.trace
 
     @property

@@ -13,13 +13,21 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from verifier.instances import Instance, SingleEigenfunction, Truncated, log_index_at
+from verifier.instances import (
+    CarriedFunction,
+    Instance,
+    MixtureSamples,
+    RotatedMixture,
+    SingleEigenfunction,
+    Truncated,
+    log_index_at,
+)
 from verifier.risk.equivalents import (
     Tuning,
     effective_dimension,
@@ -29,6 +37,7 @@ from verifier.risk.equivalents import (
     ridge,
     risk_terms,
 )
+from verifier.risk.mixtures import mixture_terms
 from verifier.risk.quadrature import source_norm_squared
 from verifier.risk.smoothness import index_after
 
@@ -106,14 +115,16 @@ class ExcessRisk:
         else:
             power = beta
         end = DEEPEST / power if power != beta else float(log_index_at(spectrum, np.array([-DEEPEST]))[0])
-        return max(math.log(100.0), self._log_resolving_size(instance, tuning)), min(end, FARTHEST)
+        return max(math.log(100.0), self.log_resolving_size(instance, tuning)), min(end, FARTHEST)
 
-    def _log_resolving_size(self, instance: Instance, tuning: Tuning) -> float:
+    def log_resolving_size(self, instance: Instance, tuning: Tuning) -> float:
         """ln n at which kappa falls below the last irregular eigenvalue, so that what follows is the tail's own curve."""
-        head = max(instance.spectrum.head, instance.target.head)
-        if head == 1:
+        head = log_irregular(instance)
+        if head == 0.0:
             return 0.0
-        level = float(instance.spectrum.log_eigenvalues(np.array([math.log(head)]))[0])
+        if math.isinf(head):
+            return FARTHEST
+        level = float(instance.spectrum.log_eigenvalues(np.array([head]))[0])
         for log_n in np.split(np.arange(4.0, FARTHEST, 4.0), [30]):  # beyond n = e^120 only where a head needs it
             n = np.exp(log_n)
             if tuning == "optimal":
@@ -147,13 +158,13 @@ class ExcessRisk:
         """Under a ridge that does not react to the noise, target and noise terms are curves of their own; the oracle
         balances them against each other, so that only their sum has an exponent.
         """
-        terms = risk_terms(instance, n=np.exp(log_x), lam=tuning)
+        terms = _risk_terms(instance, np.exp(log_x), tuning)
         if tuning == "optimal" or instance.sigma == 0.0:
             return (_log(terms[0] + terms[1]),)
         return tuple(_log(term) for term in terms)
 
     def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
-        return _log(sum(risk_terms(instance, n=np.exp(log_x), lam=tuning)))
+        return _log(sum(_risk_terms(instance, np.exp(log_x), tuning)))
 
     def witness(self, instance: Instance, log_x: float, tuning: Tuning) -> dict[str, float]:
         n = math.exp(log_x)
@@ -161,6 +172,69 @@ class ExcessRisk:
 
     def experiment(self, instance: Instance, tuning: Tuning, sizes: tuple[int, ...]) -> Experiment:
         return Experiment(instance, sizes, tuning)
+
+
+def _risk_terms(instance: Instance, n: Array, tuning: Tuning) -> tuple[Array, Array]:
+    """Terms of the risk from target and noise. On samples of a mixture by their own equivalent, at the ridge that the rule gives
+    for Gaussian inputs of the mixed covariance: the oracle's own ridge is the same up to a factor that tends to one.
+    """
+    if not isinstance(instance.design, MixtureSamples):
+        return risk_terms(instance, n=n, lam=tuning)
+    return mixture_terms(instance, n=n, lam=ridge(instance, n, tuning))
+
+
+LEADING = 2.0  # ln of the factor by which the tail's part of the bias has to exceed that of what comes before it
+
+
+def log_irregular(instance: Instance) -> float:
+    r"""ln of the last index at which spectrum or target have not yet reached their tail; infinite where that is beyond reach.
+
+    It is that of their heads, or the crossover at which the heaviest component of a mixture takes over. With a mixture, or a
+    target carried over from another covariance, what lies before it may hold so much of the bias,
+    :math:`\kappa^2 \sum f_i^2/l_i^2`, that the curve looks saturated for a while, although :math:`s' < 1`: then it goes on to
+    where the tail holds more.
+    """
+    spectrum, target = instance.spectrum, instance.target
+    start = max(math.log(max(spectrum.head, target.head)), float(getattr(spectrum, "log_crossover", 0.0)))
+    carried = hasattr(target, "index_under")
+    if math.isinf(start) or not (carried or hasattr(spectrum, "log_crossover")):
+        return start
+    index = target.index_under(spectrum.tail_index) if carried else target.l2_index  # type: ignore[attr-defined]
+    if target.support(math.log(2.0)) is not None or getattr(target, "supremum", False) or index >= 1.0 - 1e-9:
+        return start
+
+    def log_share(x: Array) -> Array:
+        log_l = spectrum.log_eigenvalues(x)
+        return x + target.log_energy(x, log_l) + 2.0 * (target.l2_index - 1.0) * log_l
+
+    level = float(np.max(log_share(np.linspace(0.0, start, 400)))) + LEADING
+    ahead = start + np.arange(0.0, 4.0 * FARTHEST, 0.25)
+    reached = np.flatnonzero(log_share(ahead) >= level)
+    return float(ahead[reached[0]]) if reached.size else math.inf
+
+
+class Crossover(NamedTuple):
+    """Where the heaviest component of a mixture has taken over: ln of the index, and of the sample size that resolves it
+    (at least ``FARTHEST`` where that is beyond what can be followed).
+    """
+
+    log_index: float
+    log_n: float
+
+    def describe(self) -> str:
+        """One sentence for people."""
+        if self.log_n >= FARTHEST:
+            return "the heaviest tail of the mixture takes over at a sample size beyond reach"
+        index, n = (round(value / math.log(10.0)) for value in self)
+        return f"the heaviest tail of the mixture takes over at about i = 10^{index}, n = 10^{n}"
+
+
+def crossover(instance: Instance, tuning: Tuning = "optimal") -> Crossover | None:
+    """The crossover of a mixture whose heaviest tail does not lead from the start; None for any other instance."""
+    log_index = float(getattr(instance.spectrum, "log_crossover", 0.0))
+    if log_index == 0.0:
+        return None
+    return Crossover(log_index, ExcessRisk().log_resolving_size(instance, tuning))
 
 
 def saturated_index(instance: Instance) -> float:
@@ -171,9 +245,16 @@ def saturated_index(instance: Instance) -> float:
     spectrum, target = instance.spectrum, instance.target
     if getattr(target, "supremum", False) or spectrum.tail_index is None:
         return min(target.l2_index, 1.0)
+    index_under = getattr(target, "index_under", None)
+    if isinstance(spectrum, RotatedMixture):
+        # At least: a function keeps its index, coefficients keep it up to 1/2 (Loewner, Heinz).
+        return min(target.l2_index, 1.0 if isinstance(target, CarriedFunction) else 0.5)
+    if index_under is not None:  # what it declares is relative to another covariance
+        return index_after(instance, min(float(index_under(spectrum.tail_index)), 1.0))
     support = target.support(200.0)
+    settled = min(float(getattr(spectrum, "log_crossover", 0.0)), FARTHEST)
     far = (
-        np.array([100.0, 200.0])
+        np.array([100.0, 200.0]) + settled
         if support is None
         else support[support >= 100.0][[0, -1]]
         if support[-1] > 101.0
@@ -309,10 +390,10 @@ class DimensionAtLastEigenvalue(_Deterministic):
 
 def _untransformed(instance: Instance) -> Instance:
     """The instance, if its eigenvalues are those of its spectrum; ValueError under a transform that changes them."""
-    if not instance.transform.unitary:
+    if not instance.diagonal:
         raise ValueError(
-            f"transform={instance.transform!r} changes eigenvalues one by one, which are not computed; ask for the effective "
-            "dimension, or for the excess risk"
+            f"the transform or rotation in {instance.describe()} changes eigenvalues one by one, which are not computed; ask for "
+            "the effective dimension, or for the excess risk"
         )
     return instance
 
@@ -323,7 +404,14 @@ def _ridge_range(instance: Instance) -> tuple[float, float]:
     if math.isfinite(instance.spectrum.size):
         last = float(instance.spectrum.log_eigenvalues(np.array([math.log(instance.spectrum.size)]))[0])
         return -first, -first + min(max(60.0, 4.0 * (first - last + 10.0)), DEEPEST)
-    return -first + 2.0, DEEPEST
+    start = -first + 2.0
+    crossover = float(getattr(instance.spectrum, "log_crossover", 0.0))
+    if crossover > 0.0:  # what comes before is the curve of a lighter tail
+        resolved = (
+            -float(instance.spectrum.log_eigenvalues(np.array([crossover]))[0]) if crossover < FARTHEST else DEEPEST
+        )
+        start = max(start, resolved + 2.0)
+    return start, DEEPEST
 
 
 @dataclass(frozen=True)

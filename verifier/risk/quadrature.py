@@ -18,6 +18,7 @@ Measured relative error against direct sums of 1e6 terms and against zeta values
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -68,7 +69,7 @@ def modes(instance: Instance, log_n_max: float, skip: int = 0) -> Modes:
 
 @lru_cache(maxsize=256)
 def _modes(spectrum: Any, target: Any, log_n_max: float, skip: int) -> Modes:
-    log_index, weights, far = _index_nodes(spectrum, target, log_n_max, skip)
+    log_index, weights, far = index_nodes(spectrum, target, log_n_max, skip)
     log_l = spectrum.log_eigenvalues(log_index)
     eigenvalues, multiplicity = np.exp(log_l), weights
     if far is not None:
@@ -115,7 +116,7 @@ def source_norm_squared(instance: Instance) -> float:
             return math.inf
         support = support[support < math.log(spectrum.size + 0.5)]
         return float(np.sum(np.exp(target.log_energy(support, spectrum.log_eigenvalues(support)))))
-    log_index, weights, far = _index_nodes(spectrum, target, 4.0, 0)
+    log_index, weights, far = index_nodes(spectrum, target, 4.0, 0)
     head = float(np.sum(weights * np.exp(target.log_energy(log_index, spectrum.log_eigenvalues(log_index)))))
     if far is None:
         return head
@@ -125,7 +126,7 @@ def source_norm_squared(instance: Instance) -> float:
         return math.inf
 
 
-def _index_nodes(spectrum: Spectrum, target: Target, log_n_max: float, skip: int) -> tuple[Array, Array, float | None]:
+def index_nodes(spectrum: Spectrum, target: Target, log_n_max: float, skip: int) -> tuple[Array, Array, float | None]:
     """Log-indices and weights of head and panels, and the log-index where the far tail starts (None if there is none)."""
     smooth_from = max(spectrum.head, target.head)
     last_head = max(skip + HEAD, smooth_from + len(GREGORY) + 1 if smooth_from > 1 else 1)
@@ -155,16 +156,17 @@ def _index_nodes(spectrum: Spectrum, target: Target, log_n_max: float, skip: int
         pieces_x.append(np.log(tail_index))
         pieces_w.append(tail_weights)
 
-    width = min(3.0, 5.0 / decay)
-    if spectrum.period is not None:
-        width = min(width, spectrum.period / 4.0)
-    edges = np.linspace(start, end, max(2, math.ceil((end - start) / width) + 1))
-    half = 0.5 * np.diff(edges)[:, None]
-    middle = 0.5 * (edges[1:] + edges[:-1])[:, None]
-    x = (middle + half * NODES).ravel()
+    width = _panel_width(spectrum)
+    x, w = _panels(np.linspace(start, end, max(2, math.ceil((end - start) / width) + 1)))
     pieces_x.insert(1, x)
-    pieces_w.insert(1, (half * WEIGHTS).ravel() * np.exp(x))
+    pieces_w.insert(1, w * np.exp(x))
     return np.concatenate(pieces_x), np.concatenate(pieces_w), None if finite else end
+
+
+def _panel_width(spectrum: Spectrum) -> float:
+    """Panels are short compared with pi over the steepest decay in the smooth part, and with a period."""
+    width = min(3.0, 5.0 / max(decay_of(spectrum), getattr(spectrum, "steepest", 0.0)))
+    return width if spectrum.period is None else min(width, spectrum.period / 4.0)
 
 
 @lru_cache(maxsize=1)
@@ -192,35 +194,51 @@ def decay_of(spectrum: Spectrum) -> float:
 def _tail_moments(
     spectrum: Spectrum, start: float, wanted: tuple[tuple[float, Target | None], ...]
 ) -> tuple[float, ...]:
-    r"""Integrals :math:`\int_X^\infty l(x)^q g^2(x) e^x dx` for the pairs (q, target), target None meaning g = 1.
-
-    The summand is :math:`e^{-b(x - X)}` times a factor that is periodic or varies slowly, so that one period with a
-    geometric series, or Gauss-Laguerre at rate b, integrates it.
-    """
+    r"""Integrals :math:`\int_X^\infty l(x)^q g^2(x) e^x dx` for the pairs (q, target), target None meaning g = 1."""
     results = []
     for power, target in wanted:
 
         def log_summand(x: Array, power: float = power, target: Target | None = target) -> Array:
             log_l = spectrum.log_eigenvalues(x)
             energy = target.log_energy(x, log_l) if target is not None else 0.0
-            return power * log_l + energy + x
+            return power * log_l + energy
 
-        if spectrum.period is not None:
-            period = spectrum.period
-            panels = max(4, math.ceil(period / min(3.0, 5.0 / decay_of(spectrum))))
-            edges = np.linspace(start, start + period, panels + 1)
-            half = 0.5 * np.diff(edges)[:, None]
-            x = (0.5 * (edges[1:] + edges[:-1])[:, None] + half * NODES).ravel()
-            one = float(np.sum((half * WEIGHTS).ravel() * np.exp(log_summand(x))))
-            ends = log_summand(np.array([start, start + period]))
-            ratio = math.exp(float(ends[1] - ends[0]))
-            results.append(one / (1.0 - ratio) if ratio < 1.0 else math.inf)
-            continue
-        # The rate far out: a slowly varying factor may still make the summand grow at the start of the tail.
-        probe = log_summand(np.array([FAR_OUT, FAR_OUT + 1.0]))
-        rate = float(probe[0] - probe[1])
-        if rate <= 0.0:
-            raise ValueError(f"{spectrum.describe()}: sum of l_i^{power:g} over the tail diverges, rate {rate:g}")
-        x = start + LAGUERRE_NODES / rate
-        results.append(float(np.sum(LAGUERRE_WEIGHTS * np.exp(log_summand(x) + LAGUERRE_NODES))) / rate)
+        results.append(tail_integral(spectrum, log_summand, start))
     return tuple(results)
+
+
+def tail_integral(spectrum: Spectrum, log_summand: Callable[[Array], Array], start: float) -> float:
+    r"""Integral :math:`\int_X^\infty h(x) e^x dx` of a positive function of the log-index, given by its logarithm.
+
+    The integrand is :math:`e^{-r(x - X)}` times a factor that is periodic or varies slowly, so that one period with a
+    geometric series, or Gauss-Laguerre at the rate r, integrates it. A mixture whose heaviest tail has not taken over yet is
+    integrated by panels until it has. Infinite, or a ValueError, where the integral diverges.
+    """
+    if spectrum.period is not None:
+        period = spectrum.period
+        count = max(4, math.ceil(period / min(3.0, 5.0 / decay_of(spectrum))))
+        x, w = _panels(np.linspace(start, start + period, count + 1))
+        one = float(np.sum(w * np.exp(log_summand(x) + x)))
+        ends = log_summand(np.array([start, start + period]))
+        ratio = math.exp(float(ends[1] - ends[0]) + period)
+        return one / (1.0 - ratio) if ratio < 1.0 else math.inf
+    # The rate far out: a slowly varying factor may still make the summand grow at the start of the tail.
+    probe = log_summand(np.array([FAR_OUT, FAR_OUT + 1.0]))
+    rate = float(probe[0] - probe[1]) - 1.0
+    if rate <= 0.0:
+        raise ValueError(f"{spectrum.describe()}: a sum over the tail diverges, its terms grow at the rate {-rate:g}")
+    before = 0.0
+    taken_over = min(float(getattr(spectrum, "log_crossover", 0.0)), start + DEEPEST_LOG / rate)
+    if taken_over > start:
+        count = max(2, math.ceil((taken_over - start) / _panel_width(spectrum)) + 1)
+        x, w = _panels(np.linspace(start, taken_over, count))
+        before = float(np.sum(w * np.exp(log_summand(x) + x)))
+    x = max(start, taken_over) + LAGUERRE_NODES / rate
+    return before + float(np.sum(LAGUERRE_WEIGHTS * np.exp(log_summand(x) + x + LAGUERRE_NODES))) / rate
+
+
+def _panels(edges: Array) -> tuple[Array, Array]:
+    """Gauss-Legendre nodes and weights between neighbouring edges."""
+    half = 0.5 * np.diff(edges)[:, None]
+    middle = 0.5 * (edges[1:] + edges[:-1])[:, None]
+    return (middle + half * NODES).ravel(), (half * WEIGHTS).ravel()

@@ -196,7 +196,7 @@ def head_problems(instance: Instance, n: Sequence[int], lam: Sequence[float] | A
     sums = engine.sums(kappa)
     widest = {m: float(np.max(sums.df1[sizes == m])) for m in np.unique(sizes)}
     heads = head_directions(instance, sizes, np.array([widest[m] for m in sizes]))
-    if not instance.transform.unitary:
+    if not instance.diagonal:
         return [
             problem(instance, n=int(m), lam=float(lam), directions=p)
             for m, lam, p in zip(sizes, ridges, heads, strict=True)
@@ -246,7 +246,7 @@ def problem(instance: Instance, *, n: int, lam: float, directions: int | None = 
         raise ValueError(f"directions={directions!r} must be a whole number from 1 to {MAX_DIRECTIONS}")
     else:
         p = int(min(directions, spectrum.size))
-    if not instance.transform.unitary:
+    if not instance.diagonal:
         return _transformed_problem(instance, n, lam, p)
     ell = eigenvalues(spectrum, p)
     if lam > 0.0:

@@ -169,7 +169,7 @@ def check(certificate: Certificate, claim: Claim, instance: Instance) -> bool:
 
 def _build(claim: Claim, instance: Instance, witness: Mapping[str, float]) -> Certificate | None:
     certify = _CERTIFIERS.get(type(claim.observable))
-    if certify is None or claim.unmet(instance) is not None or not instance.transform.unitary:
+    if certify is None or claim.unmet(instance) is not None or not instance.diagonal:
         return None  # exact arithmetic knows diagonal covariances only
     with ctx.workprec(BITS):
         found = certify(claim, instance, claim.predicted(instance), witness)

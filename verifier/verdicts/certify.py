@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from verifier.instances import Instance
+from verifier.instances import Instance, Mixture, MixtureSamples
 from verifier.risk.curves import Curve, learning_curve
 from verifier.risk.equivalents import equivalent_risk
+from verifier.risk.mixtures import mixture_risk
 from verifier.risk.observables import Experiment
 from verifier.risk.simulate import EXHAUSTIVE_N
 from verifier.risk.simulators import Simulator
@@ -70,8 +71,11 @@ def student_quantile(z: float, replicates: int) -> float:
 
 def agreement_constant(instance: Instance) -> float:
     """c in the relative error c/n of the deterministic equivalent for n >= 50, rounded up from what was measured: up to 3
-    with noise (scheduled ridge, smooth targets), up to 8 without (steep spectra); benchmarks/equivalent_error.py.
+    with noise (scheduled ridge, smooth targets), up to 8 without (steep spectra); benchmarks/equivalent_error.py. On samples
+    of a mixture it is the samples of a component that count, n times its weight: the rarest one sets the error.
     """
+    if isinstance(instance.design, MixtureSamples) and isinstance(instance.spectrum, Mixture):
+        return 4.0 / min(instance.spectrum.weights)
     return 4.0 if instance.sigma > 0.0 else 12.0
 
 
@@ -89,7 +93,7 @@ def certify(
     curve = _simulated(experiment, seed, replicates, ("certify", *key), simulator)
     lam = np.asarray(curve.lam, dtype=np.float64)
     sizes = np.asarray(n, dtype=np.float64)
-    expected = np.asarray(equivalent_risk(instance, n=sizes, lam=lam))
+    expected = _expected(instance, sizes, lam)
     systematic = agreement_constant(instance) / sizes * expected
     quantile = student_quantile(z, replicates)
     difference = curve.risk - expected
@@ -122,6 +126,13 @@ def certify(
         precision=_missed(sizes, float((quantile * curve.stderr + systematic)[-1] / expected[-1])),
         text=text,
     )
+
+
+def _expected(instance: Instance, n: Array, lam: Array) -> Array:
+    """The equivalent of the design: samples of a mixture have one of their own (:mod:`verifier.risk.mixtures`)."""
+    if isinstance(instance.design, MixtureSamples):
+        return mixture_risk(instance, n=n, lam=lam)
+    return np.asarray(equivalent_risk(instance, n=n, lam=lam))
 
 
 def _simulated(

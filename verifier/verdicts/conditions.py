@@ -19,7 +19,20 @@ from typing import Any
 
 import numpy as np
 
-from verifier.instances import CriticalTarget, Exponential, Identity, Instance, Noise, PowerLaw, Spectrum, Truncated
+from verifier.instances import (
+    CriticalTarget,
+    Exponential,
+    FullRotation,
+    GaussianDesign,
+    Identity,
+    Instance,
+    MixtureSamples,
+    Noise,
+    PowerLaw,
+    RotatedMixture,
+    Spectrum,
+    Truncated,
+)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
@@ -156,7 +169,13 @@ def _with_noise(instance: Instance) -> Instance:
 
 
 def _without_noise(instance: Instance) -> Instance:
-    return dataclasses.replace(instance, noise=Noise(sigma=0.0))
+    return dataclasses.replace(_gaussian(instance), noise=Noise(sigma=0.0))
+
+
+def _gaussian(instance: Instance) -> Instance:
+    """Samples of a mixture need a mixture, and noise: without either, Gaussian inputs of the same covariance."""
+    mixed = isinstance(instance.design, MixtureSamples)
+    return dataclasses.replace(instance, design=GaussianDesign()) if mixed else instance
 
 
 def _target(instance: Instance, **changes: Any) -> Instance:
@@ -188,9 +207,12 @@ def _has_infinitely_many_eigenvalues(instance: Instance) -> bool:
 
 
 def _with_infinitely_many(instance: Instance) -> Instance:
-    """A cut power law without its cut; i^(-1/beta) has no infinite form, since its sum diverges."""
+    """A cut power law without its cut; i^(-1/beta) has no infinite form, since its sum diverges, nor has a rotation of all
+    coordinates.
+    """
     spectrum = instance.spectrum
-    if isinstance(spectrum, Truncated) and not spectrum.inverse_index:
+    turned = isinstance(instance.transform, FullRotation)
+    if isinstance(spectrum, Truncated) and not spectrum.inverse_index and not turned:
         return dataclasses.replace(instance, spectrum=spectrum.spectrum)
     return instance
 
@@ -210,9 +232,10 @@ def _is_straight(instance: Instance) -> bool:
 
 
 def _straightened(instance: Instance) -> Instance:
-    if instance.spectrum.tail_index is None:
+    # A finite spectrum has no tail, and a target on one component belongs to its mixture.
+    if instance.spectrum.tail_index is None or hasattr(instance.target, "mixture"):
         return instance
-    return dataclasses.replace(instance, spectrum=PowerLaw(beta=instance.spectrum.tail_index))
+    return dataclasses.replace(_gaussian(instance), spectrum=PowerLaw(beta=instance.spectrum.tail_index))
 
 
 def _is_critical(instance: Instance) -> bool:
@@ -244,6 +267,8 @@ def _is_critical(instance: Instance) -> bool:
 
 
 def _made_critical(instance: Instance) -> Instance:
+    if isinstance(instance.spectrum, RotatedMixture):
+        return instance  # it has no eigenbasis in which a critical target could be given
     target: Any = instance.target
     critical = CriticalTarget(s=instance.s, norm=target.norm, source_norm="RKHS" if target.source == "S-H" else "L2")
     return dataclasses.replace(instance, target=critical)

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from verifier.claims import Claim
+from verifier.instances import CarriedCoefficients, CarriedFunction, CriticalTarget, Instance
 from verifier.provenance import version, versions
 from verifier.records import ROLES, SCHEMA, Role, counterexample_name
-from verifier.risk.observables import ExcessRisk
+from verifier.risk.observables import ExcessRisk, crossover
 from verifier.risk.smoothness import source_indices
 from verifier.verdicts.extrapolate import local_exponents
 from verifier.verdicts.falsify import CONFIRMATIONS, ERROR, FALSE_ALARMS, VACUOUS, Case, Finding
@@ -168,18 +169,41 @@ def case_record(claim: Claim, case: Case, role: Role) -> dict[str, Any]:
 
 
 def why(claim: Claim, case: Case) -> str:
-    """What the transform of an instance did to the source condition, as measured; empty where there is nothing to say."""
+    """What became of the source condition, as measured: under the transform of an instance, or of a target carried over from
+    another covariance; and the crossover of a mixture. Empty where there is nothing to say.
+    """
+    hidden = crossover(case.instance, claim.tuning)
+    return "; ".join(filter(None, (_source_condition(claim, case), "" if hidden is None else hidden.describe())))
+
+
+def _source_condition(claim: Claim, case: Case) -> str:
     instance = case.instance
+    if isinstance(claim.observable, ExcessRisk) and isinstance(instance.target, (CarriedCoefficients, CarriedFunction)):
+        return _carried(instance, instance.target)
     observed = isinstance(claim.observable, ExcessRisk) and not instance.transform.unitary
     if not observed or instance.spectrum.tail_index is None or math.isfinite(instance.spectrum.size):
         return ""
     before, after = source_indices(instance)
-    measured = f"measured source index of the target: {before:.3f} relative to Sigma, {after:.3f} relative to T Sigma T*"
+    measured = (
+        f"measured source index of the target: {before:.3f} relative to Sigma, {after:.3f} relative to T Sigma T*"
+    )
     if after > before - VISIBLE:
         return f"T leaves the source condition as it is ({measured})"
     return (
         f"T breaks the source condition ({measured}): the transform mixes into the target a direction that is rougher than the "
         "target was, and the bias falls as slowly as the rougher one. Tail index and noise term are what they were"
+    )
+
+
+def _carried(instance: Instance, target: CarriedCoefficients | CarriedFunction) -> str:
+    origin = Instance(spectrum=target.origin, target=CriticalTarget(s=target.s, source_norm=target.source_norm))
+    before, after = source_indices(origin).before, source_indices(instance).before
+    if abs(after - before) <= VISIBLE:
+        return f"the target is as smooth as it was (measured source index {before:.3f} before and {after:.3f} after)"
+    word = "smoother" if after > before else "rougher"
+    return (
+        f"relative to the covariance that it meets the target is {word} than it was: the measured source index is {before:.3f} "
+        f"relative to {target.origin.describe()}, and {after:.3f} relative to {instance.spectrum.describe()}"
     )
 
 

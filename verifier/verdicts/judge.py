@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from verifier.claims import Bound, Claim, Prediction, StraightLine, Theta
 from verifier.instances import Instance
 from verifier.risk.equivalents import Tuning, equivalent_for, ridge
-from verifier.risk.observables import ExcessRisk, Observable, saturated_index
+from verifier.risk.observables import ExcessRisk, Observable, crossover, saturated_index
 from verifier.risk.simulators import has_equivalent
 from verifier.verdicts.certify import (
     CERTIFICATION_REPLICATES,
@@ -174,6 +174,9 @@ def _assess_limit(claim: Claim, instance: Instance, predicted: Prediction, farth
     assert limit is not None
     if not math.isfinite(limit.exponent):
         reason = "the curve cannot be followed: its range is too short, or its values are no numbers"
+        hidden = crossover(instance, claim.tuning)
+        if hidden is not None:
+            reason = f"the curve cannot be followed far enough: {hidden.describe()}"
         return undecided(predicted, reason, evidence=evidence)
     tolerance = limit.half_width + (RESERVED if _is_random(claim, instance) else 0.0)
     if plateau or limit.half_width > WIDEST * max(1.0, abs(limit.exponent)):

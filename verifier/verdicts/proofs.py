@@ -59,6 +59,72 @@ def convexity_for_s_at_least_half() -> Proof:
     return _convex(bias * lam ** (2 * source) + variance * lam ** (-rho), lam)
 
 
+def eigenvalues_above_a_perturbation() -> Proof:
+    r"""If c1 i^-beta <= l_i(K) <= c2 i^-beta and |K_m - K| <= eps, then (c1/2) i^-beta <= l_i(K_m) <= (c2 + c1/2) i^-beta for all
+    i <= (c1 / (2 eps))^(1/beta).
+    """
+    sp = _sympy()
+    c1, power = sp.symbols("c1 t", positive=True)  # t = i^-beta
+    excess, slack, margin, spread = sp.symbols("a v u d", nonnegative=True)
+    c2, eps = c1 + spread, c1 * power / 2 - margin
+    lowest = c1 * power + excess - eps + slack  # l_i(K) = c1 t + a, moved by at least -eps
+    highest = c2 * power - excess + eps - slack  # l_i(K) = c2 t - a, moved by at most eps
+    return _bounded_by_weyl(lowest - c1 * power / 2, (c2 + c1 / 2) * power - highest)
+
+
+def _bounded_by_weyl(below: sympy.Expr, above: sympy.Expr) -> Proof:
+    """Whether both margins, polynomials in nonnegative symbols, are nonnegative."""
+    sp = _sympy()
+    margins = sp.expand(below), sp.expand(above)
+    holds = all(_sign(margin) is not None for margin in margins)
+    steps = (
+        "Weyl: λ_i(K) = max over subspaces V of dimension i of min ⟨h, Kh⟩ over unit vectors h of V (Courant, Fischer).",
+        "For every unit vector |⟨h, K_m h⟩ − ⟨h, Kh⟩| ≤ ‖K_m − K‖ ≤ ε, so max and min move by at most ε: "
+        "|λ_i(K_m) − λ_i(K)| ≤ ε.",
+        "Write t = i^(−β). i ≤ (c1/(2ε))^(1/β) says ε ≤ c1·t/2, since x^(−β) decreases: ε = c1·t/2 − u, u ≥ 0.",
+        f"Below: λ_i(K) = c1·t + a moves by −ε + v with a, v ≥ 0, and λ_i(K_m) − c1·t/2 = {_show(margins[0])}.",
+        f"Above, with c2 = c1 + d: λ_i(K) = c2·t − a moves by ε − v, and (c2 + c1/2)·t − λ_i(K_m) = {_show(margins[1])}.",
+        "No coefficient is negative: both bounds hold."
+        if holds
+        else "A coefficient is negative, so it is not shown that both bounds hold.",
+    )
+    text = "For i <= (c1/(2 eps))^(1/beta), l_i(K_m) lies between (c1/2) i^-beta and (c2 + c1/2) i^-beta."
+    return Proof(holds=holds, text=text, steps=steps)
+
+
+LISTED_RANKS = (1, 2, 5, 100)
+
+
+def eigenvalues_up_to_the_perturbation() -> Proof:
+    """Whether some c > 0 has l_i(K_m) >= c i^-beta for all i <= eps^(-1/beta), whatever K_m with |K_m - K| <= eps; refuted by
+    the truncations of K = diag(i^-beta), in exact arithmetic.
+    """
+    sp = _sympy()
+    m, beta = sp.symbols("m beta", positive=True)
+    eps = (m + 1) ** (-beta)
+    reach = sp.powdenest(eps ** (-1 / beta), force=True)
+    at_the_end = sp.simplify(reach - (m + 1)) == 0
+    examples = []
+    for rank in LISTED_RANKS:
+        kept = [sp.Rational(1, i**2) for i in range(1, rank + 1)]
+        missing = sp.Rational(1, (rank + 1) ** 2)
+        # l_(m+1)(K_m) = 0, the error is the first eigenvalue left out, and 1/eps = (m + 1)^2 exactly.
+        fits = missing < min(kept) and sp.sqrt(1 / missing) == rank + 1
+        at_the_end = at_the_end and bool(fits)
+        examples.append(f"m = {rank}: ε = {missing}, λ_{rank + 1}(K_m) = 0, λ_{rank + 1}(K) = {missing}")
+    steps = (
+        "Let K = diag(i^(−β)) and let K_m keep its first m eigenvalues: ‖K_m − K‖ = λ_(m+1)(K) = (m+1)^(−β) = ε.",
+        f"Then ε^(−1/β) = {_show(reach)}, so that i = m + 1 satisfies i ≤ ε^(−1/β).",
+        "But K_m has rank m: λ_(m+1)(K_m) = 0, below c·(m+1)^(−β) for every c > 0.",
+        f"Exactly, for β = 2: {'; '.join(examples)}.",
+        "So no c > 0 serves: the statement needs a factor below 1 before ε^(−1/β)."
+        if at_the_end
+        else "The family does not reach i = m + 1, so the statement is not refuted.",
+    )
+    text = "Truncations of K attain i = eps^(-1/beta) with the eigenvalue zero: no constant c > 0 serves."
+    return Proof(holds=not at_the_end, text=text, steps=steps)
+
+
 def _sympy() -> Any:
     """Sympy, imported when a proof is asked for: the import takes longer than the proof."""
     import sympy

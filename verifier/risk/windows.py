@@ -1,0 +1,112 @@
+r"""Observables of what a figure shows: curves laid over one another, and slopes fitted over a window of sample sizes."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verifier.instances import Identity, Instance, Mixture, PowerLaw, Spectrum, Truncated
+from verifier.risk.equivalents import Tuning
+from verifier.risk.observables import ExcessRisk, Experiment
+
+Array = NDArray[np.float64]
+
+WINDOW = 32.0
+"""Ratio of the last to the first sample size of a figure: n = 100 to 3200."""
+
+FARTHEST = 6.0 * math.log(10.0)
+"""ln of the largest sample size at which a window starts."""
+
+
+class _OfTheRisk:
+    """Shared by functions of the risk at each n."""
+
+    variable: str = "n"
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        raise NotImplementedError
+
+    def log_terms(self, instance: Instance, log_x: Array, tuning: Tuning) -> tuple[Array, ...]:
+        return (self.log_values(instance, log_x, tuning),)
+
+    def witness(self, instance: Instance, log_x: float, tuning: Tuning) -> dict[str, float]:
+        return ExcessRisk().witness(instance, log_x, tuning)
+
+    def experiment(self, instance: Instance, tuning: Tuning, sizes: tuple[int, ...]) -> Experiment:
+        return Experiment(instance, sizes, tuning)
+
+
+@dataclass(frozen=True)
+class RelativeRisk(_OfTheRisk):
+    """Excess risk under the transform over the excess risk without it, at the same n and the claim's ridge for either."""
+
+    name: str = "risk / risk without the transform"
+
+    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        plain = dataclasses.replace(instance, transform=Identity())
+        ranges = [ExcessRisk().log_range(each, tuning) for each in (instance, plain)]
+        return max(low for low, _ in ranges), min(high for _, high in ranges)
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        plain = dataclasses.replace(instance, transform=Identity())
+        return ExcessRisk().log_values(instance, log_x, tuning) - ExcessRisk().log_values(plain, log_x, tuning)
+
+
+@dataclass(frozen=True)
+class RelativeRiskAtTwoSizes(RelativeRisk):
+    """The smaller of the relative risks at p and at 2p eigenvalues of a cut power law, at each n: what is left of a difference
+    between curves once p is doubled, so that what finitely many eigenvalues do alone refutes nothing.
+    """
+
+    name: str = "risk / risk without the transform, the smaller one at p and 2p"
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        cut = instance.spectrum
+        if not isinstance(cut, Truncated):
+            raise ValueError(f"spectrum={cut!r} must be a Truncated power law, whose size can be doubled")
+        doubled = dataclasses.replace(instance, spectrum=dataclasses.replace(cut, size=2 * cut.size))
+        ratios = [super(RelativeRiskAtTwoSizes, self).log_values(each, log_x, tuning) for each in (instance, doubled)]
+        return np.minimum(*ratios)
+
+
+@dataclass(frozen=True)
+class SlopeBesideHeaviest(_OfTheRisk):
+    r"""Distance of the slope of a mixture of power laws from that of its heaviest component alone, over the same window, in units
+    of ``margin``, against the sample size at which the window starts: :math:`|a(n) - a_1(n)| / m`,
+    :math:`a(n) = -\ln(E(32n)/E(n))/\ln 32`, n from 100 to 1e6. What finite samples do to either slope cancels.
+    """
+
+    margin: float = 0.05
+    name: str = "|slope over a factor of 32 in n - that of the heaviest tail alone| / .05"
+
+    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        return math.log(100.0), FARTHEST
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        alone = dataclasses.replace(instance, spectrum=heaviest(instance.spectrum))
+        difference = _slopes(instance, log_x, tuning) - _slopes(alone, log_x, tuning)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(np.abs(difference) / self.margin))
+
+
+def _slopes(instance: Instance, log_n: Array, tuning: Tuning) -> Array:
+    """Slopes between n and 32 n, both from one call: the equivalent is set up once."""
+    log_window = math.log(WINDOW)
+    values = ExcessRisk().log_values(instance, np.concatenate([log_n, log_n + log_window]), tuning)
+    return np.asarray((values[: len(log_n)] - values[len(log_n) :]) / log_window)
+
+
+def heaviest(spectrum: Spectrum) -> PowerLaw:
+    """The components of a mixture with the smallest tail index, added up; ValueError where they are not power laws."""
+    if not isinstance(spectrum, Mixture):
+        raise ValueError(f"spectrum={spectrum!r} must be a Mixture; it has no heaviest component")
+    scale = 0.0
+    for weight, part in zip(spectrum.weights, spectrum.components, strict=True):
+        if not isinstance(part, PowerLaw):
+            raise ValueError(f"components of {spectrum!r} must be power laws, to be looked at alone")
+        scale += weight * part.scale if part.beta == spectrum.tail_index else 0.0
+    return PowerLaw(beta=spectrum.tail_index, scale=scale)
