@@ -65,7 +65,7 @@ EXHIBIT = Exhibit(
                 _mixed("heavier tail with weight .0001", 0.0001),
             ),
             n=(100.0, 1e16),
-            windows=((100.0, 3200.0), (1e6, 1e8), (1e14, 1e16)),
+            windows=((100.0, 3200.0), (1e8, 1e10), (1e14, 1e16)),
             simulated=SIZES_OF_THE_FIGURE,
             text="A small weight hides the heavier tail up to the index i* = (pi_2/pi_1)^(1/(beta_2 - beta_1)) and its multiples. "
             "Until n resolves those the lighter tail has a part in the slope.",
