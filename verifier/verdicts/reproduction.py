@@ -26,8 +26,10 @@ from verifier.instances import GaussianDesign, Instance, MixtureSamples
 from verifier.risk.curves import Curve, learning_curves
 from verifier.risk.equivalents import equivalent_risk
 from verifier.risk.mixtures import mixture_risk
-from verifier.risk.observables import FARTHEST, ExcessRisk, crossover
+from verifier.risk.observables import ExcessRisk
 from verifier.risk.simulators import has_equivalent
+from verifier.verdicts.extrapolate import local_exponents
+from verifier.verdicts.findings import crossover_record
 from verifier.verdicts.slopes import fit_slope
 
 Array = NDArray[np.float64]
@@ -93,16 +95,16 @@ def _panel(claim: Claim, exhibit: Exhibit, place: int, seed: int) -> dict[str, A
                 "describe": each.instance.describe(),
                 "instance": each.instance.to_json(),
                 "claimed": each.claimed,
-                "equivalent": _points(grid, _equivalent(claim, each.instance, grid)) if drawn else None,
+                **_drawn(claim, each.instance, grid, drawn),
                 "simulated": None if curve is None else _simulation(curve),
                 "slopes": [_slope(claim, each, window, curve, drawn) for window in panel.windows],
-                "crossover": _crossover(claim, each.instance),
+                "crossover": crossover_record(each.instance, claim.tuning),
                 "apart": None,
             }
         )
     if exhibit.apart is not None:
-        for record in series[1:]:
-            record["apart"] = _apart(series[0], record, exhibit.apart)
+        for other in series[1:]:
+            other["apart"] = _apart(series[0], other, exhibit.apart)
     record: dict[str, Any] = {
         "title": panel.title,
         "text": panel.text,
@@ -122,9 +124,17 @@ def _equivalent(claim: Claim, instance: Instance, n: Array) -> Array:
     return np.exp(ExcessRisk().log_values(instance, np.log(n), claim.tuning))
 
 
-def _points(n: Array, risk: Array) -> dict[str, list[float]]:
+def _drawn(claim: Claim, instance: Instance, grid: Array, drawn: bool) -> dict[str, Any]:
+    """The points of the equivalent and its local slopes; None where the instance has no equivalent."""
+    if not drawn:
+        return {"equivalent": None, "local_slope": None}
+    risk = _equivalent(claim, instance, grid)
     kept = np.isfinite(risk) & (risk > 0.0)
-    return {"n": n[kept].tolist(), "risk": risk[kept].tolist()}
+    log_n, slope = local_exponents(np.log(grid[kept]), np.log(risk[kept]))
+    return {
+        "equivalent": {"n": grid[kept].tolist(), "risk": risk[kept].tolist()},
+        "local_slope": {"n": np.exp(log_n).tolist(), "slope": slope.tolist()},
+    }
 
 
 def _simulated(claim: Claim, panel: Panel, seed: int, key: tuple[str | int, ...]) -> Sequence[Curve | None]:
@@ -215,33 +225,20 @@ def _expected(curve: Curve) -> Array:
     return np.asarray(equivalent_risk(curve.instance, n=n, lam=curve.lam))
 
 
-def _crossover(claim: Claim, instance: Instance) -> dict[str, Any] | None:
-    found = crossover(instance, claim.tuning)
-    if found is None:
-        return None
-    reached = found.log_n < FARTHEST
-    return {
-        "index": math.exp(found.log_index) if reached else None,
-        "n": math.exp(found.log_n) if reached else None,
-        "text": found.describe(),
-    }
-
-
 def _apart(first: Mapping[str, Any], other: Mapping[str, Any], factor: float) -> float | None:
     """The smallest n from which on the risk stays above ``factor`` times that of the first curve, None where it ends below."""
     if first["equivalent"] is None or other["equivalent"] is None:
         return None
     n, risk = (np.asarray(other["equivalent"][name]) for name in ("n", "risk"))
     base = np.interp(np.log(n), np.log(first["equivalent"]["n"]), np.log(first["equivalent"]["risk"]))
-    above: Array = np.log(risk) - base - math.log(factor)
+    above = np.log(risk) - base - math.log(factor)
     below = np.flatnonzero(above <= 0.0)
     if below.size == 0:
         return float(n[0])
     last = int(below[-1])
     if last == len(n) - 1:
         return None
-    share = float(above[last] / (above[last] - above[last + 1]))
-    return math.exp(math.log(n[last]) + share * math.log(n[last + 1] / n[last]))
+    return float(np.exp(np.interp(0.0, above[last : last + 2], np.log(n[last : last + 2]))))
 
 
 def _sentences(panel: Mapping[str, Any]) -> list[str]:
@@ -287,7 +284,8 @@ def _window_sentence(series: Sequence[Mapping[str, Any]], place: int) -> str:
 
 def _best(slope: Mapping[str, Any]) -> float | None:
     """The slope to speak of: the equivalent's, whose window counts evenly, or else the simulated one."""
-    return slope["equivalent"] if slope["equivalent"] is not None else slope["simulated"]
+    found: float | None = slope["equivalent"] if slope["equivalent"] is not None else slope["simulated"]
+    return found
 
 
 def _up(value: float) -> str:
