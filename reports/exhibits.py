@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reports.figures import json_block, log_bounds, log_ticks, rounded
-from reports.words import number, show_number, show_power
+from reports.words import number, show_index, show_number
 
 EXHIBIT_TABLE = "exhibits.csv"
 COLOURS = 6
@@ -117,19 +117,23 @@ def _row(kind: str, place: int, points: Sequence[Point], **more: Any) -> dict[st
     }
 
 
-def _crossovers(series: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, float]]:
-    """The place of each curve with a crossover, and the sample size at which it ends."""
+def _crossovers(series: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, float, Any]]:
+    """The place of each curve with a crossover, the sample size at which it ends, and log10 of the index."""
     for place, each in enumerate(series):
-        n = number((each.get("crossover") or {}).get("n"))
-        if n is not None and n > 0.0:
-            yield place, n
+        crossover = each.get("crossover") or {}
+        log10_n = number(crossover.get("log10_n"))
+        if log10_n is not None and abs(log10_n) < 300.0:
+            yield place, 10.0**log10_n, crossover.get("log10_index")
 
 
 def _marks(series: Sequence[Mapping[str, Any]], low: float, high: float) -> list[dict[str, Any]]:
-    """A vertical rule where the crossover of a curve ends, if the panel reaches so far."""
+    """A vertical rule where the crossover of a curve ends, if the panel reaches so far, with the index beside it: on the side with
+    more room.
+    """
+    middle = math.sqrt(low) * math.sqrt(high)
     return [
-        {**_row("m", place, [(n, 0.0)]), "t": f"n ≈ {show_power(n)}"}
-        for place, n in _crossovers(series)
+        _row("m" if n > middle else "n", place, [(n, 0.0)], t=f"i* ≈ {show_index(index)}")
+        for place, n, index in _crossovers(series)
         if low <= n <= high
     ]
 

@@ -14,7 +14,7 @@ import gzip
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import altair as alt
 import pandas as pd
@@ -124,7 +124,7 @@ def _parameters(*names: str) -> dict[str, alt.Parameter]:
 def _log_axis(name: str, p: Mapping[str, alt.Parameter]) -> dict[str, Any]:
     return {
         "scale": alt.Scale(type="log", domain=[p[f"{name}_min"], p[f"{name}_max"]], nice=False),
-        "axis": alt.Axis(title=f"{name}_title", values=alt.ExprRef(f"{name}log_ticks"), labelExpr=_LOG_LABEL),
+        "axis": alt.Axis(title=f"{name}_title", values=alt.ExprRef(f"{name}_ticks"), labelExpr=_LOG_LABEL),
     }
 
 
@@ -189,15 +189,17 @@ def _told_apart() -> dict[str, Any]:
 
 
 def _marked(base: alt.Chart) -> list[alt.Chart]:
-    """Vertical rules with a label at the top: where the crossover of a curve ends."""
-    place = base.transform_filter(_series("m"))
+    """Vertical rules with a label at the top, left of the rule or right of it: where the crossover of a curve ends."""
     at = {"x": alt.X("x:Q")}
-    return [
-        place.mark_rule(clip=True, strokeWidth=1.25).encode(**at, **_told_apart()),
-        place.mark_text(
-            clip=True, align="right", baseline="top", dx=-4, dy=4, fontSize=11, font=FONT, fill="var(--ink-soft)"
-        ).encode(**at, y=alt.value(0), text=alt.Text("t:N")),
+    rules = base.transform_filter("datum.s === 'm' || datum.s === 'n'").mark_rule(clip=True, strokeWidth=1.25)
+    sides: tuple[tuple[str, Literal["left", "right"], int], ...] = (("m", "right", -4), ("n", "left", 4))
+    labels = [
+        base.transform_filter(_series(letter))
+        .mark_text(clip=True, align=align, baseline="top", dx=dx, dy=4, fontSize=11, font=FONT, fill="var(--ink-soft)")
+        .encode(**at, y=alt.value(0), text=alt.Text("t:N"))
+        for letter, align, dx in sides
     ]
+    return [rules.encode(**at, **_told_apart()), *labels]
 
 
 def _panel() -> alt.LayerChart:

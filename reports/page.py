@@ -32,7 +32,17 @@ from reports.exhibits import EXHIBIT_TABLE, exhibit_view, exhibits_csv
 from reports.figures import Evidence, curve_figure, drawings, engine, json_block, relation, script, slope_figure
 from reports.mathml import statement_markup
 from reports.matrix import Matrix, build_matrix
-from reports.words import blocks, number, show_chance, show_date, show_number, show_power, show_seconds, symbols
+from reports.words import (
+    blocks,
+    number,
+    show_chance,
+    show_date,
+    show_decade,
+    show_index,
+    show_number,
+    show_seconds,
+    symbols,
+)
 
 REPORT = "report.html"
 STATEMENTS = "statements"
@@ -186,28 +196,17 @@ def pages(
     slugs = _slugs([str(finding.get("id") or "reading") for finding in findings])
     readings = [_reading(finding, slug, points) for finding, slug in zip(findings, slugs, strict=True)]
     statements = _statements(readings, exhibits)
-    shared = {"run": run, "summary": _summary(readings, run), "statements": statements}
+    shared = {"run": run, "statements": statements, "columns": _SCORES}
     links = {statement["claim"]: statement["page"] for statement in statements}
-    texts = {
-        REPORT: _rendered(
-            "page.html",
-            statements,
-            **shared,
-            readings=readings,
-            columns=_SCORES,
-            pages=links,
-            home="",
-            table=EXHIBIT_TABLE,
-        )
-    }
+    report = {"summary": _summary(readings, run), "readings": readings, "pages": links}
+    texts = {REPORT: _rendered("page.html", statements, **shared, **report, home="", table=EXHIBIT_TABLE)}
     for statement in statements:
         texts[statement["page"]] = _rendered(
             "statement.html",
             [statement],
             **shared,
             s=statement,
-            sentence=_sentence(statement["readings"]),
-            columns=_SCORES,
+            summary=_summary(statement["readings"], run),
             home=f"../{REPORT}",
             table=f"../{EXHIBIT_TABLE}",
         )
@@ -218,15 +217,16 @@ def _rendered(template: str, held: Sequence[Mapping[str, Any]], **view: Any) -> 
     """A page that holds the given statements. One without a chart carries no engine."""
     cases = [case for statement in held for reading in statement["readings"] for case in reading["cases"]]
     panels = [panel for statement in held for each in statement["exhibits"] for panel in each["panels"]]
-    charts = any(part["figures"] for part in (*cases, *panels))
+    kinds = {figure["kind"] for part in (*cases, *panels) for figure in part["figures"]}
+    used = {kind: drawing for kind, drawing in drawings().items() if kind in kinds} if kinds else {}
     behaviour = _template("page.js")
     return _environment().get_template(template).render(
         **view,
-        drawings=json_block(drawings()) if charts else None,
+        drawings=json_block(used) if used else None,
         style=Markup(_template("style.css")),
-        engine=Markup(engine()) if charts else "",
+        engine=Markup(engine()) if used else "",
         behaviour=Markup(behaviour),
-        policy=_policy([script(), behaviour] if charts else [behaviour]),
+        policy=_policy([script(), behaviour] if used else [behaviour]),
     )  # fmt: skip
 
 
@@ -504,7 +504,8 @@ def _environment() -> jinja2.Environment:
     )
     for name, show in (
         ("num", show_number),
-        ("power", show_power),
+        ("decade", show_decade),
+        ("index", show_index),
         ("chance", show_chance),
         ("seconds", show_seconds),
         ("date", show_date),

@@ -15,11 +15,12 @@ from markupsafe import Markup, escape
 
 _GREEK = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "eps": "ε", "kappa": "κ", "lam": "λ",
-    "lambda": "λ", "rho": "ρ", "sigma": "σ", "Sigma": "Σ", "theta": "θ", "inf": "∞",
+    "lambda": "λ", "pi": "π", "rho": "ρ", "sigma": "σ", "Sigma": "Σ", "theta": "θ", "inf": "∞",
 }  # fmt: skip
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _RELATIONS = {"<=": "≤", ">=": "≥", "!=": "≠", "->": "→"}
-# A spelled-out letter, unless it is part of a name, of a path or of a call.
-_SYMBOLS = re.compile(r"(?<![\w.\\])(" + "|".join(_GREEK) + r")(?![\w(.])|<=|>=|!=|(?<=\s)->(?=\s)")
+# A spelled-out letter, with an index of one character or none, unless it is part of a name, of a path or of a call.
+_SYMBOLS = re.compile(r"(?<![\w.\\])(" + "|".join(_GREEK) + r")(?:(?=_\w(?!\w))|(?![\w(.]))|<=|>=|!=|(?<=\s)->(?=\s)")
 # x^2, x^-0.8, x^(2s + 1), l_i: one level of brackets, which is what the records hold.
 _RAISED = re.compile(
     r"\^(?:\((?P<up>[^()^]*(?:\([^()]*\)[^()^]*)*)\)|(?P<word>[-−]?\w+(?:\.\d+)?|\*))"
@@ -50,17 +51,23 @@ def show_number(value: Any, digits: int = 4) -> str:
     if result != 0 and not 1e-3 <= abs(result) < 1e6:
         mantissa, exponent = f"{result:.{max(digits - 2, 0)}e}".split("e")
         mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
-        power = "10" + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        power = "10" + str(int(exponent)).translate(_SUPERSCRIPTS)
         return (power if mantissa == "1" else f"{mantissa} × {power}").replace("-", "−")
     short = f"{result:.{digits}g}"
     # Four digits of 123456 would be 1.235e+05.
     return (f"{result:,.0f}".replace(",", "\u202f") if "e" in short else short).replace("-", "−")
 
 
-def show_power(value: Any) -> str:
-    """A positive number to the nearest power of ten: 10⁷."""
-    result = number(value)
-    return "—" if result is None or result <= 0.0 else show_number(10.0 ** round(math.log10(result)))
+def show_decade(log10: Any) -> str:
+    """A number given by its log10, to the nearest power of ten: 10⁷. It may be too large for a float."""
+    result = number(log10)
+    return "—" if result is None else "10" + str(round(result)).translate(_SUPERSCRIPTS)
+
+
+def show_index(log10: Any) -> str:
+    """An index given by its log10: two digits of it, or a power of ten from a million on."""
+    result = number(log10)
+    return show_decade(result) if result is None or result >= 6.0 else show_number(10.0**result, 2)
 
 
 def show_chance(value: Any) -> str:
@@ -137,7 +144,11 @@ def plain_symbols(value: Any) -> str:
 
 def symbols(value: Any) -> Markup:
     """As :func:`plain_symbols`, with powers and indices raised and lowered: R^2 lam^(2s), l_i. Escaped."""
-    text = plain_symbols(value)
+    return _set_in_place(plain_symbols(value))
+
+
+def _set_in_place(text: str) -> Markup:
+    """Powers raised and indices lowered, also within one another. Escaped."""
     pieces: list[Markup] = []
     position = 0
     for match in _RAISED.finditer(text):
@@ -145,7 +156,7 @@ def symbols(value: Any) -> Markup:
         lowered = match.group("down")
         template = Markup("<sup>{}</sup>") if lowered is None else Markup("<sub>{}</sub>")
         inside = lowered or match.group("up") or match.group("word") or ""
-        pieces.append(template.format(re.sub("^-", "−", inside)))
+        pieces.append(template.format(_set_in_place(re.sub("^-", "−", inside))))
         position = match.end()
     pieces.append(escape(text[position:]))
     return Markup("").join(pieces)

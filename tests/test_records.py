@@ -268,9 +268,7 @@ def broken(record: dict[str, Any], keys: str, value: object) -> dict[str, Any]:
         ("schema", "1", r"\$\[0\]\.schema is '1'"),
     ],
 )
-def test_a_wrong_finding_is_refused_on_both_sides(
-    tmp_path: Path, keys: str, value: object, message: str
-) -> None:
+def test_a_wrong_finding_is_refused_on_both_sides(tmp_path: Path, keys: str, value: object, message: str) -> None:
     wrong = broken(FINDING, keys, value)
     with pytest.raises(RecordError, match=message) as caught:
         records.save_findings(tmp_path, [wrong])
@@ -376,9 +374,7 @@ def test_parquet_of_somebody_else_is_refused(tmp_path: Path) -> None:
 # The directory
 
 
-def test_the_default_directory_is_named_by_time_and_seed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_default_directory_is_named_by_time_and_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     first = RunDirectory.create(seed=7, now=now)
@@ -386,6 +382,83 @@ def test_the_default_directory_is_named_by_time_and_seed(
     assert first.path == Path("runs/20260102T030405Z-seed7")
     assert second.path == Path("runs/20260102T030405Z-seed7-2")
     assert first.path.is_dir()
+
+
+def exhibits() -> list[dict[str, Any]]:
+    """One figure with one curve."""
+    series = {
+        "label": "a curve",
+        "describe": "l_i = i^-2",
+        "instance": {"spectrum": {"kind": "PowerLaw", "beta": 2.0}},
+        "claimed": 0.5,
+        "equivalent": {"n": [1.0, 2.0], "risk": [0.5, 0.25]},
+        "local_slope": {"n": [1.4], "slope": [1.0]},
+        "simulated": None,
+        "slopes": [{"n": [1.0, 2.0], "equivalent": 1.0, "simulated": None, "interval": None, "same_weights": None}],
+        "crossover": {"log10_index": None, "log10_n": None, "text": "beyond reach"},
+        "apart": None,
+    }
+    panel = {
+        "title": "As in the paper",
+        "text": "",
+        "n": [1.0, 2.0],
+        "apart": None,
+        "series": [series],
+        "findings": ["so"],
+    }
+    head = {"id": "F1/x", "claim": "F1", "text": "", "seed": 0, "replicates": 16, "tuning": "schedule"}
+    return [{**head, "panels": [panel], "message": "", "seconds": 0.5}]
+
+
+def test_exhibits_round_trip_and_may_be_absent(tmp_path: Path) -> None:
+    assert records.load_exhibits(tmp_path) == []
+    assert records.save_exhibits(tmp_path, exhibits()) == RunDirectory(tmp_path).exhibits
+    assert records.load_exhibits(tmp_path) == exhibits()
+
+
+@pytest.mark.parametrize(
+    ("break_it", "message"),
+    [
+        (lambda e: e[0].pop("panels"), r"exhibits\[0\] lacks the key panels"),
+        (
+            lambda e: e[0]["panels"][0]["series"][0].update(claimed="x"),
+            r"series\[0\].claimed is 'x', expected a finite",
+        ),
+        (
+            lambda e: e[0]["panels"][0]["series"][0]["equivalent"]["n"].append(3.0),
+            "equivalent is .* expected columns of one",
+        ),
+        (
+            lambda e: e[0]["panels"][0]["series"].append({**e[0]["panels"][0]["series"][0], "slopes": []}),
+            "expected the same windows in every series",
+        ),
+    ],
+)
+def test_a_wrong_exhibit_is_refused_on_both_sides(tmp_path: Path, break_it: Any, message: str) -> None:
+    wrong = exhibits()
+    break_it(wrong)
+    with pytest.raises(RecordError, match=message):
+        records.save_exhibits(tmp_path, wrong)
+    path = RunDirectory(tmp_path).exhibits
+    path.write_text(json.dumps({"schema": 1, "kind": "exhibits", "exhibits": wrong}))
+    with pytest.raises(RecordError, match=message):
+        records.load_exhibits(tmp_path)
+
+
+def test_what_a_finding_may_say_is_checked_where_it_is(tmp_path: Path) -> None:
+    told = {
+        **FINDING,
+        "explanation": "Theorem 1: ...",
+        "minimal": {**CASE, "crossover": {"log10_index": 4.0, "log10_n": 9.0, "text": ""}},
+    }
+    records.save_findings(tmp_path, [told])
+    assert records.load_findings(tmp_path) == [told]
+    with pytest.raises(RecordError, match="explanation is 3, expected a string"):
+        records.save_findings(tmp_path, [{**FINDING, "explanation": 3}])
+    with pytest.raises(RecordError, match=r"minimal.crossover.log10_n is '9', expected a finite number"):
+        records.save_findings(
+            tmp_path, [{**FINDING, "minimal": {**CASE, "crossover": {"log10_index": 4.0, "log10_n": "9", "text": ""}}}]
+        )
 
 
 def test_an_earlier_run_is_cleared(tmp_path: Path) -> None:

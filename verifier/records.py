@@ -354,8 +354,8 @@ _CERTIFICATION = _form(
     }
 )
 
-# Where the heaviest tail of a mixture takes over; index and n are None where that is beyond reach.
-_CROSSOVER = _form({"index": _maybe(_number), "n": _maybe(_number), "text": _text})
+# Where the heaviest tail of a mixture takes over; both are None where that is beyond reach.
+_CROSSOVER = _form({"log10_index": _maybe(_number), "log10_n": _maybe(_number), "text": _text})
 
 _CASE = _form(
     {

@@ -5,6 +5,7 @@ page.
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -113,9 +114,7 @@ def finding(name: str, verdict: str = "SURVIVED", **changes: Any) -> dict[str, A
     }
 
 
-def points(
-    name: str, role: str, exponent: float = 0.8, *, simulated: bool = True, size: int = 49
-) -> pd.DataFrame:
+def points(name: str, role: str, exponent: float = 0.8, *, simulated: bool = True, size: int = 49) -> pd.DataFrame:
     """Evidence of one role: the equivalent, the simulation and the local slope."""
     n = np.logspace(1, 12, size)
     risk = 0.4 * n**-exponent * (1 + 0.8 * n**-0.3)
@@ -192,6 +191,7 @@ def every_kind() -> Records:
         finding(
             "L1/assumption-r",
             source="Lemma 1, Section 3",
+            explanation="Lemma 1: the effective dimension.\n\nBy an integral.\n\n* *Above.* One sum.\n* *Below.* Another.",
             title="Effective dimension grows as lam^(-1/beta)",
             latex=r"N(\lambda) \asymp \lambda^{-1/\beta}",
             prediction="exponent = -1/beta",
@@ -354,9 +354,7 @@ def every_kind() -> Records:
     ]
     evidence = pd.concat(
         [
-            points("L1/assumption-r", "typical", -0.5).assign(
-                y=lambda t: t.y.where(t.series != "local_slope", t.y)
-            ),
+            points("L1/assumption-r", "typical", -0.5).assign(y=lambda t: t.y.where(t.series != "local_slope", t.y)),
             points("T1/schedule-noisy", "typical", 2 / 3),
             points("T1/tuned-two-sided", "minimal"),
             points("T1/tuned-two-sided", "worst", 1.6, simulated=False),
@@ -368,10 +366,90 @@ def every_kind() -> Records:
     return findings, run_record(), evidence
 
 
+def exhibit(name: str, **changes: Any) -> dict[str, Any]:
+    """A figure drawn again as the audit records it: two curves that part at larger n, the second with a crossover."""
+
+    def series(label: str, end: float, late: float, claimed: float | None, simulated: bool) -> dict[str, Any]:
+        n = np.logspace(2, math.log10(end), 40)
+        risk = 0.4 * n**-0.6 + late * n**-0.3
+        sizes = np.array([100, 400, 1600])
+        return {
+            "label": label,
+            "describe": f"{label}: l_i = i^-2",
+            "instance": {"spectrum": {"kind": "PowerLaw", "beta": 2.0}},
+            "claimed": claimed,
+            "equivalent": {"n": n.tolist(), "risk": risk.tolist()},
+            "local_slope": {
+                "n": np.sqrt(n[1:] * n[:-1]).tolist(),
+                "slope": (-np.diff(np.log(risk)) / np.diff(np.log(n))).tolist(),
+            },
+            "simulated": {
+                "n": sizes.tolist(),
+                "lam": [0.1, 0.05, 0.02],
+                "risk": (0.41 * sizes**-0.6).tolist(),
+                "stderr": (0.02 * sizes**-0.6).tolist(),
+            }
+            if simulated
+            else None,
+            "slopes": [
+                {
+                    "n": [100.0, end],
+                    "equivalent": 0.55,
+                    "simulated": 0.6012 if simulated else None,
+                    "interval": [0.5901, 0.6123] if simulated else None,
+                    "same_weights": 0.6001 if simulated else None,
+                }
+            ],
+            "crossover": {"log10_index": 1.91, "log10_n": 6.0, "text": "takes over at about i = 10^2, n = 10^7"}
+            if late
+            else None,
+            "apart": 2.5e5 if late else None,
+        }
+
+    def panel(title: str, end: float, simulated: bool) -> dict[str, Any]:
+        return {
+            "title": title,
+            "text": "Curves of l_i ~ i^-beta_k.",
+            "n": [100.0, end],
+            "apart": 2.0,
+            "series": [series("identity", end, 0.0, 0.6, simulated), series("rotated", end, 1e-3, None, simulated)],
+            "findings": ["Between n = 100 and 1600 all slopes are within 0.021 of the claimed exponent"],
+        }
+
+    return {
+        "id": name,
+        "claim": name.partition("/")[0],
+        "text": "Figure 1 of the paper.",
+        "seed": 0,
+        "replicates": 16,
+        "tuning": "schedule",
+        "panels": [panel("As in the paper", 1600.0, True), panel("The same at larger n", 1e12, False)],
+        "message": "",
+        "seconds": 1.5,
+        **changes,
+    }
+
+
+def every_exhibit() -> list[dict[str, Any]]:
+    """A figure, one that could not be drawn, and a hostile one."""
+    hostile = exhibit("T1/tuned-two-sided", text=HOSTILE)
+    for panel in hostile["panels"]:
+        panel |= {"title": HOSTILE, "text": HOSTILE, "findings": [HOSTILE]}
+        panel["series"][0] |= {"label": HOSTILE, "describe": HOSTILE}
+        panel["series"][1]["crossover"]["text"] = HOSTILE
+    return [exhibit("L1/assumption-r"), exhibit("T1/s-above-1", panels=[], message="the exhibit failed"), hostile]
+
+
 @pytest.fixture
 def records() -> Records:
     """Records of every kind."""
     return every_kind()
+
+
+@pytest.fixture
+def make_exhibit() -> Callable[..., dict[str, Any]]:
+    """The builder of a figure drawn again."""
+    return exhibit
 
 
 @pytest.fixture
@@ -403,7 +481,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of records of every kind."""
     from reports import write_report
 
-    return write_report(tmp_path_factory.mktemp("run"), *every_kind())
+    return write_report(tmp_path_factory.mktemp("run"), *every_kind(), every_exhibit())
 
 
 def _absent(what: str) -> None:

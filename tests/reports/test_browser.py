@@ -26,9 +26,7 @@ class Page:
     def open(self, fragment: str = "") -> None:
         for log in ("browser", "performance"):
             self.driver.get_log(log)
-        self.driver.get(
-            "data:text/html,<title>blank</title>"
-        )  # a change of fragment alone would not load again
+        self.driver.get("data:text/html,<title>blank</title>")  # a change of fragment alone would not load again
         self.driver.get(self.path.as_uri() + fragment)
         self.wait("return document.documentElement.dataset.ready === 'yes'")
 
@@ -152,9 +150,7 @@ def test_the_scorecard_sorts_by_mouse(opened: Page) -> None:
     assert len(set(numbers)) > 2
     heading.click()
     assert [int(text) for text in opened.column(6)] == sorted(numbers, reverse=True)
-    sorts = (
-        "return [...document.querySelectorAll('#scorecard-table th')].map(h => h.getAttribute('aria-sort'))"
-    )
+    sorts = "return [...document.querySelectorAll('#scorecard-table th')].map(h => h.getAttribute('aria-sort'))"
     assert [value for value in opened.run(sorts) if value] == ["descending"]
     assert sorted(opened.column(0)) == sorted(before)
 
@@ -194,9 +190,7 @@ def test_the_scorecard_filters(opened: Page) -> None:
 
 def test_a_link_of_the_scorecard_opens_its_reading(opened: Page) -> None:
     opened.run("document.querySelector(`#scorecard-table a[href='#${arguments[0]}']`).click()", READING)
-    opened.wait(
-        "return document.getElementById(arguments[0]).querySelector('details.evidence').open", READING
-    )
+    opened.wait("return document.getElementById(arguments[0]).querySelector('details.evidence').open", READING)
     opened.wait(
         "const y = document.getElementById(arguments[0]).getBoundingClientRect().y; return y > 0 && y < 200",
         READING,
@@ -270,14 +264,10 @@ def test_dark_is_dark_and_paper_is_light(closed: Page) -> None:
 def test_paper_shows_every_chart_and_all_that_is_folded(opened: Page) -> None:
     opened.media(media="print")
     charts = opened.run("return document.querySelectorAll('.chart').length")
-    opened.wait(
-        "return document.querySelectorAll('.chart[data-state=drawn] svg').length === arguments[0]", charts
-    )
+    opened.wait("return document.querySelectorAll('.chart[data-state=drawn] svg').length === arguments[0]", charts)
     widths = opened.run("return [...document.querySelectorAll('.chart svg')].map(s => s.clientWidth)")
     assert min(widths) > 150
-    assert opened.run(
-        "return [...document.querySelectorAll('.bar, .filters, .copy')].every(e => !e.offsetHeight)"
-    )
+    assert opened.run("return [...document.querySelectorAll('.bar, .filters, .copy')].every(e => !e.offsetHeight)")
     opened.media()
     opened.wait("return !document.querySelector('details[open]')")
 
@@ -286,9 +276,7 @@ def test_printing_draws_before_it_prints(opened: Page) -> None:
     pdf = base64.b64decode(opened.tool("Page.printToPDF", printBackground=True)["data"])
     assert pdf.startswith(b"%PDF")
     assert len(pdf) > 100_000
-    assert opened.run(
-        "return [...document.querySelectorAll('.chart')].every(c => c.dataset.state === 'drawn')"
-    )
+    assert opened.run("return [...document.querySelectorAll('.chart')].every(c => c.dataset.state === 'drawn')")
     assert opened.driver.get_log("browser") == []
 
 
@@ -302,10 +290,7 @@ def test_what_is_hostile_stays_text(opened: Page) -> None:
     assert hostile in opened.run(inside, reading, ".chart svg")
     kinds = opened.run("return [...document.scripts].map(s => s.type).filter(t => t !== 'application/json')")
     assert sorted(kinds) == ["", "module", "text/plain"]  # the engine runs, the page, the engine as text
-    assert (
-        opened.run("return document.querySelectorAll('img, iframe, [onerror], [onload], [onclick]').length")
-        == 0
-    )
+    assert opened.run("return document.querySelectorAll('img, iframe, [onerror], [onload], [onclick]').length") == 0
     assert opened.driver.get_log("browser") == []  # an alert would have blocked all of this
 
 
@@ -326,10 +311,103 @@ def test_the_skip_link_is_the_first_stop(opened: Page) -> None:
     assert opened.wait("return document.activeElement.getBoundingClientRect().top >= 0")
 
 
-def test_headings_descend_one_by_one(opened: Page) -> None:
-    levels = opened.run(
-        "return [...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(h => Number(h.tagName[1]))"
+def all_charts(page: Page) -> int:
+    """Scroll past every chart; how many there are."""
+    page.run("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    count = int(page.run("return document.querySelectorAll('.chart').length"))
+    for place in range(count):
+        chart = "document.querySelectorAll('.chart')[arguments[0]]"
+        page.run(f"{chart}.scrollIntoView({{block: 'center', behavior: 'instant'}})", place)
+        page.wait(f"return ['drawn', 'failed'].includes({chart}.dataset.state)", place)
+    return count
+
+
+@pytest.fixture
+def statement(chromium: Any, report: Path) -> Iterator[Page]:
+    """The page of the statement whose figure is drawn again."""
+    page = Page(chromium, report.parent / "statements" / "L1.html")
+    page.size(1280)
+    page.media()
+    yield page
+    page.media()
+
+
+def test_a_statement_has_a_page_that_is_quiet_and_drawn(statement: Page) -> None:
+    statement.open()
+    assert all_charts(statement) == 2 + 4
+    assert statement.run("return [...document.querySelectorAll('.chart')].every(c => c.dataset.state === 'drawn')")
+    assert statement.driver.get_log("browser") == []
+    messages = [json.loads(entry["message"])["message"] for entry in statement.driver.get_log("performance")]
+    asked = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    levels = statement.run("return [...document.querySelectorAll('h1,h2,h3,h4,h5')].map(h => Number(h.tagName[1]))")
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_a_figure_of_several_curves_tells_them_apart(statement: Page) -> None:
+    statement.open()
+    all_charts(statement)
+    strokes, dashes, marks, text = statement.run(
+        """const svg = document.querySelectorAll('.panel .chart svg')[2];
+           const lines = [...svg.querySelectorAll('.mark-line path')].filter(p => p.getBoundingClientRect().width > 100);
+           return [lines.map(p => getComputedStyle(p).stroke), lines.map(p => p.getAttribute('stroke-dasharray')),
+                   svg.querySelectorAll('.mark-rule line').length, svg.textContent]"""
     )
+    assert len(set(strokes)) == len(set(dashes)) == 3  # the claimed slope and two curves
+    assert marks >= 1
+    assert "i* ≈ 81" in text
+    legend = "return [...document.querySelectorAll('.panel .k-line')].map(p => getComputedStyle(p).stroke)"
+    assert set(statement.run(legend)) <= set(strokes)
+
+
+@pytest.mark.parametrize(("width", "columns"), [(1280, 2), (720, 2), (690, 1), (400, 1)])
+def test_panels_stand_side_by_side_or_below_one_another(statement: Page, width: int, columns: int) -> None:
+    statement.size(width)
+    statement.open()
+    all_charts(statement)
+    tops = statement.run(
+        "return [...document.querySelectorAll('.panel')].map(p => Math.round(p.getBoundingClientRect().top))"
+    )
+    assert len(set(tops)) == 3 - columns
+    assert statement.run("return document.documentElement.scrollWidth") <= width
+    widths = statement.run("return [...document.querySelectorAll('.panel .chart svg')].map(s => s.clientWidth)")
+    assert 200 < min(widths) <= max(widths) < width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_of_a_statement_is_legible(statement: Page, scheme: str) -> None:
+    statement.media(scheme=scheme)
+    statement.open()
+    all_charts(statement)
+    texts = (
+        "h1",
+        ".lead",
+        ".panel-title",
+        ".found li",
+        ".panel figcaption",
+        ".slopes td",
+        ".slopes .soft",
+        ".bar a[aria-current]",
+    )
+    contrasts = statement.run(CONTRAST, list(texts))
+    assert {name: value for name, value in contrasts.items() if value < 4.5} == {}
+    lines = (*(f".k-line-{place}" for place in range(2)), ".panel .mark-line path")
+    assert min(statement.run(CONTRAST, list(lines)).values()) >= 3.0
+
+
+def test_a_statement_is_reached_from_the_scorecard_and_leads_back(opened: Page) -> None:
+    opened.run("document.querySelector(`#scorecard-table a[href='statements/L1.html']`).click()")
+    opened.wait(
+        "return location.pathname.endsWith('/statements/L1.html') && document.documentElement.dataset.ready === 'yes'"
+    )
+    opened.run("document.querySelector(`a[href='../report.html#scorecard']`).click()")
+    opened.wait("return location.pathname.endsWith('/report.html') && location.hash === '#scorecard'")
+    assert opened.driver.get_log("browser") == []
+
+
+def test_headings_descend_one_by_one(opened: Page) -> None:
+    levels = opened.run("return [...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(h => Number(h.tagName[1]))")
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))

@@ -91,7 +91,8 @@ def test_durations_for_people(seconds: Any, shown: str) -> None:
         ("bias <= R^2 lam^(2s)", "bias ≤ R<sup>2</sup> λ<sup>2s</sup>"),
         ("n^(-1/(2s + 1/beta))", "n<sup>−1/(2s + 1/β)</sup>"),
         ("c1 i^-beta <= l_i", "c1 i<sup>−β</sup> ≤ l<sub>i</sub>"),
-        ("sigma=0, out_of_scope, beta_k", "σ=0, out_of_scope, beta_k"),
+        ("sigma=0, out_of_scope, beta_k", "σ=0, out_of_scope, β<sub>k</sub>"),
+        ("i^(1/(beta_2 - beta_1)), lam_min", "i<sup>1/(β<sub>2</sub> - β<sub>1</sub>)</sup>, lam_min"),
         ("a<b & x^<i>", "a&lt;b &amp; x^&lt;i&gt;"),
         ("f(^", "f(^"),
         (None, ""),
@@ -198,16 +199,10 @@ def test_a_bound_claims_no_slope(make_points: Callable[..., pd.DataFrame]) -> No
     assert {row["s"] for row in slope["rows"]} == {"l"}
 
 
-@pytest.mark.parametrize(
-    ("kind", "sign"), [("AtLeast", "≥"), ("at-most", "≤"), ("theta", "="), ("exponent", "=")]
-)
-def test_the_key_says_how_a_slope_is_claimed(
-    make_points: Callable[..., pd.DataFrame], kind: str, sign: str
-) -> None:
+@pytest.mark.parametrize(("kind", "sign"), [("AtLeast", "≥"), ("at-most", "≤"), ("theta", "="), ("exponent", "=")])
+def test_the_key_says_how_a_slope_is_claimed(make_points: Callable[..., pd.DataFrame], kind: str, sign: str) -> None:
     evidence = figures.Evidence(make_points("T1/a", "minimal"))
-    figure = figures.slope_figure(
-        evidence, "T1/a", "minimal", {"predicted": {"kind": kind, "value": 0.5}}, {}
-    )
+    figure = figures.slope_figure(evidence, "T1/a", "minimal", {"predicted": {"kind": kind, "value": 0.5}}, {})
     assert figure is not None
     assert figure["claim"] == f"claimed slope {sign} 0.5"
 
@@ -251,5 +246,5 @@ def test_a_log_axis_has_some_ticks_but_not_many(decades: float) -> None:
 
 def test_drawings_hold_no_points_and_no_address_but_the_schema() -> None:
     text = json.dumps(figures.drawings())
-    assert text.count("http") == 2
+    assert text.count("http") == len(figures.drawings()) == 4
     assert len(text) < 40_000

@@ -182,27 +182,31 @@ def why(claim: Claim, case: Case) -> str:
 
 
 def crossover_record(instance: Instance, tuning: Tuning) -> dict[str, Any] | None:
-    """Where the heaviest tail of a mixture takes over: the index i*, the sample size that resolves it (either None beyond reach),
-    and a sentence; None for an instance without a crossover.
+    """Where the heaviest tail of a mixture takes over: log10 of the index i* and of the sample size that resolves it (both None
+    beyond reach), and a sentence; None for an instance without a crossover.
     """
     found = crossover(instance, tuning)
     if found is None:
         return None
-    index, n = (math.exp(value) if found.log_n < FARTHEST else None for value in found)
-    return {"index": index, "n": n, "text": found.describe()}
+    index, n = (value / math.log(10.0) if found.log_n < FARTHEST else None for value in found)
+    return {"log10_index": index, "log10_n": n, "text": found.describe()}
 
 
 def explanation(claim: Claim) -> str:
-    """What the module that declares a claim says of it: its docstring, read from the modules that are loaded, since a claim is
-    data and knows no module. Of several that hold the claim, the one that holds the fewest; empty where none has a docstring.
+    """What the module that declares a claim says of it: its docstring. A claim is data and knows no module: looked through are the
+    loaded ones of the packages that its functions come from. Of several that hold the claim, the one that holds the fewest; empty
+    where none has a docstring.
     """
+    functions = (claim.predict, *claim.hypotheses)
+    packages = {str(getattr(function, "__module__", "")).partition(".")[0] for function in functions}
     found: list[tuple[int, str]] = []
-    for module in list(sys.modules.values()):
-        document = getattr(module, "__doc__", None)
-        for value in list(vars(module).values()) if document else ():
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] not in packages or not module.__doc__:
+            continue
+        for value in list(vars(module).values()):
             held = value if isinstance(value, (tuple, list)) else (value,)
             if any(each is claim for each in held):
-                found.append((len(held), document or ""))
+                found.append((len(held), module.__doc__))
     return inspect.cleandoc(min(found)[1]) if found else ""
 
 

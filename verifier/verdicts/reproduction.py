@@ -273,13 +273,11 @@ def _window_sentence(series: Sequence[Mapping[str, Any]], place: int) -> str:
     if not off:
         curves = "the slope is" if len(known) == 1 else "all slopes are"
         return f"{window} {curves} within {_up(max(near))} of the claimed exponent"
-    said = ", ".join(
-        f"that of '{label}' is {slope:.3f}, {abs(gap):.2f} {'below' if gap < 0 else 'above'} the claimed exponent"
+    said = ", that of ".join(
+        f"'{label}' is {slope:.3f}, {abs(gap):.3f} {'below' if gap < 0 else 'above'} the claimed exponent"
         for label, slope, gap in off
     )
-    return f"{window} the slope is not the claimed one: {said}" + (
-        f"; the others are within {_up(max(near))}" if near else ""
-    )
+    return f"{window} the slope of {said}" + (f"; the others are within {_up(max(near))} of theirs" if near else "")
 
 
 def _best(slope: Mapping[str, Any]) -> float | None:
