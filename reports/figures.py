@@ -13,6 +13,7 @@ import functools
 import gzip
 import json
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
@@ -400,7 +401,7 @@ def curve_figure(
         "rows": rows,
         "signals": {
             "x_min": x_min, "x_max": x_max, "x_ticks": log_ticks(x_min, x_max), "y_min": y_min, "y_max": y_max,
-            "y_ticks": log_ticks(y_min, y_max), "x_title": variable, "y_title": ylabel,
+            "y_ticks": log_ticks(y_min, y_max), "x_title": variable, "y_title": _lines(ylabel),
         },
         "label": f"{ylabel} against {variable}, both on log scales",
         "claim": _claim(case) if guide else "",
@@ -411,6 +412,12 @@ def curve_figure(
 
 def _titles(observable: Mapping[str, Any]) -> tuple[str, str]:
     return plain_symbols(observable.get("variable") or "n"), plain_symbols(observable.get("ylabel") or "excess risk")
+
+
+def _lines(title: str) -> str | list[str]:
+    """The title of a vertical axis, on several lines where it is longer than the axis."""
+    lines = textwrap.wrap(title, 36)
+    return lines if len(lines) > 1 else title
 
 
 def _claim(case: Mapping[str, Any]) -> str:

@@ -20,7 +20,9 @@ _GREEK = {
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _RELATIONS = {"<=": "≤", ">=": "≥", "!=": "≠", "->": "→"}
 # A spelled-out letter, with an index of one character or none, unless it is part of a name, of a path or of a call.
-_SYMBOLS = re.compile(r"(?<![\w.\\])(" + "|".join(_GREEK) + r")(?:(?=_\w(?!\w))|(?![\w(.]))|<=|>=|!=|(?<=\s)->(?=\s)")
+_SYMBOLS = re.compile(
+    r"(?<![\w.\\])(" + "|".join(_GREEK) + r")(?:(?=_\w(?!\w))|(?!\w|\(|\.\w))|<=|>=|!=|(?<=\s)->(?=\s)"
+)
 # x^2, x^-0.8, x^(2s + 1), l_i: one level of brackets, which is what the records hold.
 _RAISED = re.compile(
     r"\^(?:\((?P<up>[^()^]*(?:\([^()]*\)[^()^]*)*)\)|(?P<word>[-−]?\w+(?:\.\d+)?|\*))"

@@ -243,7 +243,7 @@ def test_a_crossover_has_an_index_and_a_sample_size_or_is_beyond_reach() -> None
         assert (late["log10_index"] is not None) == (late["log10_n"] is not None) == reached
         assert ("beyond reach" in late["text"]) != reached
         if reached:
-            assert late["log10_n"] > 310.0  # no float holds the sample size itself
+            assert late["log10_index"] > 310.0  # no float holds the index itself
 
 
 def test_the_explanation_is_that_of_the_module_that_declares_the_claim() -> None:

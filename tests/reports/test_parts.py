@@ -95,6 +95,7 @@ def test_durations_for_people(seconds: Any, shown: str) -> None:
         ("i^(1/(beta_2 - beta_1)), lam_min", "i<sup>1/(β<sub>2</sub> - β<sub>1</sub>)</sup>, lam_min"),
         ("a<b & x^<i>", "a&lt;b &amp; x^&lt;i&gt;"),
         ("f(^", "f(^"),
+        ("the slope is alpha. Of beta.py, lam(x)", "the slope is α. Of beta.py, lam(x)"),
         (None, ""),
     ],
 )
