@@ -51,6 +51,7 @@ from verifier.risk.equivalents import (
     effective_dimension,
     effective_ridge,
     equivalent,
+    equivalent_for,
     equivalent_risk,
     optimal_ridge,
     ridge,
@@ -383,6 +384,15 @@ def test_no_ridge_beats_the_tuned_one(spectrum: Spectrum, target: Target, noise:
     assert best <= float(np.nanmin(risks)) * (1.0 + 1e-9)
     at = float(equivalent_risk(instance, n=n, lam=float(optimal_ridge(instance, n))))
     assert at == pytest.approx(best, rel=1e-6)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.1, 3.0])
+@pytest.mark.parametrize("n", [40.0, 1e4, 1e9])
+def test_the_sample_size_whose_optimum_is_a_kappa_is_the_one_that_has_it(n: float, sigma: float) -> None:
+    instance = Instance(PowerLaw(2.0), CriticalTarget(s=0.7), Noise(sigma))
+    engine = equivalent_for(instance, np.array([n]), np.zeros(1))
+    kappa = float(engine.optimum(np.array([n]))[0])
+    assert engine.size_at_optimum(kappa) == pytest.approx(n, rel=1e-4)
 
 
 def test_noise_only_adds_to_the_tuned_risk() -> None:

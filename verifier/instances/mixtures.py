@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ class Mixture(_Spectrum):
     def head(self) -> int:  # type: ignore[override]
         return max(part.head for part in self.components)
 
-    @property
+    @cached_property
     def tail_index(self) -> float:  # type: ignore[override]
         return min(tail_index(part) for part in self.components)
 
@@ -70,7 +71,7 @@ class Mixture(_Spectrum):
             high += weight * part.assumption_r[1]
         return low, high
 
-    @property
+    @cached_property
     def log_crossover(self) -> float:
         """Log-index from which on the heaviest tail is e^2 times all others together; 0 if it is from the start, and
         infinite where that happens later than any curve is followed.
@@ -160,7 +161,7 @@ class DisjointMixture(_Spectrum):
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "components", parts)
 
-    @property
+    @cached_property
     def tail_index(self) -> float:  # type: ignore[override]
         return min(part.beta for part in self.components)
 
@@ -186,7 +187,7 @@ class DisjointMixture(_Spectrum):
         level = np.asarray(log_eigenvalue, dtype=np.float64)
         return np.stack([(a - level) / part.beta for a, part in zip(self._log_scales, self.components, strict=True)])
 
-    @property
+    @cached_property
     def log_crossover(self) -> float:
         """Log-index from which on the heaviest tail counts e^2 times as many as all others together; see :class:`Mixture`."""
         heavy = np.array([part.beta == self.tail_index for part in self.components])

@@ -284,6 +284,18 @@ class Equivalent:
         # At the cut the true optimum lies where kappa cannot be followed.
         return np.where(~reached & (best_kappa <= 2.0 * boundary), np.nan, best_kappa)
 
+    def size_at_optimum(self, kappa: float) -> float:
+        r"""The n at which the ridge that minimises the risk has this kappa; infinite where the bias no longer falls.
+
+        The risk is stationary in ln kappa where :math:`B'(1 - d_2/n) + (\sigma^2 + B)d_2'/n = 0`, so at
+        :math:`n = d_2 - (\sigma^2 + B)d_2'/B'`, dots for derivatives in ln kappa; an n below d1 would need a negative ridge.
+        """
+        sums = self.curved_sums(np.array([kappa]))
+        df1, df2, bias, falls, rises = (
+            float(value[0]) for value in (sums.df1, sums.df2, sums.bias, sums.df2_slope, sums.bias_slope)
+        )
+        return max(df1, df2 - (self.variance + bias) * falls / rises) if rises > 0.0 else math.inf
+
     def _refine(self, n: Array, u: Array, lower: Array, upper: Array) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
         """One Newton step of ln kappa towards the minimum of ln E, kept inside a bracket that shrinks with it."""
         sums = self.curved_sums(np.exp(u))

@@ -46,13 +46,16 @@ class RelativeRisk(_OfTheRisk):
 
     name: str = "risk / risk without the transform"
 
+    def without(self, instance: Instance) -> Instance:
+        """The instance without its transform."""
+        return dataclasses.replace(instance, transform=Identity())
+
     def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
-        plain = dataclasses.replace(instance, transform=Identity())
-        ranges = [ExcessRisk().log_range(each, tuning) for each in (instance, plain)]
+        ranges = [ExcessRisk().log_range(each, tuning) for each in (instance, self.without(instance))]
         return max(low for low, _ in ranges), min(high for _, high in ranges)
 
     def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
-        plain = dataclasses.replace(instance, transform=Identity())
+        plain = self.without(instance)
         return ExcessRisk().log_values(instance, log_x, tuning) - ExcessRisk().log_values(plain, log_x, tuning)
 
 
