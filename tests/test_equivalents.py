@@ -395,6 +395,20 @@ def test_the_sample_size_whose_optimum_is_a_kappa_is_the_one_that_has_it(n: floa
     assert engine.size_at_optimum(kappa) == pytest.approx(n, rel=1e-4)
 
 
+@pytest.mark.parametrize("sigma", [1e-6, 0.01, 1.0, 30.0])
+@pytest.mark.parametrize("beta", [1.05, 2.0, 6.0])
+def test_what_the_noise_rules_out_need_not_be_looked_at(beta: float, sigma: float) -> None:
+    # The same optimum as where the ridge zero, and every kappa down to the interpolating one, competes.
+    instance = Instance(PowerLaw(beta), CriticalTarget(s=0.7), Noise(sigma))
+    n = np.exp(np.linspace(1.0, 200.0, 60))
+    engine = equivalent_for(instance, n, np.zeros_like(n))
+    found = engine.optimum(n)
+    whole = engine._optimum_or_interpolation(n, math.log(engine.trace) + 40.0)
+    assert np.array_equal(np.isnan(found), np.isnan(whole))
+    kept = ~np.isnan(found)
+    np.testing.assert_allclose(found[kept], whole[kept], rtol=1e-5)
+
+
 def test_noise_only_adds_to_the_tuned_risk() -> None:
     risks = [float(equivalent_risk(Instance(PowerLaw(2.0), noise=Noise(s)), n=1e6)) for s in (0, 0.01, 0.1, 1, 10)]
     assert risks == sorted(risks)
