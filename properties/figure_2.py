@@ -27,7 +27,8 @@ from properties.hypotheses import alpha, noisy_labels
 from properties.strategies import cut_power_laws, hardest_targets, instances, noises, power_laws, smoothness
 from properties.strategies.transforms import balanced_rotations, block_rotations, full_rotations, transformed
 from verifier.claims import Bound, Exponent, Reading, Theta
-from verifier.instances import Instance, Noise
+from verifier.exhibits import Exhibit, Panel, Series
+from verifier.instances import CriticalTarget, FullRotation, Identity, Instance, Noise, PowerLaw, Truncated
 from verifier.risk.windows import RelativeRisk, RelativeRiskAtTwoSizes, SlopeBesidePlain
 from verifier.testing import check
 
@@ -50,6 +51,52 @@ def same_slope(instance: Instance) -> Exponent:
     return Exponent(alpha(instance))
 
 
+def _drawn(size: int, *, seed: int | None = None) -> Instance:
+    """One curve of the figure: p eigenvalues, and the rotation of that seed times a diagonal from 1/2 to 2, or none."""
+    transform = Identity() if seed is None else FullRotation(low=0.5, high=2.0, seed=seed)
+    return Instance(Truncated(PowerLaw(beta=2.0), size), CriticalTarget(s=0.75), Noise(1.0), transform=transform)
+
+
+CLAIMED = 2.0 * 0.75 / (2.0 * 0.75 + 1.0 / 2.0)
+"""alpha at beta = 2 and s = 3/4, those of the exhibit."""
+
+SIZES_OF_THE_FIGURE = (100, 200, 400, 800, 1600, 3200)
+
+EXHIBIT = Exhibit(
+    text="Figure 2 of the paper: learning curves with and without a random rotation of all coordinates times a diagonal rescaling. "
+    "Its text gives neither beta, s and p nor the range of the diagonal; here beta = 2, s = 3/4, sigma = 1, the diagonal runs from "
+    "1/2 to 2.",
+    apart=SAME_CURVE,
+    panels=(
+        Panel(
+            title="As in the paper",
+            series=(
+                Series("identity", _drawn(512), CLAIMED),
+                Series("rotation times diagonal", _drawn(512, seed=0), CLAIMED),
+                Series("another rotation times diagonal", _drawn(512, seed=1), CLAIMED),
+            ),
+            n=(100.0, 3200.0),
+            simulated=SIZES_OF_THE_FIGURE,
+            text="p = 512, n from 100 to 3200.",
+        ),
+        Panel(
+            title="The same at larger n",
+            series=(
+                Series("identity, p = 512", _drawn(512), CLAIMED),
+                Series("identity, p = 1024", _drawn(1024), CLAIMED),
+                Series("rotation times diagonal, p = 512", _drawn(512, seed=0), CLAIMED),
+                Series("rotation times diagonal, p = 1024", _drawn(1024, seed=0), CLAIMED),
+            ),
+            n=(100.0, 1e8),
+            windows=((100.0, 3200.0), (1e4, 1e6), (1e6, 1e8)),
+            simulated=(10_000, 100_000, 1_000_000),
+            text="The rotation adds to theta a flat vector of square length of order |theta|^2, the roughest that p coordinates "
+            "hold. Its part of the bias, about kappa^(1 - 1/beta) / p, falls more slowly than the rest and takes over at about "
+            "kappa^(2s + 1/beta - 1) = 1/p. What p alone does is the difference between the curves of p and 2p without a rotation.",
+        ),
+    ),
+)
+
 READINGS = (
     Reading(
         id="F2/slope",
@@ -65,6 +112,7 @@ READINGS = (
         prediction="exponent = 2s/(2s + 1/beta)",
         expected="SURVIVED",
         note="A transform of finite rank keeps every source condition.",
+        exhibit=EXHIBIT,
     ),
     Reading(
         id="F2/collapse-up-to-a-constant",
