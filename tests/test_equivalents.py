@@ -528,7 +528,10 @@ INPUTS: list[tuple[dict[str, Any], str]] = [
     ({"n": 10, "lam": math.inf}, r"lam=.*inf.* must be a finite ridge"),
     ({"n": 10, "lam": "best"}, r"'best' must be 'optimal', 'schedule' or a function"),
     ({"n": 10, "lam": None}, r"lam=None"),
-    ({"n": 10, "lam": lambda instance, n: -2.0}, r"tuning function <lambda> returned -2.0 at n=10 for .* a finite number >= 0"),
+    (
+        {"n": 10, "lam": lambda instance, n: -2.0},
+        r"tuning function <lambda> returned -2.0 at n=10 for .* a finite number >= 0",
+    ),
     ({"n": [10, 20], "lam": [0.1, 0.2, 0.3]}, r"\blam\b"),
 ]
 

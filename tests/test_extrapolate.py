@@ -128,7 +128,9 @@ def test_what_leaks_through_the_taper_is_what_is_said_of_it() -> None:
     """An oscillation of any phase, on a fine grid: the slope that a tapered window keeps of it."""
     t = np.linspace(0.0, 1.0, 2001)
     for cycles in (0.7, 1.5, 2.5, 3.5, 5.0):
-        waves = [np.sin(2.0 * np.pi * cycles * t + phase) / (2.0 * np.pi * cycles) for phase in np.linspace(0.0, 3.0, 40)]
+        waves = [
+            np.sin(2.0 * np.pi * cycles * t + phase) / (2.0 * np.pi * cycles) for phase in np.linspace(0.0, 3.0, 40)
+        ]
         weights = extrapolate._slope_weights(extrapolate.taper(t.size), t)
         kept = max(abs(float(weights @ wave)) for wave in waves)
         assert kept <= leakage(cycles) * (1.0 + 1e-3) + 1e-9

@@ -198,16 +198,10 @@ def test_a_bound_claims_no_slope(make_points: Callable[..., pd.DataFrame]) -> No
     assert {row["s"] for row in slope["rows"]} == {"l"}
 
 
-@pytest.mark.parametrize(
-    ("kind", "sign"), [("AtLeast", "≥"), ("at-most", "≤"), ("theta", "="), ("exponent", "=")]
-)
-def test_the_key_says_how_a_slope_is_claimed(
-    make_points: Callable[..., pd.DataFrame], kind: str, sign: str
-) -> None:
+@pytest.mark.parametrize(("kind", "sign"), [("AtLeast", "≥"), ("at-most", "≤"), ("theta", "="), ("exponent", "=")])
+def test_the_key_says_how_a_slope_is_claimed(make_points: Callable[..., pd.DataFrame], kind: str, sign: str) -> None:
     evidence = figures.Evidence(make_points("T1/a", "minimal"))
-    figure = figures.slope_figure(
-        evidence, "T1/a", "minimal", {"predicted": {"kind": kind, "value": 0.5}}, {}
-    )
+    figure = figures.slope_figure(evidence, "T1/a", "minimal", {"predicted": {"kind": kind, "value": 0.5}}, {})
     assert figure is not None
     assert figure["claim"] == f"claimed slope {sign} 0.5"
 

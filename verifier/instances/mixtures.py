@@ -12,7 +12,7 @@ until then every curve follows the lighter tail. ``log_crossover`` is where that
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -233,13 +233,15 @@ class DisjointMixture(_Spectrum):
 def _checked(weights: object, components: object) -> tuple[tuple[float, ...], tuple[Spectrum, ...]]:
     """Weights and components of a mixture, or a ValueError that says what is wrong with them."""
     for name, value in (("weights", weights), ("components", components)):
-        if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-            raise ValueError(f"{name}={value!r} must be a sequence")
+        # Weights belong to components by their place, so that both need an order.
+        if isinstance(value, (str, bytes, Set, Mapping)) or not isinstance(value, Iterable):
+            raise ValueError(f"{name}={value!r} must be a sequence, such as a tuple")
     assert isinstance(weights, Iterable)
     assert isinstance(components, Iterable)
-    parts = tuple(power_tail(f"components[{k}]", part) for k, part in enumerate(components))
-    if any(isinstance(part, (Mixture, DisjointMixture)) for part in parts):
-        raise ValueError(f"components={parts!r} hold a mixture; write its components out")
+    given = tuple(components)
+    if any(isinstance(part, (Mixture, DisjointMixture)) for part in given):
+        raise ValueError(f"components={given!r} hold a mixture; write its components out")
+    parts = tuple(power_tail(f"components[{k}]", part) for k, part in enumerate(given))
     checked = tuple(within(f"weights[{k}]", w, LEAST_WEIGHT, 1.0) for k, w in enumerate(weights))
     if len(checked) != len(parts) or not 2 <= len(parts) <= MOST_COMPONENTS:
         raise ValueError(
