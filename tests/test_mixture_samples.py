@@ -9,9 +9,9 @@ import verifier as vf
 from verifier.risk.curves import learning_curve
 from verifier.risk.equivalents import effective_dimension, effective_ridge, equivalent_risk, optimal_ridge, ridge
 from verifier.risk.mixtures import effective_ridges, mixture_risk, simulate_mixture
-from verifier.risk.observables import ExcessRisk
+from verifier.risk.observables import ExcessRisk, Experiment
 from verifier.risk.simulate import Replicates
-from verifier.verdicts.certify import certify
+from verifier.verdicts.certify import agreement_constant, certify
 
 STEEP = vf.Mixture((0.9, 0.1), (vf.PowerLaw(3.0), vf.PowerLaw(1.2)))
 RARE = vf.Mixture((0.01, 0.99), (vf.PowerLaw(1.5, scale=10.0), vf.PowerLaw(4.0)))
@@ -200,3 +200,18 @@ def test_a_rotated_mixture_has_no_common_eigenbasis() -> None:
     turned = vf.Instance(vf.RotatedMixture(), vf.CarriedFunction(s=0.7, origin=vf.PowerLaw(2.0)))
     with pytest.raises(ValueError, match="in one eigenbasis"):
         mixture_risk(turned, n=10, lam=0.1)
+
+
+def test_a_rare_component_does_not_loosen_the_certificate() -> None:
+    # An allowance of 4/(n min pi), a hundred times as large here, would leave the exponent known to +-.07 only, and let the
+    # equivalent of the mixed covariance pass at every n.
+    mixture = vf.Mixture((0.01, 0.99), (vf.PowerLaw(1.5), vf.PowerLaw(3.0)))
+    found = certify(Experiment(noisy(mixture, sigma=1.0), (50, 100, 1600), "optimal"), 0, replicates=16, z=3.5)
+    assert found.agrees
+    assert found.precision < 0.01
+    rare = noisy(RARE, sigma=0.1)
+    found = certify(Experiment(rare, (50, 100, 1600), "optimal"), 0, replicates=16, z=3.5)
+    assert found.agrees
+    mixed = np.array([float(equivalent_risk(rare, n=n, lam=float(optimal_ridge(rare, n)))) for n in found.n])
+    beyond = np.abs(np.array(found.simulated) - mixed) - agreement_constant(rare) / np.array(found.n) * mixed
+    assert np.any(beyond > 4.5 * np.array(found.stderr))
