@@ -21,18 +21,22 @@ import numpy as np
 
 from verifier.instances import (
     CriticalTarget,
+    DisjointMixture,
     Exponential,
     FullRotation,
     GaussianDesign,
     Identity,
     Instance,
+    Mixture,
     MixtureSamples,
     Noise,
     PowerLaw,
     RotatedMixture,
     Spectrum,
     Truncated,
+    tail_index,
 )
+from verifier.verdicts.parameters import moved, numbers_of
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
@@ -48,13 +52,15 @@ class Condition:
     """A named predicate of an instance.
 
     name: words joined by hyphens, for ``--conditions``. text: how it reads after "provided that". holds: the predicate.
-    impose: the nearest instance that meets it, where there is one (see the module's docstring).
+    impose: the nearest instance that meets it, where there is one (see the module's docstring). indirect: whether it compares
+    what ingredients say of each other; a condition on a number, or on one ingredient, says more where it keeps as much.
     """
 
     name: str
     text: str
     holds: Callable[[Instance], bool]
     impose: Callable[[Instance], Instance] | None = None
+    indirect: bool = False
 
     def __post_init__(self) -> None:
         _check_words(self.name, self.text)
@@ -201,6 +207,97 @@ def _with_beta(instance: Instance, beta: float) -> Instance:
     return dataclasses.replace(instance, spectrum=dataclasses.replace(spectrum, beta=beta))  # type: ignore[type-var,arg-type]
 
 
+def _condition_number(instance: Instance) -> float:
+    """b/a of the frame bounds a |x| <= |T x| <= b |x|; 1 for a multiple of a unitary transform."""
+    low, high = instance.transform.frame_bounds(instance.spectrum.size)
+    return high / low
+
+
+def _with_condition_number(instance: Instance, ratio: float) -> Instance:
+    """A rotation or multiplier whose diagonal runs from low to high, with the powers of both that have this ratio."""
+    transform: Any = instance.transform
+    now = _condition_number(instance)
+    if now == 1.0 or not ratio >= 1.0 or not all(hasattr(transform, name) for name in ("low", "high")):
+        return instance
+    power = math.log(ratio) / math.log(now)
+    changed = dataclasses.replace(transform, low=transform.low**power, high=transform.high**power)
+    return dataclasses.replace(instance, transform=changed)
+
+
+def _tails(instance: Instance) -> list[float]:
+    """Tail indices of the components of a mixture; of any other spectrum its own, if it has one."""
+    spectrum = instance.spectrum
+    if isinstance(spectrum, (Mixture, DisjointMixture)):
+        return [tail_index(part) for part in spectrum.components]
+    return [] if spectrum.tail_index is None else [spectrum.tail_index]
+
+
+def _heaviest_weight(instance: Instance) -> float:
+    """Total weight of the components with the smallest tail index; 1 where there is one component only."""
+    spectrum = instance.spectrum
+    if not isinstance(spectrum, (Mixture, DisjointMixture)):
+        return 1.0
+    tails = _tails(instance)
+    return math.fsum(w for w, tail in zip(spectrum.weights, tails, strict=True) if tail == min(tails))
+
+
+def _with_heaviest_weight(instance: Instance, weight: float) -> Instance:
+    """The weights of the heaviest components, and those of the others, in their proportions."""
+    spectrum, now, tails = instance.spectrum, _heaviest_weight(instance), _tails(instance)
+    if not isinstance(spectrum, (Mixture, DisjointMixture)) or not 0.0 < weight < 1.0 or now == 1.0:
+        return instance
+    parts = zip(spectrum.weights, tails, strict=True)
+    weights = tuple(w * (weight / now if tail == min(tails) else (1.0 - weight) / (1.0 - now)) for w, tail in parts)
+    mixed = dataclasses.replace(spectrum, weights=weights)
+    target: Any = instance.target
+    if hasattr(target, "mixture"):
+        target = dataclasses.replace(target, mixture=mixed)
+    return dataclasses.replace(instance, spectrum=mixed, target=target)
+
+
+def _tails_apart(instance: Instance) -> float | None:
+    tails = _tails(instance)
+    return max(tails) - min(tails) if tails else None
+
+
+def _with_tails_apart(instance: Instance, distance: float) -> Instance:
+    """The tail indices of the components, moved towards the smallest or away from it; the target's component moves along."""
+    now, tails = _tails_apart(instance), _tails(instance)
+    record = instance.to_json()
+    paths = [("spectrum", "components", str(k), "beta") for k in range(1, len(tails) + 1)]
+    if not now or not distance >= 0.0 or not all(path in numbers_of(record) for path in paths):
+        return instance
+    low = min(tails)
+    return moved(record, {path: low + (tail - low) * distance / now for path, tail in zip(paths, tails, strict=True)})
+
+
+def _has_no_crossover(instance: Instance) -> bool:
+    """Whether the tail that a mixture has in the end shows from the first eigenvalue on."""
+    return bool(getattr(instance.spectrum, "log_crossover", 0.0) == 0.0)
+
+
+def _has_the_tail_of_sigma(instance: Instance) -> bool:
+    """Whether the covariance for which the target is critical, where that is another one, has the tail index of Sigma."""
+    target: Any = instance.target
+    if hasattr(target, "origin"):
+        return bool(target.origin.tail_index == instance.spectrum.tail_index)
+    if hasattr(target, "mixture") and hasattr(target, "component"):
+        return bool(target.mixture.components[target.component - 1].tail_index == instance.spectrum.tail_index)
+    return True
+
+
+def _is_relative_to_sigma(instance: Instance) -> bool:
+    """Whether a target that is carried over from another covariance obeys the declared condition relative to Sigma too. Between
+    components that are turned against each other that is not read off the tail indices, and not granted.
+    """
+    index_under = getattr(instance.target, "index_under", None)
+    if index_under is None:
+        return True
+    if isinstance(instance.spectrum, RotatedMixture) or instance.spectrum.tail_index is None:
+        return False
+    return bool(index_under(instance.spectrum.tail_index) >= instance.target.l2_index - 1e-12)
+
+
 def _has_infinitely_many_eigenvalues(instance: Instance) -> bool:
     # An exponential spectrum is infinite; its size is where double precision ends.
     return math.isinf(instance.spectrum.size) or isinstance(instance.spectrum, Exponential)
@@ -284,6 +381,18 @@ CONDITIONS: tuple[AnyCondition, ...] = (
     Condition("noisy", "sigma > 0", lambda instance: instance.sigma > 0.0, _with_noise),
     Condition("noiseless", "sigma = 0", lambda instance: instance.sigma == 0.0, _without_noise),
     Condition(
+        "same-tail",
+        "the covariance for which the target is critical has the tail index of Sigma, so of a mixture the heaviest",
+        _has_the_tail_of_sigma,
+    ),
+    Condition(
+        "relative-to-sigma",
+        "the source condition holds relative to Sigma, the covariance of the inputs",
+        _is_relative_to_sigma,
+        _made_critical,
+        indirect=True,
+    ),
+    Condition(
         "critical",
         "the target is exactly as smooth as declared (its tail sums have the order of their bound)",
         _is_critical,
@@ -312,6 +421,28 @@ CONDITIONS: tuple[AnyCondition, ...] = (
         lambda instance: dataclasses.replace(instance, transform=Identity()),
     ),
     Condition("unitary", "T is unitary", lambda instance: instance.transform.unitary),
+    Threshold(
+        "condition-at-most", "the condition number b/a of T", _condition_number, upper=True, move=_with_condition_number
+    ),
+    Threshold(
+        "heaviest-weight-at-least",
+        "the weight of the heaviest tail",
+        _heaviest_weight,
+        upper=False,
+        move=_with_heaviest_weight,
+    ),
+    Threshold(
+        "tails-apart-at-most",
+        "the distance between the tail indices of the components",
+        _tails_apart,
+        upper=True,
+        move=_with_tails_apart,
+    ),
+    Condition(
+        "no-crossover",
+        "the heaviest tail leads from the first eigenvalue on (e^2 times all others together)",
+        _has_no_crossover,
+    ),
     Threshold(
         "l2-index-at-most", "the L2 index", lambda instance: instance.target.l2_index, upper=True, move=_with_l2_index
     ),

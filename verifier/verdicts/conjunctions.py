@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifier.instances import Instance
-from verifier.verdicts.conditions import AnyCondition, Applied, Threshold, evaluate
+from verifier.verdicts.conditions import AnyCondition, Applied, Condition, Threshold, evaluate
 from verifier.verdicts.judgement import OUT_OF_SCOPE, VIOLATED, Judgement
 
 Bools = NDArray[np.bool_]
@@ -143,7 +143,13 @@ def candidates(pool: Pool) -> list[Candidate]:
                 parts = tuple((index, table.get(index)) for index in chosen)
                 found.append(Candidate(parts, kept[:drawn]))
     enough = [c for c in found if c.kept.sum() >= max(2, math.ceil(LEAST_KEPT * drawn))]
-    return list(_weakest_first(enough, bounds))
+    indirect = [k for k, condition in enumerate(pool.vocabulary) if is_indirect(condition)]
+    return list(_weakest_first(enough, bounds, indirect))
+
+
+def is_indirect(condition: AnyCondition) -> bool:
+    """Whether a condition compares what ingredients say of each other; see :class:`Condition`."""
+    return isinstance(condition, Condition) and condition.indirect
 
 
 def _useful(pool: Pool, values: NDArray[np.float64]) -> tuple[list[int], list[int]]:
@@ -220,14 +226,20 @@ def _weakest_constant(
     return float(good.max() if condition.upper else good.min())
 
 
-def _weakest_first(found: Sequence[Candidate], bounds: Sequence[int]) -> Iterator[Candidate]:
-    """From the largest share on; of those within TIE of the largest, the one with the fewest conditions."""
+def _weakest_first(found: Sequence[Candidate], bounds: Sequence[int], indirect: Sequence[int]) -> Iterator[Candidate]:
+    """From the largest share on; of those within TIE of the largest, the one with the fewest conditions, direct ones first."""
     left = sorted(found, key=lambda c: -c.share)
     while left:
         near = [c for c in left if c.share >= left[0].share - TIE]
         choice = min(
             near,
-            key=lambda c: (len(c.parts), sum(i in bounds for i, _ in c.parts), -c.share, tuple(i for i, _ in c.parts)),
+            key=lambda c: (
+                len(c.parts),
+                sum(i in indirect for i, _ in c.parts),
+                sum(i in bounds for i, _ in c.parts),
+                -c.share,
+                tuple(i for i, _ in c.parts),
+            ),
         )
         left = [c for c in left if c is not choice]
         yield choice

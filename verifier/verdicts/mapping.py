@@ -53,6 +53,7 @@ from verifier.verdicts.extrapolate import growth
 from verifier.verdicts.falsify import CONFIRMATIONS, FALSE_ALARMS, MOSTLY_UNDECIDED, confirm
 from verifier.verdicts.judge import look
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
+from verifier.verdicts.parameters import Path, moved, number_at, numbers_of, paths_of
 
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 
@@ -245,40 +246,7 @@ def map_reading(
 
 
 # ----------------------------------------------------------------------------------------------------
-# Parameters: numbers of the JSON form of an instance
-
-Path = tuple[str, ...]
-
-
-def numbers_of(record: Mapping[str, Any], prefix: Path = ()) -> dict[Path, float]:
-    """The numbers in the JSON form of an instance, by path; lists are no parameters."""
-    found: dict[Path, float] = {}
-    for name, value in record.items():
-        if isinstance(value, Mapping):
-            found |= numbers_of(value, (*prefix, name))
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            found[(*prefix, name)] = value
-    return found
-
-
-def _names(name: str, path: Path) -> bool:
-    """Whether ``name`` (s, target.s) means this path: its last word is the field, the others lead there in order."""
-    *leading, last = name.split(".")
-    rest = iter(path[:-1])
-    return last == path[-1] and all(word in rest for word in leading)
-
-
-def _replaced(record: Mapping[str, Any], values: Mapping[Path, float]) -> dict[str, Any]:
-    """A copy of a JSON form with other numbers at some paths."""
-    changed = dict(record)
-    for path, value in values.items():
-        part = changed
-        for name in path[:-1]:
-            part[name] = dict(part[name])
-            part = part[name]
-        # What counts stays a whole number; the ingredient's constructor checks the range.
-        part[path[-1]] = int(value) if isinstance(part[path[-1]], int) and value == int(value) else float(value)
-    return changed
+# The draws of the domain, and their parameters
 
 
 @dataclass(frozen=True)
@@ -290,7 +258,7 @@ class _Draw:
 
     def moved(self, values: Mapping[str, float]) -> Instance:
         """The instance with these values; ValueError where an ingredient does not take them."""
-        return Instance.from_json(_replaced(self.record, {self.paths[name]: v for name, v in values.items()}))
+        return moved(self.record, {self.paths[name]: value for name, value in values.items()})
 
 
 @dataclass(frozen=True)
@@ -321,7 +289,7 @@ class _Drawn:
 
     def values(self, name: str) -> list[float]:
         """The values of a parameter as they were drawn."""
-        return [numbers_of(one.record)[one.paths[name]] for one in self.draws]
+        return [number_at(one.record, one.paths[name]) for one in self.draws]
 
     def axis(self, name: str, letter: str, ranges: Mapping[str, tuple[float, float]]) -> Axis:
         """The axis of a parameter, its range as given or as drawn."""
@@ -366,21 +334,20 @@ def _forms(claim: Claim, count: int, seed: int) -> list[dict[str, Any]]:
 
 def _with_paths(claim: Claim, forms: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[_Draw]:
     """The instances that have every parameter; Unmappable where a name means none, or more than one."""
-    numbers = [numbers_of(form) for form in forms]
-    known = dict.fromkeys(".".join(path) for each in numbers for path in each)
-    for name in names:
-        matching = dict.fromkeys(path for each in numbers for path in each if _names(name, path))
+    known = dict.fromkeys(".".join(path) for form in forms for path in numbers_of(form))
+    meant = {name: [paths_of(name, form) for form in forms] for name in names}
+    for name, each in meant.items():
+        matching = dict.fromkeys(path for paths in each for path in paths)
         dotted = [".".join(path) for path in matching]
         if not matching:
             raise Unmappable(
                 f"no instance of claim {claim.id} has a number called {name!r}: its numbers are {', '.join(known)}"
             )
-        twice = any(sum(_names(name, path) for path in each) > 1 for each in numbers)
-        if twice or len({path[0] for path in matching}) > 1:
+        if any(len(paths) > 1 for paths in each) or len({path[0] for path in matching}) > 1:
             raise Unmappable(f"{name!r} could be {' or '.join(dotted)}: name one of them in full")
     found = []
-    for form, each in zip(forms, numbers, strict=True):
-        paths = {name: path for name in names for path in each if _names(name, path)}
+    for k, form in enumerate(forms):
+        paths = {name: each[k][0] for name, each in meant.items() if each[k]}
         if len(paths) == len(names):
             found.append(_Draw(form, paths))
     if not found:
@@ -520,9 +487,24 @@ class _Run:
         while self._affords(line, until):
             gaps = [gap for gap in self._open_gaps(line) if self._width(gap) > self.resolution]
             inside = [value for gap in gaps if (value := self._between(gap, guesses)) is not None]
-            if not inside:
+            if inside:
+                self._examine(inside[0], line)
+            elif not self._refuted(line):
                 return
-            self._examine(inside[0], line)
+
+    def _refuted(self, line: Line) -> bool:
+        """Whether a point that holds next to a boundary fails by the violation on the other side, moved to it: it may have been
+        looked at before that was known. It then counts as failing.
+        """
+        for holds, fails in self.changes(line):
+            instance = self._moved(fails.instance, self._values(holds.x, line))
+            if instance is not None and (found := self._look(instance)).verdict == VIOLATED:
+                tally = _Tally(holds.consistent, holds.inconclusive, holds.out_of_scope, holds.missing)
+                tally.take(instance, found, counted=False)
+                self._points[line].remove(holds)
+                self._keep(holds.x, line, FAILS, tally, found.reason)
+                return True
+        return False
 
     def _open_gaps(self, line: Line) -> list[Gap]:
         """Neighbouring points between which something changes, widest first."""
@@ -686,9 +668,8 @@ class _Run:
         if instance is None:
             return None
         record = instance.to_json()
-        paths = {name: path for name in values for path in numbers_of(record) if _names(name, path)}
         try:
-            return _Draw(record, paths).moved(values)
+            return moved(record, {path: value for name, value in values.items() for path in paths_of(name, record)})
         except ValueError:
             return None
 

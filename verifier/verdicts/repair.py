@@ -46,6 +46,7 @@ from verifier.verdicts.conjunctions import (
     Pool,
     candidates,
     deviation,
+    is_indirect,
     leaning,
 )
 from verifier.verdicts.drawing import draw
@@ -255,6 +256,8 @@ def repair(
     result = base
     try:
         search.run(needs=True)
+        if search.best is not None and not search.best.added and finding.proof is not None:
+            return replace(_beyond_instances(base, search), seconds=time.perf_counter() - started)
         result = _summary(base, search, ())
         kept = search.best.share.value if result.status == REPAIRED and search.best is not None else 0.0
         if kept < LITTLE:
@@ -288,6 +291,20 @@ def _vocabulary(conditions: Iterable[AnyCondition]) -> tuple[AnyCondition, ...]:
     if not found:
         raise ValueError("conditions is empty: give at least one")
     return found
+
+
+def _beyond_instances(base: Repair, search: _Search) -> Repair:
+    """What is said where nothing had to be added: no instance of the domain refutes the claim, an exact argument does, so that no
+    condition on instances excludes what it is refuted by. Constants of the statement itself are for whoever reads the argument.
+    """
+    assert search.best is not None
+    assert base.finding.proof is not None
+    message = (
+        f"no condition of the vocabulary applies: {base.claim.id} is refuted by an exact argument, not by an instance of its "
+        f"domain ({search.best.judged} were judged as they are, and none was violated). The argument: "
+        f"{base.finding.proof.text.rstrip('. ')}"
+    )
+    return replace(base, status=UNREPAIRED, rounds=search.rounds, message=message)
 
 
 def _summary(base: Repair, search: _Search, beside: tuple[Conjunction, ...]) -> Repair:
@@ -336,6 +353,7 @@ class _Search:
         self.alternatives: list[Conjunction] = []
         self.refused: list[str] = []
         self.message = ""
+        self._direct_only = False
         self._set_aside: set[tuple[str, ...]] = set()
         self._pressed: set[tuple[object, ...]] = set()
 
@@ -345,7 +363,7 @@ class _Search:
         self.best = self._first(rounds, lambda kept: True)
         if self.best is None or not needs:
             return
-        self.best = self._with_needs(self.best)
+        self.best = self._with_needs(self._widened(self.best))
         if self.best.confirmation.verdict != SURVIVED:
             return
         self._look_for_alternatives()
@@ -381,11 +399,48 @@ class _Search:
         self.message = f"after {self.rounds} attacks no conjunction had survived, and the search ended"
         return undecided
 
+    def _widened(self, best: Conjunction) -> Conjunction:
+        """A bound that keeps the same draws as a predicate, where its sharp constant admits instances beside them that the
+        predicate does not, and survives: T need not be unitary if a condition number up to some constant does no harm.
+        """
+        if best.confirmation.verdict != SURVIVED or any(item.edge is not None for item in best.added):
+            return best
+        last = self.rounds + ALTERNATIVE_ROUNDS
+        while self.rounds < last and (sharp := self._wider(best)) is not None:
+            self.rounds += 1
+            texts = tuple(item.text for item in sharp)
+            self.tell(f"round {self.rounds}: {' and '.join(texts)}")
+            tried = self._tried(sharp, texts)
+            if tried is not None and tried.attack.verdict == tried.confirmation.verdict == SURVIVED:
+                return tried
+        return best
+
+    def _wider(self, best: Conjunction) -> tuple[Added, ...] | None:
+        """A bound with the draws of ``best``, whose constant, sharpened, lets instances in that those conditions exclude."""
+        known = [item.condition for item in best.added]
+        size = -1
+        while size < len(self.pool.instances):  # sharpening judges more instances: rank again
+            size = len(self.pool.instances)
+            for candidate in candidates(self.pool):
+                kept = self.pool.meets(known)[: self.pool.drawn]
+                bounds = [k for k, _ in candidate.parts if isinstance(self.vocabulary[k], Threshold)]
+                if len(candidate.parts) != 1 or not bounds or np.any(candidate.kept != kept):
+                    continue
+                sharp = self._admitted(candidate, lambda kept: True)
+                if sharp is None:
+                    continue
+                narrow, wide = self.pool.meets(known), self.pool.meets([item.condition for item in sharp])
+                if np.any(wide & ~narrow) and not np.any(narrow & ~wide):
+                    return sharp
+        return None
+
     def _next(self, wanted: Callable[[Bools], bool]) -> tuple[Added, ...] | None:
         """The weakest conjunction that is neither refuted nor set aside, its constants sharpened."""
         while True:
             known = len(self.pool.instances)
             for candidate in candidates(self.pool):
+                if self._direct_only and any(is_indirect(self.vocabulary[index]) for index, _ in candidate.parts):
+                    continue
                 if wanted(candidate.kept) and (sharp := self._admitted(candidate, wanted)) is not None:
                     return sharp
                 if len(self.pool.instances) > known:
@@ -661,7 +716,9 @@ class _Search:
     # -- what else is said of a repair
 
     def _with_needs(self, found: Conjunction) -> Conjunction:
-        """The conjunction with a confirmed counterexample for each condition that is dropped, and confirmed edges."""
+        """The conjunction with a confirmed counterexample for each condition that is dropped, and confirmed edges; without what
+        was only suspected to be needed: a bound beyond which draws lean, but nothing is violated.
+        """
         added: list[Added] = []
         for place, item in enumerate(found.added):
             rest = found.added[:place] + found.added[place + 1 :]
@@ -673,8 +730,22 @@ class _Search:
             )
             self.pool.add(without.judged)
             confirmed = self._confirmed_edge(item, [other.condition for other in rest])
+            if (
+                confirmed is not None
+                and confirmed.broken is None
+                and (weaker := self._weaker(rest, without)) is not None
+            ):
+                return self._with_needs(weaker)
             added.append(replace(item, needed=without.minimal, edge=confirmed, judged_without=without.counts.judged))
         return replace(found, added=tuple(added))
+
+    def _weaker(self, rest: tuple[Added, ...], attack: Finding) -> Conjunction | None:
+        """The conjunction of the rest where that survives as well: an attack that found nothing, and a fresh one twice as long."""
+        if attack.verdict != SURVIVED or _share_leaning(attack) > MOST_LEANING_OF_A_SEARCH:
+            return None
+        confirmation = self._attack(rest, "confirm", 2 * self.examples)
+        self.pool.add(confirmation.judged)
+        return self._conjunction(rest, attack, confirmation) if confirmation.verdict == SURVIVED else None
 
     def _confirmed_edge(self, item: Added, rest: Sequence[Applied]) -> Edge | None:
         """The edge with the nearest violation that fresh randomness confirms."""
@@ -696,14 +767,17 @@ class _Search:
         return replace(item.edge, broken=None)
 
     def _look_for_alternatives(self) -> None:
-        """Other conjunctions that survive and keep something that those before them exclude."""
+        """Other conjunctions that survive and keep something that those before them exclude; beside an indirect condition, which
+        may do no more than restate what is needed, those that say it directly, whatever they keep.
+        """
         assert self.best is not None
+        self._direct_only = any(is_indirect(item.condition.condition) for item in self.best.added)
         last = self.rounds + ALTERNATIVE_ROUNDS
         while len(self.alternatives) < ALTERNATIVES and self.rounds < last:
             drawn = self.pool.drawn
             before = [
                 self.pool.meets([item.condition for item in found.added])[:drawn]
-                for found in (self.best, *self.alternatives)
+                for found in (*(() if self._direct_only else (self.best,)), *self.alternatives)
             ]
             least = self._least_kept()
 
@@ -806,11 +880,16 @@ def _beside(search: _Search, kept: float) -> tuple[Conjunction, ...]:
     """Repairs of the claim with one or two conditions imposed that no draw of its domain meets, the weakest first."""
     drawn, values = search.pool.drawn, search.pool.values
     options: list[tuple[str, str, Callable[[Instance], Instance] | None, AnyCondition]] = []
+    changed: list[list[Instance]] = []
     domain = [instance for instance in search.pool.instances[:drawn]]
     for index, condition in enumerate(search.vocabulary):
         column = values[:drawn, index]
         if isinstance(condition, Condition):
-            if condition.impose is not None and not column.any():
+            if condition.impose is None or column.any():
+                continue
+            imposed = [condition.impose(instance) for instance in domain]
+            if imposed not in changed:  # two names of one change are one attempt
+                changed.append(imposed)
                 options.append((condition.name, condition.text, condition.impose, condition))
         elif condition.beside and condition.move is not None and search.best is None and len(set(column)) > 1:
             options.append((condition.name, "", _shrunk(condition, domain), condition))
