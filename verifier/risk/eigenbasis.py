@@ -296,6 +296,8 @@ def _rotated(mixture: RotatedMixture, target: Any, p: int) -> Eigenbasis:
     far_energy = lattice.tail(
         lambda y, odd: 2.0 * log_given(y) + (0.0 if coefficients else mixture.log_eigenvalues(y)), end
     )
+    if coefficients:
+        far_energy -= along**2  # which stands on the last coordinate already
     return Eigenbasis(
         values,
         (vectors.T @ given) ** 2 * (1.0 if coefficients else values),

@@ -125,8 +125,9 @@ class ExcessRisk:
         if math.isinf(head):
             return FARTHEST
         level = float(instance.spectrum.log_eigenvalues(np.array([head]))[0])
-        engine = equivalent(instance, level - 1.0)
-        kappa = math.exp(max(level - 1.0, LOG_KAPPA_MIN))
+        if level - 1.0 < LOG_KAPPA_MIN:
+            return FARTHEST
+        engine, kappa = equivalent(instance, level - 1.0), math.exp(level - 1.0)
         if tuning == "optimal":
             size = engine.size_at_optimum(kappa)
             return min(4.0 * math.ceil(math.log(max(size, 2.0)) / 4.0), FARTHEST) if math.isfinite(size) else FARTHEST

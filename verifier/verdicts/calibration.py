@@ -24,6 +24,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -335,8 +336,7 @@ def _corners(part: Part, seed: int) -> Result:
     claim = registered_claims()[part.reading]
     kind = _kind(claim)
     counts = _none()
-    drawn = [i for k in range(2) for i in draw(claim.domain, 1000, seed, part.reading, "corner", k)]
-    sample = sorted(_corner_score(i) for i in drawn if claim.unmet(i) is None and known(claim, i, kind))
+    sample = _corner_scores(part.reading, seed)
     sign = -1.0 if kind is AtMost else 1.0
     for share in CORNERS if sample else ():
         first = int((0.25 + 0.1 * part.number) * len(sample))
@@ -353,6 +353,15 @@ def _corners(part: Part, seed: int) -> Result:
         counts[f"corner {share:g} share"] = actual
         counts[f"corner {share:g} expected"] = 1.0 - (1.0 - actual) ** SEARCH_EXAMPLES
     return {str(part.number): counts}, []
+
+
+@lru_cache(maxsize=128)
+def _corner_scores(reading: str, seed: int) -> list[float]:
+    """Scores of draws from a reading's domain in increasing order, the same for all its corners."""
+    claim = registered_claims()[reading]
+    kind = _kind(claim)
+    drawn = [i for k in range(2) for i in draw(claim.domain, 1000, seed, reading, "corner", k)]
+    return sorted(_corner_score(i) for i in drawn if claim.unmet(i) is None and known(claim, i, kind))
 
 
 def _corner_score(instance: Instance) -> float:
@@ -400,7 +409,8 @@ def parts(claims: Sequence[Claim], effort: Effort) -> list[Part]:
     queues = [
         [Part("judgements", name, k) for k in range(chunks) for name in readings],
         [Part("searches", name, k) for k in range(effort.searches) for name in readings],
-        [Part("corners", name, k) for k in range(min(effort.searches, CORNER_SEEDS)) for name in readings],
+        # One after another, so that a worker may still know the draws of the reading.
+        [Part("corners", name, k) for name in readings for k in range(min(effort.searches, CORNER_SEEDS))],
         [
             Part("confirmations", name, k)
             for k in range(math.ceil(effort.confirmations / CONFIRMATIONS_A_PART))
