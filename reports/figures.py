@@ -1,14 +1,16 @@
-"""The charts of a page: two drawings, made once, and the points of each figure.
+"""The charts of a page: a few drawings, made once, and the points of each figure.
 
-Every figure of a page is one of two drawings: a learning curve on log-log axes, and its local slope. Both are
-written with Altair and compiled to Vega when the page is made, so that the page carries two drawings and one
-script however many figures it shows; a figure is only its points, its bounds and its labels. Colours are CSS
-variables of the page: one drawing serves the light, the dark and the printed page.
+A figure of one instance is one of two drawings: a learning curve on log-log axes, and its local slope; a panel of several
+curves is one of two more of the same kinds. All are written with Altair and compiled to Vega when the page is made, so that the
+page carries four drawings and one script however many figures it shows; a figure is only its points, its bounds and its labels.
+Colours are CSS variables of the page: one drawing serves the light, the dark and the printed page.
 """
 
 from __future__ import annotations
 
+import base64
 import functools
+import gzip
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -73,9 +75,20 @@ def script() -> str:
 
 
 @functools.cache
+def engine() -> str:
+    """:func:`script` as a page carries it: gzip, in base64 (0.4 MB). A browser unpacks it at the first chart."""
+    return base64.b64encode(gzip.compress(script().encode(), 9, mtime=0)).decode()
+
+
+@functools.cache
 def drawings() -> Mapping[str, Any]:
-    """The two drawings as Vega specifications, without points."""
-    return {"curve": _compiled(_curve()), "slope": _compiled(_slope())}
+    """The drawings as Vega specifications, without points."""
+    return {
+        "curve": _compiled(_curve()),
+        "slope": _compiled(_slope()),
+        "panel": _compiled(_panel()),
+        "panel-slope": _compiled(_panel_slope()),
+    }
 
 
 def _compiled(chart: alt.LayerChart) -> dict[str, Any]:
@@ -111,7 +124,7 @@ def _parameters(*names: str) -> dict[str, alt.Parameter]:
 def _log_axis(name: str, p: Mapping[str, alt.Parameter]) -> dict[str, Any]:
     return {
         "scale": alt.Scale(type="log", domain=[p[f"{name}_min"], p[f"{name}_max"]], nice=False),
-        "axis": alt.Axis(title=f"{name}_title", values=alt.ExprRef(f"{name}_ticks"), labelExpr=_LOG_LABEL),
+        "axis": alt.Axis(title=f"{name}_title", values=alt.ExprRef(f"{name}log_ticks"), labelExpr=_LOG_LABEL),
     }
 
 
@@ -150,16 +163,91 @@ def _curve() -> alt.LayerChart:
     )
 
 
-def _slope() -> alt.LayerChart:
-    p = _parameters("x_min", "x_max", "y_min", "y_max", "x_ticks")
-    base = alt.Chart(alt.NamedData("rows")).encode(
-        x=alt.X("x:Q", **_log_axis("x", p)),
-        y=alt.Y(
+def _slope_axes(p: Mapping[str, alt.Parameter]) -> dict[str, Any]:
+    return {
+        "x": alt.X("x:Q", **_log_axis("x", p)),
+        "y": alt.Y(
             "y:Q",
             scale=alt.Scale(domain=[p["y_min"], p["y_max"]], nice=False, zero=False),
             axis=alt.Axis(title="y_title", tickCount=5),
         ),
+    }
+
+
+_PLACES = [str(place) for place in range(6)]
+_DASHES = [[1, 0], [9, 4], [2, 3], [9, 3, 2, 3], [5, 2], [1, 2]]
+_SHAPES = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross"]
+
+
+def _told_apart() -> dict[str, Any]:
+    """Channels that tell curves apart by colour and by dashes; the style sheet has the colours, the legend repeats both."""
+    colours = [f"var(--line-{place})" for place in _PLACES]
+    return {
+        "stroke": alt.Stroke("k:N", scale=alt.Scale(domain=_PLACES, range=colours), legend=None),
+        "strokeDash": alt.StrokeDash("k:N", scale=alt.Scale(domain=_PLACES, range=_DASHES), legend=None),
+    }
+
+
+def _marked(base: alt.Chart) -> list[alt.Chart]:
+    """Vertical rules with a label at the top: where the crossover of a curve ends."""
+    place = base.transform_filter(_series("m"))
+    at = {"x": alt.X("x:Q")}
+    return [
+        place.mark_rule(clip=True, strokeWidth=1.25).encode(**at, **_told_apart()),
+        place.mark_text(
+            clip=True, align="right", baseline="top", dx=-4, dy=4, fontSize=11, font=FONT, fill="var(--ink-soft)"
+        ).encode(**at, y=alt.value(0), text=alt.Text("t:N")),
+    ]
+
+
+def _panel() -> alt.LayerChart:
+    p = _parameters("x_min", "x_max", "y_min", "y_max", "x_ticks", "y_ticks")
+    rows = alt.Chart(alt.NamedData("rows"))
+    base = rows.encode(x=alt.X("x:Q", **_log_axis("x", p)), y=alt.Y("y:Q", **_log_axis("y", p)))
+    apart = _told_apart()
+    points = base.transform_filter(_series("s"))
+    return _finish(
+        [
+            base.transform_filter(_series("g")).mark_line(
+                clip=True, stroke="var(--claimed)", strokeWidth=1.75, strokeDash=[7, 4]
+            ),
+            base.transform_filter(_series("e")).mark_line(clip=True, strokeWidth=2, strokeJoin="round").encode(**apart),
+            points.mark_rule(clip=True, strokeWidth=2).encode(
+                y=alt.Y("lo:Q"), y2=alt.Y2("hi:Q"), stroke=apart["stroke"]
+            ),
+            points.mark_point(clip=True, fill="var(--paper)", strokeWidth=1.75, size=42, opacity=1).encode(
+                stroke=apart["stroke"],
+                shape=alt.Shape("k:N", scale=alt.Scale(domain=_PLACES, range=_SHAPES), legend=None),
+                tooltip=_tooltip(("x", "at"), ("y", "simulated"), ("lo", "low"), ("hi", "high")),
+            ),
+            *_marked(rows),
+        ],
+        *p.values(),
     )
+
+
+def _panel_slope() -> alt.LayerChart:
+    p = _parameters("x_min", "x_max", "y_min", "y_max", "x_ticks")
+    rows = alt.Chart(alt.NamedData("rows"))
+    base = rows.encode(**_slope_axes(p))
+    return _finish(
+        [
+            base.transform_filter(_series("p")).mark_line(
+                clip=True, stroke="var(--claimed)", strokeWidth=1.75, strokeDash=[7, 4]
+            ),
+            base.transform_filter(_series("l")).mark_line(clip=True, strokeWidth=2).encode(**_told_apart()),
+            base.transform_filter(_series("l"))
+            .mark_point(clip=True, stroke=None, size=60, opacity=0)
+            .encode(tooltip=_tooltip(("x", "at"), ("y", "local slope"))),
+            *_marked(rows),
+        ],
+        *p.values(),
+    )
+
+
+def _slope() -> alt.LayerChart:
+    p = _parameters("x_min", "x_max", "y_min", "y_max", "x_ticks")
+    base = alt.Chart(alt.NamedData("rows")).encode(**_slope_axes(p))
     band = base.transform_filter(_bounded("l")).mark_area(clip=True, fill="var(--curve)", fillOpacity=0.16)
     line = base.transform_filter(_series("l")).mark_line(clip=True, stroke="var(--curve)", strokeWidth=2)
     points = base.transform_filter(_series("l")).mark_point(
@@ -242,10 +330,10 @@ def _columns(letter: str, points: Sequence[tuple[float, float, float | None, flo
 
 
 def _short(value: float | None) -> float | None:
-    return None if value is None else _rounded(value)
+    return None if value is None else rounded(value)
 
 
-def _log_bounds(values: Sequence[float], margin: float) -> tuple[float, float]:
+def log_bounds(values: Sequence[float], margin: float) -> tuple[float, float]:
     """Bounds of a log axis around ``values``; one value alone gets a decade around it."""
     low, high = math.log10(min(values)), math.log10(max(values))
     pad = margin * (high - low) if high - low > 0.05 else 0.5
@@ -253,7 +341,7 @@ def _log_bounds(values: Sequence[float], margin: float) -> tuple[float, float]:
     return 10 ** max(-300.0, low - pad), 10 ** min(300.0, high + pad)
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def log_ticks(low: float, high: float) -> list[float]:
     """At most eight ticks of a log axis: powers of ten, or on a short axis 1, 2, 5, or else steps of equal
     size.
     """
@@ -268,10 +356,11 @@ def _ticks(low: float, high: float) -> list[float]:
         return ticks
     step = 10.0 ** math.floor(math.log10((high - low) / 2))
     step *= next(m for m in (1, 2, 5, 10) if (high - low) / (m * step) <= 6)
-    return [_rounded(k * step) for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    return [rounded(k * step) for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def _rounded(value: float) -> float:
+def rounded(value: float) -> float:
+    """Six digits: what a drawing can show."""
     return float(f"{value:.6g}")
 
 
@@ -290,8 +379,8 @@ def curve_figure(
     if not drawn:
         return None
     inside = [value for p in drawn for value in (p[1], p[2], p[3]) if value is not None and value > 0]
-    x_min, x_max = _log_bounds([p[0] for p in drawn], 0.02)
-    y_min, y_max = _log_bounds(inside, 0.06)
+    x_min, x_max = log_bounds([p[0] for p in drawn], 0.02)
+    y_min, y_max = log_bounds(inside, 0.06)
     rows = []
     for name, points in lines.items():
         if points:
@@ -308,8 +397,8 @@ def curve_figure(
         "kind": "curve",
         "rows": rows,
         "signals": {
-            "x_min": x_min, "x_max": x_max, "x_ticks": _ticks(x_min, x_max), "y_min": y_min, "y_max": y_max,
-            "y_ticks": _ticks(y_min, y_max), "x_title": variable, "y_title": ylabel,
+            "x_min": x_min, "x_max": x_max, "x_ticks": log_ticks(x_min, x_max), "y_min": y_min, "y_max": y_max,
+            "y_ticks": log_ticks(y_min, y_max), "x_title": variable, "y_title": ylabel,
         },
         "label": f"{ylabel} against {variable}, both on log scales",
         "claim": _claim(case) if guide else "",
@@ -370,7 +459,7 @@ def slope_figure(
         points = [(x, y, exponent - tolerance, exponent + tolerance) for x, y, _, _ in points]
     claimed = number((case.get("predicted") or {}).get("value")) if relation(case) else None
     rows = [_columns("l", points)]
-    x_min, x_max = _log_bounds([p[0] for p in points], 0.02)
+    x_min, x_max = log_bounds([p[0] for p in points], 0.02)
     if claimed is not None:
         rows.append(_columns("p", [(x_min, claimed, None, None), (x_max, claimed, None, None)]))
     values = [p[1] for p in points] + ([claimed] if claimed is not None else [])
@@ -386,7 +475,7 @@ def slope_figure(
         "kind": "slope",
         "rows": rows,
         "signals": {
-            "x_min": x_min, "x_max": x_max, "x_ticks": _ticks(x_min, x_max),
+            "x_min": x_min, "x_max": x_max, "x_ticks": log_ticks(x_min, x_max),
             "y_min": low - pad, "y_max": high + pad, "x_title": variable, "y_title": "local slope",
         },
         "label": f"local slope against {variable}",

@@ -14,7 +14,7 @@ import altair as alt
 import vl_convert
 from markupsafe import Markup, escape
 
-from reports.figures import _LOG_LABEL, FONT, _log_bounds, _ticks
+from reports.figures import _LOG_LABEL, FONT, log_bounds, log_ticks
 from verifier.records import write_text
 
 SUFFIXES = (".html", ".svg")
@@ -49,7 +49,7 @@ def fit_svg(record: Mapping[str, Any]) -> str:
 def _log_axis(title: str, low: float, high: float) -> dict[str, Any]:
     return {
         "scale": alt.Scale(type="log", domain=[low, high], nice=False),
-        "axis": alt.Axis(title=title, values=_ticks(low, high), labelExpr=_LOG_LABEL),
+        "axis": alt.Axis(title=title, values=log_ticks(low, high), labelExpr=_LOG_LABEL),
     }
 
 
@@ -65,11 +65,11 @@ def _curve(record: Mapping[str, Any]) -> Any:
         }
         for p in points
     ]
-    x_low, x_high = _log_bounds([p["n"] for p in points], 0.06)
+    x_low, x_high = log_bounds([p["n"] for p in points], 0.06)
     fits = _fits(record, x_low, x_high)
     heights = [row[name] for row in measured for name in ("risk", "low", "high")] + [row["risk"] for row in fits]
     smallest = min(p["risk"] for p in points)
-    y_low, y_high = _log_bounds([h for h in heights if smallest / 100.0 < h], 0.06)
+    y_low, y_high = log_bounds([h for h in heights if smallest / 100.0 < h], 0.06)
     for row in measured:
         row["low"] = max(row["low"], y_low)  # an error bar that reaches below zero ends at the edge of the drawing
     x, y = alt.X("n:Q", **_log_axis("n", x_low, x_high)), alt.Y("risk:Q", **_log_axis("risk", y_low, y_high))
@@ -127,7 +127,7 @@ def _local(record: Mapping[str, Any]) -> Any:
         }
         for one in record["local"]
     ]
-    x_low, x_high = _log_bounds([p["n"] for p in record["points"]], 0.06)
+    x_low, x_high = log_bounds([p["n"] for p in record["points"]], 0.06)
     ends = record["interval"] or [record["exponent"], record["exponent"]]
     values = [row["exponent"] for row in rows] + list(ends)
     room = max(max(values) - min(values), 0.05)

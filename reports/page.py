@@ -1,4 +1,5 @@
-"""One HTML file out of the records of a run.
+"""The pages of a run out of its records: the report, one HTML file that holds everything, and beside it a page for each statement,
+of the same parts.
 
 The records are read as they are: what is absent (no minimal counterexample, no evidence, no findings at all)
 is said or left out, never an error, so that a run that went wrong still has a page that says so. All text
@@ -27,12 +28,15 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from reports.figures import Evidence, curve_figure, drawings, json_block, relation, script, slope_figure
+from reports.exhibits import EXHIBIT_TABLE, exhibit_view, exhibits_csv
+from reports.figures import Evidence, curve_figure, drawings, engine, json_block, relation, script, slope_figure
 from reports.mathml import statement_markup
 from reports.matrix import Matrix, build_matrix
-from reports.words import number, show_chance, show_date, show_number, show_seconds, symbols
+from reports.words import blocks, number, show_chance, show_date, show_number, show_power, show_seconds, symbols
 
 REPORT = "report.html"
+STATEMENTS = "statements"
+_SCORES = ("Claim", "What is claimed", "Verdict", "Expected", "Agrees", "Rests on", "Instances", "Power", "Time")
 _TEMPLATES = Path(__file__).parent / "templates"
 _COLUMNS = ("id", "role", "series", "x", "y", "lo", "hi")
 
@@ -108,25 +112,33 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u20
 
 
 def render(run_dir: Path) -> Path:
-    """Draw the page of a run again from ``findings.json``, ``run.json`` and ``evidence.parquet`` in
+    """Draw the pages of a run again from ``findings.json``, ``run.json``, ``evidence.parquet`` and ``exhibits.json`` in
     ``run_dir``.
 
-    A missing ``evidence.parquet`` means a page without charts; the other two are needed. Returns the path of
-    the page.
+    Without ``evidence.parquet`` instances have no charts, without ``exhibits.json`` figures are not drawn again; the other two
+    are needed. Returns the path of the report.
     """
     run_dir = Path(run_dir)
     findings = _read(run_dir / "findings.json", list)
     run = _read(run_dir / "run.json", dict)
     table = run_dir / "evidence.parquet"
     evidence = pd.read_parquet(table) if table.exists() else pd.DataFrame(columns=list(_COLUMNS))
-    return write_report(run_dir, findings, run, evidence)
+    exhibits = _read(run_dir / "exhibits.json", dict).get("exhibits") if (run_dir / "exhibits.json").exists() else None
+    return write_report(run_dir, findings, run, evidence, exhibits or ())
 
 
-def write_report(run_dir: Path, findings: list[dict[str, Any]], run: dict[str, Any], evidence: pd.DataFrame) -> Path:
-    """Write ``report.html`` into ``run_dir``, whole or not at all, and return its path.
+def write_report(
+    run_dir: Path,
+    findings: list[dict[str, Any]],
+    run: dict[str, Any],
+    evidence: pd.DataFrame,
+    exhibits: Sequence[Mapping[str, Any]] = (),
+) -> Path:
+    """Write ``report.html`` and ``statements/`` into ``run_dir``, each file whole or not at all, and return the report's path.
 
     ``findings``: the records of ``findings.json``; ``run``: that of ``run.json``; ``evidence``: the long
-    table id, role, series, x, y, lo, hi, one row a point (it may be empty).
+    table id, role, series, x, y, lo, hi, one row a point (it may be empty); ``exhibits``: those of ``exhibits.json``, whose points
+    are written to ``exhibits.csv``.
     """
     if not evidence.empty:
         missing = [name for name in _COLUMNS if name not in evidence.columns]
@@ -134,37 +146,87 @@ def write_report(run_dir: Path, findings: list[dict[str, Any]], run: dict[str, A
             raise ValueError(
                 f"evidence={list(evidence.columns)} lacks the columns {missing}; give the table with {list(_COLUMNS)}"
             )
-    text = page(findings, run, evidence)
     run_dir = Path(run_dir)
-    run_dir.mkdir(parents=True, exist_ok=True)
-    target = run_dir / REPORT
-    beside = target.with_name(f".{REPORT}.{uuid.uuid4().hex}.tmp")
+    for name, text in pages(findings, run, evidence, exhibits).items():
+        _write(run_dir / name, text)
+    if exhibits:
+        _write(run_dir / EXHIBIT_TABLE, exhibits_csv(exhibits))
+    return run_dir / REPORT
+
+
+def _write(target: Path, text: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
         beside.write_bytes(text.encode("utf-8", errors="replace"))
         os.replace(beside, target)
     finally:
         with contextlib.suppress(FileNotFoundError):
             beside.unlink()
-    return target
 
 
-def page(findings: Sequence[Mapping[str, Any]], run: Mapping[str, Any], evidence: pd.DataFrame) -> str:
-    """The page as one string of HTML."""
+def page(
+    findings: Sequence[Mapping[str, Any]],
+    run: Mapping[str, Any],
+    evidence: pd.DataFrame,
+    exhibits: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """The report as one string of HTML."""
+    return pages(findings, run, evidence, exhibits)[REPORT]
+
+
+def pages(
+    findings: Sequence[Mapping[str, Any]],
+    run: Mapping[str, Any],
+    evidence: pd.DataFrame,
+    exhibits: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, str]:
+    """Every page of a run as HTML, by its path in the run directory: the report first, then ``statements/T1.html`` and so on."""
     points = Evidence(evidence)
     slugs = _slugs([str(finding.get("id") or "reading") for finding in findings])
     readings = [_reading(finding, slug, points) for finding, slug in zip(findings, slugs, strict=True)]
+    statements = _statements(readings, exhibits)
+    shared = {"run": run, "summary": _summary(readings, run), "statements": statements}
+    links = {statement["claim"]: statement["page"] for statement in statements}
+    texts = {
+        REPORT: _rendered(
+            "page.html",
+            statements,
+            **shared,
+            readings=readings,
+            columns=_SCORES,
+            pages=links,
+            home="",
+            table=EXHIBIT_TABLE,
+        )
+    }
+    for statement in statements:
+        texts[statement["page"]] = _rendered(
+            "statement.html",
+            [statement],
+            **shared,
+            s=statement,
+            sentence=_sentence(statement["readings"]),
+            columns=_SCORES,
+            home=f"../{REPORT}",
+            table=f"../{EXHIBIT_TABLE}",
+        )
+    return texts
+
+
+def _rendered(template: str, held: Sequence[Mapping[str, Any]], **view: Any) -> str:
+    """A page that holds the given statements. One without a chart carries no engine."""
+    cases = [case for statement in held for reading in statement["readings"] for case in reading["cases"]]
+    panels = [panel for statement in held for each in statement["exhibits"] for panel in each["panels"]]
+    charts = any(part["figures"] for part in (*cases, *panels))
     behaviour = _template("page.js")
-    engine = script() if any(case["figures"] for reading in readings for case in reading["cases"]) else ""
-    return _environment().get_template("page.html").render(
-        readings=readings,
-        statements=_statements(readings),
-        summary=_summary(readings, run),
-        run=run,
-        drawings=json_block(drawings()) if engine else None,
+    return _environment().get_template(template).render(
+        **view,
+        drawings=json_block(drawings()) if charts else None,
         style=Markup(_template("style.css")),
-        engine=Markup(engine),
+        engine=Markup(engine()) if charts else "",
         behaviour=Markup(behaviour),
-        policy=_policy([block for block in (engine, behaviour) if block]),
+        policy=_policy([script(), behaviour] if charts else [behaviour]),
     )  # fmt: skip
 
 
@@ -247,16 +309,18 @@ def _case(finding: Mapping[str, Any], role: str, slug: str, points: Evidence) ->
     }
 
 
-def _statements(readings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The readings grouped by statement, in the order in which they come, each group with its matrix if it
-    has one.
+def _statements(readings: Sequence[dict[str, Any]], exhibits: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The readings grouped by statement, in the order in which they come, each group with its matrix and its figures if it
+    has any, and with the address of its page.
     """
     groups: dict[str, list[dict[str, Any]]] = {}
     for reading in readings:
         groups.setdefault(reading["claim"], []).append(reading)
     slugs = _slugs(list(groups))
+    files = _file_names(slugs)
     statements = []
-    for (claim, group), slug in zip(groups.items(), slugs, strict=True):
+    for (claim, group), slug, file in zip(groups.items(), slugs, files, strict=True):
+        own = [exhibit for exhibit in exhibits if str(exhibit.get("claim") or "") == claim]
         matrix: Matrix | None = build_matrix((reading, reading.get("cells") or ()) for reading in group)
         sources = dict.fromkeys(str(reading.get("source") or "") for reading in group)
         shared = len(group) > 1 and len({str(reading["statement_markup"]) for reading in group}) == 1
@@ -269,6 +333,10 @@ def _statements(readings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
                 "shared": group[0]["statement_markup"] if shared else None,
                 "counts": _counts(group),
                 "matrix": matrix,
+                "explanation": blocks(next(filter(None, (reading.get("explanation") for reading in group)), "")),
+                "exhibits": [exhibit_view(exhibit, f"exhibit-{slug}-{place}") for place, exhibit in enumerate(own)],
+                "file": file,
+                "page": f"{STATEMENTS}/{file}",
             }
         )
     return statements
@@ -377,6 +445,18 @@ def _clipped(text: str, length: int) -> str:
     return text if len(text) <= length else text[:length] + " … (the rest stands in findings.json)"
 
 
+def _file_names(slugs: Sequence[str]) -> list[str]:
+    """A file for each statement, also where the file system does not tell T1 from t1."""
+    taken: Counter[str] = Counter()
+    result = []
+    for slug in slugs:
+        base = slug.removeprefix("r-")
+        taken[base.lower()] += 1
+        count = taken[base.lower()]
+        result.append(f"{base}.html" if count == 1 else f"{base}---{count}.html")
+    return result
+
+
 def _slugs(names: Sequence[str]) -> list[str]:
     """Distinct ids for elements, made of letters, digits and hyphens whatever the names hold."""
     taken: Counter[str] = Counter()
@@ -424,6 +504,7 @@ def _environment() -> jinja2.Environment:
     )
     for name, show in (
         ("num", show_number),
+        ("power", show_power),
         ("chance", show_chance),
         ("seconds", show_seconds),
         ("date", show_date),

@@ -57,6 +57,12 @@ def show_number(value: Any, digits: int = 4) -> str:
     return (f"{result:,.0f}".replace(",", "\u202f") if "e" in short else short).replace("-", "−")
 
 
+def show_power(value: Any) -> str:
+    """A positive number to the nearest power of ten: 10⁷."""
+    result = number(value)
+    return "—" if result is None or result <= 0.0 else show_number(10.0 ** round(math.log10(result)))
+
+
 def show_chance(value: Any) -> str:
     """A probability in per cent; never rounded to certainty."""
     chance = number(value)
@@ -89,6 +95,36 @@ def show_date(value: Any) -> str:
     except ValueError:
         return str(value or "")
     return f"{moment.day} {moment:%B %Y, %H:%M} {moment.tzname() or ''}".strip()
+
+
+_BULLET = "* "
+_LEAD = re.compile(r"\*([^*]+)\*")
+
+
+def blocks(text: Any) -> list[list[Markup]]:
+    """Plain prose, as the docstring of a module has it, in blocks: a paragraph is a list of one, several items are a list.
+
+    Blocks are parted by blank lines; an item begins with an asterisk, and a text may open with *a few words* to stress.
+    """
+    found: list[list[Markup]] = []
+    for block in re.split(r"\n\s*\n", str(text or "").strip()):
+        items: list[str] = []
+        for line in block.splitlines():
+            if line.startswith(_BULLET) or not items:
+                items.append(line.removeprefix(_BULLET).strip())
+            else:
+                items[-1] += " " + line.strip()
+        if items:
+            found.append([_stressed(item) for item in items])
+    return found
+
+
+def _stressed(text: str) -> Markup:
+    """Symbols as symbols, with the words between asterisks at the start stressed."""
+    lead = _LEAD.match(text)
+    if lead is None:
+        return symbols(text)
+    return Markup("<em>{}</em>{}").format(symbols(lead.group(1)), symbols(text[lead.end() :]))
 
 
 def plain_symbols(value: Any) -> str:

@@ -208,9 +208,7 @@ class Auditor:
         total = len(claims)
 
         def event(stage: str, done: int, name: str = "", verdict: str = "") -> None:
-            progress(
-                SimpleNamespace(id=name, verdict=verdict, seconds=1.0, done=done, total=total, stage=stage)
-            )
+            progress(SimpleNamespace(id=name, verdict=verdict, seconds=1.0, done=done, total=total, stage=stage))
 
         event("start", 0)
         findings = []
@@ -288,9 +286,7 @@ def test_a_wrong_control_comes_first(auditor: Auditor) -> None:
 def test_a_verdict_that_differs_stands_out(auditor: Auditor) -> None:
     auditor.verdicts["A2"] = ("UNDERPOWERED", "SURVIVED")
     result = run("audit")
-    assert any(
-        all(word in line for word in ("A2", "UNDERPOWERED", "NO")) for line in result.stdout.splitlines()
-    )
+    assert any(all(word in line for word in ("A2", "UNDERPOWERED", "NO")) for line in result.stdout.splitlines())
 
 
 def test_a_broken_pack_is_named_and_the_others_run(auditor: Auditor) -> None:
@@ -383,9 +379,7 @@ def attacks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         if claim.id == "B2":
             raise KeyboardInterrupt
         record = finding(claim.id, verdict)
-        return SimpleNamespace(
-            claim=claim, verdict=verdict, exit_code=CODES[verdict], record=record
-        )
+        return SimpleNamespace(claim=claim, verdict=verdict, exit_code=CODES[verdict], record=record)
 
     def counterexample_record(finding: Any, role: str, pack: str | None) -> dict[str, Any] | None:
         found = finding.verdict == "FALSIFIED" and role == "minimal"

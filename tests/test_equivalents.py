@@ -51,6 +51,7 @@ from verifier.risk.equivalents import (
     effective_dimension,
     effective_ridge,
     equivalent,
+    equivalent_for,
     equivalent_risk,
     optimal_ridge,
     ridge,
@@ -385,6 +386,29 @@ def test_no_ridge_beats_the_tuned_one(spectrum: Spectrum, target: Target, noise:
     assert at == pytest.approx(best, rel=1e-6)
 
 
+@pytest.mark.parametrize("sigma", [0.0, 0.1, 3.0])
+@pytest.mark.parametrize("n", [40.0, 1e4, 1e9])
+def test_the_sample_size_whose_optimum_is_a_kappa_is_the_one_that_has_it(n: float, sigma: float) -> None:
+    instance = Instance(PowerLaw(2.0), CriticalTarget(s=0.7), Noise(sigma))
+    engine = equivalent_for(instance, np.array([n]), np.zeros(1))
+    kappa = float(engine.optimum(np.array([n]))[0])
+    assert engine.size_at_optimum(kappa) == pytest.approx(n, rel=1e-4)
+
+
+@pytest.mark.parametrize("sigma", [1e-6, 0.01, 1.0, 30.0])
+@pytest.mark.parametrize("beta", [1.05, 2.0, 6.0])
+def test_what_the_noise_rules_out_need_not_be_looked_at(beta: float, sigma: float) -> None:
+    # The same optimum as where the ridge zero, and every kappa down to the interpolating one, competes.
+    instance = Instance(PowerLaw(beta), CriticalTarget(s=0.7), Noise(sigma))
+    n = np.exp(np.linspace(1.0, 200.0, 60))
+    engine = equivalent_for(instance, n, np.zeros_like(n))
+    found = engine.optimum(n)
+    whole = engine._optimum_or_interpolation(n, math.log(engine.trace) + 40.0)
+    assert np.array_equal(np.isnan(found), np.isnan(whole))
+    kept = ~np.isnan(found)
+    np.testing.assert_allclose(found[kept], whole[kept], rtol=1e-5)
+
+
 def test_noise_only_adds_to_the_tuned_risk() -> None:
     risks = [float(equivalent_risk(Instance(PowerLaw(2.0), noise=Noise(s)), n=1e6)) for s in (0, 0.01, 0.1, 1, 10)]
     assert risks == sorted(risks)
@@ -504,7 +528,10 @@ INPUTS: list[tuple[dict[str, Any], str]] = [
     ({"n": 10, "lam": math.inf}, r"lam=.*inf.* must be a finite ridge"),
     ({"n": 10, "lam": "best"}, r"'best' must be 'optimal', 'schedule' or a function"),
     ({"n": 10, "lam": None}, r"lam=None"),
-    ({"n": 10, "lam": lambda instance, n: -2.0}, r"tuning function <lambda> returned -2.0 at n=10 for .* a finite number >= 0"),
+    (
+        {"n": 10, "lam": lambda instance, n: -2.0},
+        r"tuning function <lambda> returned -2.0 at n=10 for .* a finite number >= 0",
+    ),
     ({"n": [10, 20], "lam": [0.1, 0.2, 0.3]}, r"\blam\b"),
 ]
 

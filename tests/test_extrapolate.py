@@ -128,7 +128,9 @@ def test_what_leaks_through_the_taper_is_what_is_said_of_it() -> None:
     """An oscillation of any phase, on a fine grid: the slope that a tapered window keeps of it."""
     t = np.linspace(0.0, 1.0, 2001)
     for cycles in (0.7, 1.5, 2.5, 3.5, 5.0):
-        waves = [np.sin(2.0 * np.pi * cycles * t + phase) / (2.0 * np.pi * cycles) for phase in np.linspace(0.0, 3.0, 40)]
+        waves = [
+            np.sin(2.0 * np.pi * cycles * t + phase) / (2.0 * np.pi * cycles) for phase in np.linspace(0.0, 3.0, 40)
+        ]
         weights = extrapolate._slope_weights(extrapolate.taper(t.size), t)
         kept = max(abs(float(weights @ wave)) for wave in waves)
         assert kept <= leakage(cycles) * (1.0 + 1e-3) + 1e-9
@@ -187,6 +189,17 @@ def test_too_few_points_are_refused() -> None:
     t = np.linspace(0.0, 10.0, 15)
     with pytest.raises(ValueError, match="log_x has 15 points; an extrapolation needs at least 16"):
         asymptote(t, -t)
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.02, 0.026, 0.03, 0.05, 0.1])
+@pytest.mark.parametrize(("first", "last"), [(200.0, 300.0), (267.6, 300.0), (120.0, 160.0)])
+def test_a_slow_power_on_a_late_stretch_is_not_taken_for_a_logarithm(rate: float, first: float, last: float) -> None:
+    # The effective dimension of two tails, (1/lambda)^a + c (1/lambda)^(a - rate): from the crossover on, where the heavier one
+    # counts e^2 times as many. Its exponent is a; the limit of a logarithm would lie beyond it.
+    log_x = np.linspace(first, last, 28)
+    log_y = 0.5 * log_x + np.log1p(np.exp(-2.0 - rate * (log_x - first)))
+    found = asymptote(log_x, log_y)
+    assert abs(found.exponent + 0.5) <= found.half_width
 
 
 def test_the_answer_does_not_depend_on_the_units_of_x_and_y() -> None:

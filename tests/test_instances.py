@@ -219,7 +219,9 @@ def test_equal_eigenvalues_are_sorted() -> None:
 # ---------------------------------------------------------------------------------------------------- immutability
 
 
-@pytest.mark.parametrize("part", [*SPECTRA, *TARGETS, *DESIGNS, Noise(), EVERY[0]], ids=lambda part: type(part).__name__)
+@pytest.mark.parametrize(
+    "part", [*SPECTRA, *TARGETS, *DESIGNS, Noise(), EVERY[0]], ids=lambda part: type(part).__name__
+)
 def test_nothing_can_be_assigned(part: Any) -> None:
     for field in dataclasses.fields(part):
         with pytest.raises(dataclasses.FrozenInstanceError):

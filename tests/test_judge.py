@@ -404,7 +404,9 @@ def test_route_b_can_be_asked_for() -> None:
     assert (found.route, found.verdict) == ("B", CONSISTENT)
 
 
-@pytest.mark.parametrize("spectrum", [PowerLaw(1.05), PowerLaw(6.0), BrokenPowerLaw(6.0, 0.3, 300), Spiked(2.0, 100, 1000.0)])
+@pytest.mark.parametrize(
+    "spectrum", [PowerLaw(1.05), PowerLaw(6.0), BrokenPowerLaw(6.0, 0.3, 300), Spiked(2.0, 100, 1000.0)]
+)
 def test_an_order_next_to_saturation_is_undecided_and_at_saturation_refuted(spectrum: Spectrum) -> None:
     """Only at s = 1 does the bias of a critical target carry a logarithm; at .996 its ratio grows for long, and stops."""
     claim = order_claim()

@@ -10,7 +10,7 @@ from properties.lemma_5 import READINGS, distance, within_epsilon
 from verifier.testing import check as check_claim
 from verifier.verdicts import proofs
 from verifier.verdicts.certificates import certificate_for, check
-from verifier.verdicts.falsify import Counterexample
+from verifier.verdicts.falsify import ERROR, Counterexample, falsify
 from verifier.verdicts.judge import assess
 from verifier.verdicts.judgement import CONSISTENT, OUT_OF_SCOPE, VIOLATED
 from verifier.verdicts.proofs import _bounded_by_weyl
@@ -74,3 +74,13 @@ def test_the_bounds_on_matrices(beta: float) -> None:
         reach = index <= (c1 / (2.0 * eps)) ** (1.0 / beta)
         assert np.all(values[reach] >= 0.5 * c1 * index[reach] ** -beta)
         assert np.all(values[reach] <= (c2 + 0.5 * c1) * index[reach] ** -beta)
+
+
+def test_a_family_that_does_not_refute_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sympy
+
+    # 1/eps is no square of m + 1 any more, so that the listed truncations miss the end of the range.
+    monkeypatch.setattr(sympy, "sqrt", lambda value: value)
+    with pytest.raises(ValueError, match="neither refute the statement nor prove it"):
+        proofs.eigenvalues_up_to_the_perturbation()
+    assert falsify(CLAIMS["up-to-eps"]).verdict == ERROR

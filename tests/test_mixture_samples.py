@@ -9,9 +9,9 @@ import verifier as vf
 from verifier.risk.curves import learning_curve
 from verifier.risk.equivalents import effective_dimension, effective_ridge, equivalent_risk, optimal_ridge, ridge
 from verifier.risk.mixtures import effective_ridges, mixture_risk, simulate_mixture
-from verifier.risk.observables import ExcessRisk
+from verifier.risk.observables import ExcessRisk, Experiment
 from verifier.risk.simulate import Replicates
-from verifier.verdicts.certify import certify
+from verifier.verdicts.certify import agreement_constant, certify
 
 STEEP = vf.Mixture((0.9, 0.1), (vf.PowerLaw(3.0), vf.PowerLaw(1.2)))
 RARE = vf.Mixture((0.01, 0.99), (vf.PowerLaw(1.5, scale=10.0), vf.PowerLaw(4.0)))
@@ -176,3 +176,42 @@ def test_samples_are_judged_by_their_own_equivalent(tuning: str) -> None:
     assert len(terms) == (1 if tuning == "optimal" else 2)
     for m, value, at in zip(n, own, lam, strict=True):  # the nodes laid for a range serve each n of it
         assert float(mixture_risk(instance, n=m, lam=at)) == pytest.approx(float(value), rel=1e-8)
+
+
+def test_ridges_too_small_to_be_squared_give_numbers() -> None:
+    # Without a ridge the light component's effective one falls as n^-beta: 1e-164 here.
+    mixture = vf.Mixture((0.5, 0.5), (vf.PowerLaw(4.723), vf.BrokenPowerLaw(beta=1.05, head_beta=5.0, knee=100)))
+    instance = noisy(mixture, vf.CriticalTarget(s=0.3), 0.01)
+    n = float(np.exp(81.0))
+    assert effective_ridges(instance, n, 0.0).min() < 1e-155
+    assert np.isfinite(mixture_risk(instance, n=n, lam=0.0))
+
+
+@pytest.mark.parametrize(
+    ("n", "lam"), [(0, 0.1), (np.inf, 0.1), (10, np.inf), (10, -1.0), ("a", 0.1), ([], 0.1), (10, None)]
+)
+def test_sizes_and_ridges_are_checked(n: object, lam: object) -> None:
+    for function in (lambda: mixture_risk(noisy(STEEP), n=n, lam=lam), lambda: effective_ridges(noisy(STEEP), n, lam)):  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="must be finite sample sizes"):
+            function()
+
+
+def test_a_rotated_mixture_has_no_common_eigenbasis() -> None:
+    turned = vf.Instance(vf.RotatedMixture(), vf.CarriedFunction(s=0.7, origin=vf.PowerLaw(2.0)))
+    with pytest.raises(ValueError, match="in one eigenbasis"):
+        mixture_risk(turned, n=10, lam=0.1)
+
+
+def test_a_rare_component_does_not_loosen_the_certificate() -> None:
+    # An allowance of 4/(n min pi), a hundred times as large here, would leave the exponent known to +-.07 only, and let the
+    # equivalent of the mixed covariance pass at every n.
+    mixture = vf.Mixture((0.01, 0.99), (vf.PowerLaw(1.5), vf.PowerLaw(3.0)))
+    found = certify(Experiment(noisy(mixture, sigma=1.0), (50, 100, 1600), "optimal"), 0, replicates=16, z=3.5)
+    assert found.agrees
+    assert found.precision < 0.01
+    rare = noisy(RARE, sigma=0.1)
+    found = certify(Experiment(rare, (50, 100, 1600), "optimal"), 0, replicates=16, z=3.5)
+    assert found.agrees
+    mixed = np.array([float(equivalent_risk(rare, n=n, lam=float(optimal_ridge(rare, n)))) for n in found.n])
+    beyond = np.abs(np.array(found.simulated) - mixed) - agreement_constant(rare) / np.array(found.n) * mixed
+    assert np.any(beyond > 4.5 * np.array(found.stderr))

@@ -133,7 +133,13 @@ def test_json_round_trip(target: vf.Target) -> None:
         (lambda: vf.Mixture((1.0,), (vf.PowerLaw(2.0),)), "two to 5"),
         (lambda: vf.Mixture((0.5, 0.5), (vf.PowerLaw(2.0), vf.Exponential(1.0))), r"components\[1\]"),
         (lambda: vf.Mixture((0.5, 0.5), (TWO, vf.PowerLaw(3.0))), "hold a mixture"),
+        (lambda: vf.DisjointMixture((0.5, 0.5), (vf.PowerLaw(3.0), vf.DisjointMixture())), "hold a mixture"),  # type: ignore[arg-type]
         (lambda: vf.Mixture(0.5, (TWO, TWO)), "weights=0.5"),  # type: ignore[arg-type]
+        # A set has no order in which its entries could belong to the components.
+        (lambda: vf.Mixture({0.4, 0.6}), "must be a sequence"),  # type: ignore[arg-type]
+        (lambda: vf.Mixture((0.4, 0.6), {vf.PowerLaw(2.0), vf.PowerLaw(3.0)}), "must be a sequence"),  # type: ignore[arg-type]
+        (lambda: vf.CarriedFunction(s=0.5, origin=vf.Mixture()), "is a mixture"),
+        (lambda: vf.CarriedCoefficients(s=0.5, origin=vf.RotatedMixture()), "is a mixture"),
         (lambda: vf.Mixture((0.5, 0.5), (vf.PowerLaw, vf.PowerLaw)), "not a spectrum"),  # type: ignore[arg-type]
         (lambda: vf.CarriedFunction(s=0.5, origin=vf.Finite((1.0,))), "origin"),
         (lambda: vf.Instance(vf.PowerLaw(1.2), vf.CarriedFunction(s=0.2, origin=vf.PowerLaw(3.0))), "not in L2"),

@@ -268,9 +268,7 @@ def broken(record: dict[str, Any], keys: str, value: object) -> dict[str, Any]:
         ("schema", "1", r"\$\[0\]\.schema is '1'"),
     ],
 )
-def test_a_wrong_finding_is_refused_on_both_sides(
-    tmp_path: Path, keys: str, value: object, message: str
-) -> None:
+def test_a_wrong_finding_is_refused_on_both_sides(tmp_path: Path, keys: str, value: object, message: str) -> None:
     wrong = broken(FINDING, keys, value)
     with pytest.raises(RecordError, match=message) as caught:
         records.save_findings(tmp_path, [wrong])
@@ -376,9 +374,7 @@ def test_parquet_of_somebody_else_is_refused(tmp_path: Path) -> None:
 # The directory
 
 
-def test_the_default_directory_is_named_by_time_and_seed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_default_directory_is_named_by_time_and_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     first = RunDirectory.create(seed=7, now=now)

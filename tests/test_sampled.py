@@ -206,7 +206,9 @@ AGAINST_SKLEARN = [  # p, n, lam, sigma
     pytest.param(40, 12, 0.003, 0.0, id="n<p, no noise"),
 ]
 FAMILY = 1e-3 / (4 * 4 * len(AGAINST_SKLEARN))  # four tests of each design at each shape
-COUNT = 300  # means of logarithms that differ by .6 of their standard deviation are told apart, but for once in a thousand
+COUNT = (
+    300  # means of logarithms that differ by .6 of their standard deviation are told apart, but for once in a thousand
+)
 
 
 def own_inputs(design: Design, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -21,6 +21,7 @@ def measured() -> dict[str, Any]:
     counts: dict[str, dict[str, float]] = {
         "judgements": {
             "null": 200,
+            "exact": 200,
             "rejected": 1,
             "undecided": 2,
             "noticed 0.02": 180.5,
@@ -31,7 +32,7 @@ def measured() -> dict[str, Any]:
             "mutant a two dropped": 50,
             "mutant a two dropped noticed": 49,
         },
-        "confirmations": {"null": 40, "not certified": 0, "noticed 0.1": 40},
+        "confirmations": {"null": 40, "exact": 40, "not certified": 0, "noticed 0.1": 40},
         "searches": {"searches": 11, "alarms": 0, "judged": 900, "violations before confirmation": 3},
         "simulation alone": {"null": 60, "permitted 0.05": 60, "noticed 0.05": 57},
         "corners": {"corner 0.1": 3, "corner 0.1 found": 3},

@@ -85,9 +85,7 @@ AGAINST_SKLEARN = [
     pytest.param(finite(40, 1.5, 0.3, 0.3), 40, 12, 0.0, "sampled", id="interpolation"),
     pytest.param(finite(8, 1.5, 0.5, 1.0), 8, 24, 0.0, "sampled", id="least squares"),
 ]
-FAMILY = 1e-3 / (
-    4 * len(AGAINST_SKLEARN)
-)  # two tests of the mean, one of the variance, one of the distribution
+FAMILY = 1e-3 / (4 * len(AGAINST_SKLEARN))  # two tests of the mean, one of the variance, one of the distribution
 
 
 @pytest.mark.parametrize(("instance", "p", "n", "lam", "noise"), AGAINST_SKLEARN)
@@ -119,9 +117,7 @@ def naive_risk(instance, p, n, lam, signs, noise, replicate):
     labels = instance.sigma * extras.noise(min(n, p))
     averaged = instance.sigma**2 * np.sum(spread**2)
     if signs == "averaged":
-        return np.sum(bias**2, axis=0) @ f**2 + (
-            averaged if noise == "averaged" else np.sum((spread @ labels) ** 2)
-        )
+        return np.sum(bias**2, axis=0) @ f**2 + (averaged if noise == "averaged" else np.sum((spread @ labels) ** 2))
     error = bias @ (f * extras.signs(p))
     return error @ error + averaged if noise == "averaged" else np.sum((error + spread @ labels) ** 2)
 
@@ -146,18 +142,14 @@ def naive_risk(instance, p, n, lam, signs, noise, replicate):
 def test_each_replicate_is_the_definition_on_the_same_sample(n, p, lam, sigma, signs, noise):
     instance = finite(p, 1.5, 0.5, sigma)
     ours = simulated_risk(instance, n=n, lam=lam, replicates=2, signs=signs, noise=noise)
-    assert ours == pytest.approx(
-        [naive_risk(instance, p, n, lam, signs, noise, r) for r in range(2)], rel=1e-8
-    )
+    assert ours == pytest.approx([naive_risk(instance, p, n, lam, signs, noise, r) for r in range(2)], rel=1e-8)
 
 
 @pytest.mark.parametrize("signs", ["averaged", "fixed"])
 def test_steep_noiseless_interpolation_keeps_its_digits(signs):
     """A risk of 1e-13 at a target of size one: the textbook formula in doubles has no correct digit left."""
     n, p, beta = 8, 24, 6.0
-    instance = Instance(
-        spectrum=Truncated(PowerLaw(beta), p), target=SingleEigenfunction(1.0), noise=Noise(0.0)
-    )
+    instance = Instance(spectrum=Truncated(PowerLaw(beta), p), target=SingleEigenfunction(1.0), noise=Noise(0.0))
     risk = float(simulated_risk(instance, n=n, lam=0.0, replicates=1, signs=signs)[0])
     factor = engine._bartlett(engine._normals(p, n, 0, ("replicate", 0)), n, p)
     with mpmath.workdps(60):
@@ -179,9 +171,7 @@ def test_many_ridges_on_one_sample_equal_one_at_a_time(n):
     together = simulated_risk(instance, n=n, lam=ridges, replicates=2)
     assert together.shape == (2, 7)
     for j, lam in enumerate(ridges):
-        assert together[:, j] == pytest.approx(
-            simulated_risk(instance, n=n, lam=lam, replicates=2), rel=1e-10
-        )
+        assert together[:, j] == pytest.approx(simulated_risk(instance, n=n, lam=lam, replicates=2), rel=1e-10)
 
 
 HOLDS = [
@@ -245,9 +235,7 @@ def test_truncation_bias_is_small(beta, s, sigma, n, p, replicates, bound):
     """Paired change of the risk from p to 2p and 4p directions, on the same normals."""
     instance = Instance(spectrum=PowerLaw(beta), target=CriticalTarget(s), noise=Noise(sigma))
     lam = float(optimal_ridge(instance, n))
-    runs = [
-        simulated_risk(instance, n=n, lam=lam, replicates=replicates, directions=k * p) for k in (1, 2, 4)
-    ]
+    runs = [simulated_risk(instance, n=n, lam=lam, replicates=replicates, directions=k * p) for k in (1, 2, 4)]
     for shorter in runs[:2]:
         change = shorter / runs[2] - 1.0
         assert abs(change.mean()) < bound + 3.5 * change.std(ddof=1) / np.sqrt(replicates)
@@ -268,9 +256,7 @@ def test_controls_keep_the_mean_and_cut_the_variance(n, gain):
     lam = float(optimal_ridge(instance, n))
     replicates = 48
     plain = simulated_risk(instance, n=n, lam=lam, replicates=replicates, directions=256, seed=5)
-    controlled = simulated_risk(
-        instance, n=n, lam=lam, replicates=replicates, directions=256, seed=5, controls=True
-    )
+    controlled = simulated_risk(instance, n=n, lam=lam, replicates=replicates, directions=256, seed=5, controls=True)
     difference = plain - controlled
     assert abs(difference.mean()) < 4.0 * difference.std(ddof=1) / np.sqrt(replicates)
     assert plain.std() > gain * controlled.std()
@@ -440,12 +426,8 @@ def test_same_numbers_in_another_order_slice_or_company():
     whole = engine.simulate(items, Replicates(count=4, seed=9, key=("a", 1)))
     alone = [engine.simulate([item], Replicates(count=4, seed=9, key=("a", 1)))[:, 0] for item in items]
     assert np.array_equal(whole, np.stack(alone, axis=1))
-    assert np.array_equal(
-        whole[:, ::-1], engine.simulate(items[::-1], Replicates(count=4, seed=9, key=("a", 1)))
-    )
-    assert np.array_equal(
-        whole[2:], engine.simulate(items, Replicates(count=2, seed=9, key=("a", 1), first=2))
-    )
+    assert np.array_equal(whole[:, ::-1], engine.simulate(items[::-1], Replicates(count=4, seed=9, key=("a", 1))))
+    assert np.array_equal(whole[2:], engine.simulate(items, Replicates(count=2, seed=9, key=("a", 1), first=2)))
     assert not np.array_equal(whole, engine.simulate(items, Replicates(count=4, seed=9, key=("a", 2))))
 
 
@@ -469,8 +451,7 @@ def test_same_numbers_in_another_process():
 
 def test_common_random_numbers_follow_the_replicate_not_the_instance():
     ours, neighbour = (
-        simulated_risk(Instance(spectrum=PowerLaw(beta)), n=60, lam=0.02, replicates=24)
-        for beta in (1.5, 1.51)
+        simulated_risk(Instance(spectrum=PowerLaw(beta)), n=60, lam=0.02, replicates=24) for beta in (1.5, 1.51)
     )
     assert np.corrcoef(ours, neighbour)[0, 1] > 0.99
 
@@ -484,9 +465,7 @@ def test_worst_target_of_the_ball_is_the_worst_single_eigenfunction():
     risk = simulated_risk(ball, n=100, lam=0.01, replicates=2)
     for index in range(1, 60, 7):
         single = Instance(spectrum=spectrum, target=SingleEigenfunction(0.5, index=index), noise=noise)
-        assert equivalent_risk(single, n=100, lam=0.01) <= equivalent_risk(ball, n=100, lam=0.01) * (
-            1 + 1e-12
-        )
+        assert equivalent_risk(single, n=100, lam=0.01) <= equivalent_risk(ball, n=100, lam=0.01) * (1 + 1e-12)
     single = Instance(spectrum=spectrum, target=SingleEigenfunction(0.5, index=worst), noise=noise)
     assert risk == pytest.approx(simulated_risk(single, n=100, lam=0.01, replicates=2), rel=1e-12)
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from hypothesis.strategies import SearchStrategy
 
+from verifier.exhibits import Exhibit
 from verifier.instances import Instance
 from verifier.instances.ingredient import real
 from verifier.risk.equivalents import Tuning
@@ -124,7 +125,8 @@ class Claim:
     mathematics leads one to expect, None when nobody knows. latex: the statement as mathematics. note: how the statement
     was read, and why readings that coincide were merged. cells: the cells of a statement's matrix of readings that this
     one settles. proof: an exact argument that decides the claim instead of a search. simulator: draws the risks instead of
-    kernel ridge regression on Gaussian inputs (see :mod:`verifier.risk.simulators`).
+    kernel ridge regression on Gaussian inputs (see :mod:`verifier.risk.simulators`). exhibit: the figure that the paper offers for
+    the claim, to be drawn again and farther (:mod:`verifier.exhibits`); it has no part in the verdict.
     """
 
     id: str
@@ -143,6 +145,7 @@ class Claim:
     observable: Observable = field(default_factory=ExcessRisk)
     proof: Callable[[], Proof] | None = None
     simulator: Simulator | None = None
+    exhibit: Exhibit | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.id, str) or not _ID.fullmatch(self.id):
@@ -170,6 +173,8 @@ class Claim:
             raise ValueError(
                 f"simulator of claim {self.id} must be a function or have a method simulate, got {self.simulator!r}"
             )
+        if self.exhibit is not None and not isinstance(self.exhibit, Exhibit):
+            raise ValueError(f"exhibit of claim {self.id} must be an Exhibit, got {self.exhibit!r}")
         if not callable(self.predict):
             raise ValueError(f"predict of claim {self.id} must be a function of an instance, got {self.predict!r}")
         if not (callable(self.tuning) or self.tuning in ("optimal", "schedule")):

@@ -992,8 +992,9 @@ def _progress() -> Iterator[Callable[[AuditEvent], None]]:
 
 def _print_line(console: Console, event: AuditEvent) -> None:
     width = len(str(event.total))
-    counted = f"[{event.done:{width}}/{event.total}] " if event.stage == "reading" else ""
-    spent = f" {event.seconds:.1f} s" if event.stage == "reading" else ""
+    timed = event.stage in ("reading", "exhibit")
+    counted = f"[{event.done:{width}}/{event.total}] " if timed else ""
+    spent = f" {event.seconds:.1f} s" if timed else ""
     console.print(Text(f"{counted}{_event_text(event)}{spent}"), soft_wrap=True)
 
 
@@ -1003,6 +1004,8 @@ def _event_text(event: AuditEvent) -> str:
             return f"judging {event.total} readings"
         case "reading":
             return _clean(f"{event.id} {event.verdict}")
+        case "exhibit":
+            return _clean(f"{event.id} figure drawn again")
         case "controls":
             return "controls: claims known to be true and known to be false"
         case _:

@@ -2,7 +2,8 @@
 
 A run directory holds ``findings.json`` (one object a reading), ``run.json`` (what ran, on what, with which
 controls), ``evidence.parquet`` (the points of every figure), ``judgements.parquet`` (every judged
-instance), ``report.html`` and ``counterexamples/`` (one replayable file each). The form of each is written
+instance), ``exhibits.json`` (figures of the paper drawn again), ``report.html`` and ``statements/`` (the pages),
+``exhibits.csv`` and ``counterexamples/`` (one replayable file each). The form of each is written
 down here once, as a table of checks, and used on both sides: what this module writes, it can read.
 
 Every file carries the number of its schema. A reader refuses a number larger than its own, since it cannot
@@ -299,16 +300,19 @@ def _either(first: Check, second: Check) -> Check:
     return either
 
 
-def _form(checks: Mapping[str, Check]) -> Check:
-    """Check an object that must have all the keys of ``checks``; further keys are allowed."""
+def _form(checks: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
+    """Check an object that must have all the keys of ``checks``; those of ``optional`` are checked where they are, and further
+    keys are allowed.
+    """
 
     def form(value: object, key: str) -> None:
         record = _object(value, key)
         missing = [name for name in checks if name not in record]
         if missing:
             raise RecordError(f"{key} lacks the key{'s' * (len(missing) > 1)} {', '.join(missing)}")
-        for name, check in checks.items():
-            check(record[name], f"{key}.{name}")
+        for name, check in (*checks.items(), *(optional or {}).items()):
+            if name in record:
+                check(record[name], f"{key}.{name}")
 
     return form
 
@@ -350,6 +354,9 @@ _CERTIFICATION = _form(
     }
 )
 
+# Where the heaviest tail of a mixture takes over; index and n are None where that is beyond reach.
+_CROSSOVER = _form({"index": _maybe(_number), "n": _maybe(_number), "text": _text})
+
 _CASE = _form(
     {
         "instance": _json_object,
@@ -364,7 +371,8 @@ _CASE = _form(
         "witness": _table(_number),
         "replay": _text,
         "certification": _maybe(_CERTIFICATION),
-    }
+    },
+    optional={"why": _text, "crossover": _maybe(_CROSSOVER)},
 )
 
 _POWER = _form(
@@ -408,8 +416,90 @@ _FINDING = _form(
         "proof": _maybe(_form({"text": _text, "steps": _list(_text)})),
         "message": _text,
         "seconds": _number,
+    },
+    optional={"explanation": _text},
+)
+
+_SERIES = _form(
+    {
+        "label": _text,
+        "describe": _text,
+        "instance": _json_object,
+        "claimed": _maybe(_number),
+        "equivalent": _maybe(_form({"n": _list(_number), "risk": _list(_number)})),
+        "local_slope": _maybe(_form({"n": _list(_number), "slope": _list(_number)})),
+        "simulated": _maybe(_form(dict.fromkeys(("n", "lam", "risk", "stderr"), _list(_number)))),
+        "slopes": _list(
+            _form(
+                {
+                    "n": _list(_number, length=2),
+                    **dict.fromkeys(("equivalent", "simulated", "same_weights"), _maybe(_number)),
+                    "interval": _maybe(_list(_number, length=2)),
+                }
+            )
+        ),
+        "crossover": _maybe(_CROSSOVER),
+        "apart": _maybe(_number),
     }
 )
+
+_EXHIBITS = _form(
+    {
+        "schema": _whole,
+        "kind": _one_of("exhibits"),
+        "exhibits": _list(
+            _form(
+                {
+                    "id": _text,
+                    "claim": _text,
+                    "text": _text,
+                    "seed": _whole,
+                    "replicates": _whole,
+                    "tuning": _text,
+                    "panels": _list(
+                        _form(
+                            {
+                                "title": _text,
+                                "text": _text,
+                                "n": _list(_number, length=2),
+                                "apart": _maybe(_number),
+                                "series": _list(_SERIES),
+                                "findings": _list(_text),
+                            }
+                        )
+                    ),
+                    "message": _text,
+                    "seconds": _number,
+                }
+            )
+        ),
+    }
+)
+
+
+def _exhibits(value: object, key: str) -> None:
+    """Check the exhibits; the columns of a curve have one length, and the curves of a panel one set of windows."""
+    _EXHIBITS(value, key)
+    for place, exhibit in enumerate(cast("dict[str, Any]", value)["exhibits"]):
+        for number, panel in enumerate(exhibit["panels"]):
+            where = f"{key}.exhibits[{place}].panels[{number}]"
+            windows = [[slope["n"] for slope in series["slopes"]] for series in panel["series"]]
+            _expect(
+                all(each == windows[0] for each in windows),
+                windows,
+                f"{where}.series",
+                "the same windows in every series",
+            )
+            for own, series in enumerate(panel["series"]):
+                for name in ("equivalent", "local_slope", "simulated"):
+                    lengths = {column: len(values) for column, values in (series[name] or {}).items()}
+                    _expect(
+                        len(set(lengths.values())) <= 1,
+                        lengths,
+                        f"{where}.series[{own}].{name}",
+                        "columns of one length",
+                    )
+
 
 _RUN = _form(
     {
@@ -706,9 +796,24 @@ class RunDirectory:
         return self.path / "judgements.parquet"
 
     @property
+    def exhibits(self) -> Path:
+        """The figures of the paper, drawn again."""
+        return self.path / "exhibits.json"
+
+    @property
     def report(self) -> Path:
         """The page."""
         return self.path / "report.html"
+
+    @property
+    def statements(self) -> Path:
+        """The directory of pages, one a statement."""
+        return self.path / "statements"
+
+    @property
+    def exhibit_table(self) -> Path:
+        """The points of the exhibits as CSV."""
+        return self.path / "exhibits.csv"
 
     @property
     def interrupted(self) -> Path:
@@ -746,14 +851,17 @@ def _clear(path: Path) -> None:
     """Remove the records of an earlier run from ``path``; RecordError when it holds something else."""
     run = RunDirectory(path)
     ours = {run.findings, run.run, run.evidence, run.judgements, run.report, run.interrupted}
+    ours |= {run.exhibits, run.exhibit_table}
     replays = list(run.counterexamples.glob("*.json")) if run.counterexamples.is_dir() else []
+    pages = list(run.statements.glob("*.html")) if run.statements.is_dir() else []
     unfinished = [entry for entry in path.rglob(f".*{_UNFINISHED}") if entry.is_file()]
-    strangers = [entry.name for entry in path.iterdir() if entry not in {*ours, run.counterexamples, *unfinished}]
+    known_places = {*ours, run.counterexamples, run.statements, *unfinished}
+    strangers = [entry.name for entry in path.iterdir() if entry not in known_places]
     known = not any(path.iterdir()) or any(mark.exists() for mark in (run.findings, run.run, run.interrupted))
     if strangers or not known:
         example = f", such as {sorted(strangers)[0]}," if strangers else ""
         raise RecordError(f"{path} holds files{example} that are not of a run: name a new or empty directory")
-    for entry in (*ours, *replays, *unfinished):
+    for entry in (*ours, *replays, *pages, *unfinished):
         entry.unlink(missing_ok=True)
 
 
@@ -789,6 +897,18 @@ def load_run(run_dir: PathLike) -> dict[str, Any]:
     """Read run.json."""
     path = RunDirectory(Path(run_dir)).run
     return dict(_checked(read_json(path), _RUN, path))
+
+
+def save_exhibits(run_dir: PathLike, exhibits: Sequence[Mapping[str, Any]]) -> Path:
+    """Write exhibits.json: the figures of the paper drawn again (:mod:`verifier.verdicts.reproduction`)."""
+    record = {"schema": SCHEMA, "kind": "exhibits", "exhibits": list(exhibits)}
+    return _save(RunDirectory(Path(run_dir)).exhibits, record, _exhibits)
+
+
+def load_exhibits(run_dir: PathLike) -> list[dict[str, Any]]:
+    """Read exhibits.json; an empty list where the run has none."""
+    path = RunDirectory(Path(run_dir)).exhibits
+    return list(_load(path, _exhibits)["exhibits"]) if path.exists() else []
 
 
 def save_counterexample(path: PathLike, record: Mapping[str, Any]) -> Path:

@@ -76,6 +76,14 @@ def smoothness(low: float = SMOOTHNESS[0], high: float = SMOOTHNESS[1]) -> Searc
     return decimals(low, high, near=1.0)
 
 
+def smooth_enough(target: Target, spectrum: Spectrum) -> bool:
+    """Whether a target that was made for another covariance has an index of at least .05 here, as targets have that are drawn
+    for it: closer to the edge of L2 a learning curve is too flat to be followed to where it falls.
+    """
+    index_under = getattr(target, "index_under", None)
+    return index_under is None or bool(index_under(spectrum.tail_index) >= SMOOTHNESS[0])
+
+
 def noises(*, silent: bool = True, noisy: bool = True) -> SearchStrategy[Noise]:
     """Label noise from 0.01 to 10, and none."""
     some = st.sampled_from([1.0, 2.0, 0.5, 5.0, 0.2, 10.0, 0.1, 0.05, 0.02, 0.01])

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from properties.strategies import betas, decimals, power_laws, power_tails
+from properties.strategies import betas, decimals, power_laws, power_tails, smooth_enough
 from verifier.instances import (
     CarriedCoefficients,
     CarriedFunction,
@@ -170,12 +170,5 @@ def _of_one_component(
         origin = parts[2].components[parts[3] % len(parts[2].components)]
         return parts[0], target(parts[1], origin), parts[2]
 
-    def in_l2(parts: tuple[Noise, Target, Mixture]) -> bool:
-        return bool(getattr(parts[1], "index_under")(parts[2].tail_index) > LEAST_INDEX)  # noqa: B009
-
-    kept = drawn.map(carried).filter(in_l2)
+    kept = drawn.map(carried).filter(lambda parts: smooth_enough(parts[1], parts[2]))
     return st.tuples(kept, mixture_designs()).map(lambda both: _built(*both))
-
-
-LEAST_INDEX = 0.02
-"""Closer to the edge of L2 a learning curve is too flat to be followed to where it falls."""

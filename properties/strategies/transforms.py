@@ -31,7 +31,9 @@ from verifier.instances import (
     Transform,
 )
 
-STRENGTHS = (1.0, 2.0, 0.5, 5.0, -0.5, 10.0, -1.0, 20.0)
+STRENGTHS = (1.0, 2.0, 0.5, 5.0, -0.5, 9.0, -1.0, 90.0)
+"""9 is a condition number of 83 between orthogonal directions, 90 one of 91 along a single one."""
+
 BOUNDS = (1.0, 2.0, 0.5, 5.0, 0.2, 10.0, 20.0)
 
 
@@ -108,6 +110,15 @@ def full_rotations() -> SearchStrategy[Transform]:
     bounds = st.lists(st.sampled_from(BOUNDS), min_size=2, max_size=2, unique=True).map(sorted)
     return st.tuples(bounds, st.sampled_from(range(5))).map(
         lambda parts: FullRotation(parts[0][0], parts[0][1], parts[1])
+    )
+
+
+def balanced_rotations() -> SearchStrategy[Transform]:
+    """Haar rotation of all coordinates times diagonal from 1/b to b, condition numbers b^2 up to 2: rescaling without a scale of
+    its own, which the schedule would not follow.
+    """
+    return st.tuples(st.sampled_from([0.8, 0.9, 0.75, 0.71]), st.sampled_from(range(5))).map(
+        lambda parts: FullRotation(parts[0], 1.0 / parts[0], parts[1])
     )
 
 

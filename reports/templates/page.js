@@ -5,12 +5,14 @@ const all = (selector, root = document) => Array.from(root.querySelectorAll(sele
 const block = (id) => JSON.parse(document.getElementById(id).textContent);
 let drawings = null;
 
-function start() {
-  // The engine is a text until the first chart is seen, so that the page opens at once. Its hash lets it run.
+async function start() {
+  // The engine is packed text until the first chart is seen, so that the page opens at once. Its hash lets it run.
+  const packed = Uint8Array.from(atob(document.getElementById("engine").textContent), (letter) => letter.charCodeAt(0));
+  const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   const engine = document.createElement("script");
-  engine.textContent = document.getElementById("engine").textContent;
+  engine.textContent = await new Response(unpacked).text();
   document.head.append(engine);
-  drawings = block("drawings");
+  return block("drawings");
 }
 
 function tooltip(host) {
@@ -38,12 +40,12 @@ async function draw(host) {
   if (host.dataset.state) return;
   host.dataset.state = "drawing";
   try {
-    if (!drawings) start();
+    drawings ??= start();
     const figure = block(host.dataset.source);
-    const drawing = structuredClone(drawings[figure.kind]);
+    const drawing = structuredClone((await drawings)[figure.kind]);
     const rows = [];
-    for (const { s, x, y, lo, hi } of figure.rows) {
-      x.forEach((at, i) => rows.push({ s, x: at, y: y[i], lo: lo ? lo[i] : null, hi: hi ? hi[i] : null }));
+    for (const { s, k, t, x, y, lo, hi } of figure.rows) {
+      x.forEach((at, i) => rows.push({ s, k, t, x: at, y: y[i], lo: lo ? lo[i] : null, hi: hi ? hi[i] : null }));
     }
     drawing.data.find((data) => data.name === "rows").values = rows;
     for (const signal of drawing.signals) {

@@ -113,9 +113,7 @@ def finding(name: str, verdict: str = "SURVIVED", **changes: Any) -> dict[str, A
     }
 
 
-def points(
-    name: str, role: str, exponent: float = 0.8, *, simulated: bool = True, size: int = 49
-) -> pd.DataFrame:
+def points(name: str, role: str, exponent: float = 0.8, *, simulated: bool = True, size: int = 49) -> pd.DataFrame:
     """Evidence of one role: the equivalent, the simulation and the local slope."""
     n = np.logspace(1, 12, size)
     risk = 0.4 * n**-exponent * (1 + 0.8 * n**-0.3)
@@ -354,9 +352,7 @@ def every_kind() -> Records:
     ]
     evidence = pd.concat(
         [
-            points("L1/assumption-r", "typical", -0.5).assign(
-                y=lambda t: t.y.where(t.series != "local_slope", t.y)
-            ),
+            points("L1/assumption-r", "typical", -0.5).assign(y=lambda t: t.y.where(t.series != "local_slope", t.y)),
             points("T1/schedule-noisy", "typical", 2 / 3),
             points("T1/tuned-two-sided", "minimal"),
             points("T1/tuned-two-sided", "worst", 1.6, simulated=False),

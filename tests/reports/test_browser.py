@@ -26,9 +26,7 @@ class Page:
     def open(self, fragment: str = "") -> None:
         for log in ("browser", "performance"):
             self.driver.get_log(log)
-        self.driver.get(
-            "data:text/html,<title>blank</title>"
-        )  # a change of fragment alone would not load again
+        self.driver.get("data:text/html,<title>blank</title>")  # a change of fragment alone would not load again
         self.driver.get(self.path.as_uri() + fragment)
         self.wait("return document.documentElement.dataset.ready === 'yes'")
 
@@ -152,9 +150,7 @@ def test_the_scorecard_sorts_by_mouse(opened: Page) -> None:
     assert len(set(numbers)) > 2
     heading.click()
     assert [int(text) for text in opened.column(6)] == sorted(numbers, reverse=True)
-    sorts = (
-        "return [...document.querySelectorAll('#scorecard-table th')].map(h => h.getAttribute('aria-sort'))"
-    )
+    sorts = "return [...document.querySelectorAll('#scorecard-table th')].map(h => h.getAttribute('aria-sort'))"
     assert [value for value in opened.run(sorts) if value] == ["descending"]
     assert sorted(opened.column(0)) == sorted(before)
 
@@ -194,9 +190,7 @@ def test_the_scorecard_filters(opened: Page) -> None:
 
 def test_a_link_of_the_scorecard_opens_its_reading(opened: Page) -> None:
     opened.run("document.querySelector(`#scorecard-table a[href='#${arguments[0]}']`).click()", READING)
-    opened.wait(
-        "return document.getElementById(arguments[0]).querySelector('details.evidence').open", READING
-    )
+    opened.wait("return document.getElementById(arguments[0]).querySelector('details.evidence').open", READING)
     opened.wait(
         "const y = document.getElementById(arguments[0]).getBoundingClientRect().y; return y > 0 && y < 200",
         READING,
@@ -270,14 +264,10 @@ def test_dark_is_dark_and_paper_is_light(closed: Page) -> None:
 def test_paper_shows_every_chart_and_all_that_is_folded(opened: Page) -> None:
     opened.media(media="print")
     charts = opened.run("return document.querySelectorAll('.chart').length")
-    opened.wait(
-        "return document.querySelectorAll('.chart[data-state=drawn] svg').length === arguments[0]", charts
-    )
+    opened.wait("return document.querySelectorAll('.chart[data-state=drawn] svg').length === arguments[0]", charts)
     widths = opened.run("return [...document.querySelectorAll('.chart svg')].map(s => s.clientWidth)")
     assert min(widths) > 150
-    assert opened.run(
-        "return [...document.querySelectorAll('.bar, .filters, .copy')].every(e => !e.offsetHeight)"
-    )
+    assert opened.run("return [...document.querySelectorAll('.bar, .filters, .copy')].every(e => !e.offsetHeight)")
     opened.media()
     opened.wait("return !document.querySelector('details[open]')")
 
@@ -286,9 +276,7 @@ def test_printing_draws_before_it_prints(opened: Page) -> None:
     pdf = base64.b64decode(opened.tool("Page.printToPDF", printBackground=True)["data"])
     assert pdf.startswith(b"%PDF")
     assert len(pdf) > 100_000
-    assert opened.run(
-        "return [...document.querySelectorAll('.chart')].every(c => c.dataset.state === 'drawn')"
-    )
+    assert opened.run("return [...document.querySelectorAll('.chart')].every(c => c.dataset.state === 'drawn')")
     assert opened.driver.get_log("browser") == []
 
 
@@ -302,10 +290,7 @@ def test_what_is_hostile_stays_text(opened: Page) -> None:
     assert hostile in opened.run(inside, reading, ".chart svg")
     kinds = opened.run("return [...document.scripts].map(s => s.type).filter(t => t !== 'application/json')")
     assert sorted(kinds) == ["", "module", "text/plain"]  # the engine runs, the page, the engine as text
-    assert (
-        opened.run("return document.querySelectorAll('img, iframe, [onerror], [onload], [onclick]').length")
-        == 0
-    )
+    assert opened.run("return document.querySelectorAll('img, iframe, [onerror], [onload], [onclick]').length") == 0
     assert opened.driver.get_log("browser") == []  # an alert would have blocked all of this
 
 
@@ -327,9 +312,7 @@ def test_the_skip_link_is_the_first_stop(opened: Page) -> None:
 
 
 def test_headings_descend_one_by_one(opened: Page) -> None:
-    levels = opened.run(
-        "return [...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(h => Number(h.tagName[1]))"
-    )
+    levels = opened.run("return [...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(h => Number(h.tagName[1]))")
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))

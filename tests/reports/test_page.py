@@ -66,9 +66,7 @@ def read(report: Path) -> Reader:
 
 
 def test_the_package_loads_without_anything_that_simulates() -> None:
-    program = (
-        "import sys, reports; print({n.split('.')[0] for n in sys.modules} & {'verifier', 'properties'})"
-    )
+    program = "import sys, reports; print({n.split('.')[0] for n in sys.modules} & {'verifier', 'properties'})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
@@ -99,11 +97,7 @@ def test_ids_are_plain_and_distinct_and_links_lead_somewhere(read: Reader) -> No
     assert len(set(read.ids)) == len(read.ids)
     assert all(all(c.isascii() and (c.isalnum() or c == "-") for c in name) for name in read.ids)
     targets = {str(a["href"]) for tag, a in read.tags if tag in ("a", "use") and "href" in a}
-    assert (
-        {target[1:] for target in targets if target.startswith("#")}
-        == {t[1:] for t in targets}
-        <= set(read.ids)
-    )
+    assert {target[1:] for target in targets if target.startswith("#")} == {t[1:] for t in targets} <= set(read.ids)
 
 
 def test_nothing_is_asked_of_the_network(report: Path, read: Reader) -> None:
@@ -133,9 +127,7 @@ def test_the_matrix_unfolds_the_merged_readings(read: Reader) -> None:
 
 def test_statements_are_mathematics_or_else_words(read: Reader) -> None:
     assert any(tag == "math" for tag, _ in read.tags)
-    assert (
-        "E(n) ~ n −α with α = 2s/(2s + 1/β)" in read.text
-    )  # A4, whose LaTeX is broken, and C1, which has none
+    assert "E(n) ~ n −α with α = 2s/(2s + 1/β)" in read.text  # A4, whose LaTeX is broken, and C1, which has none
 
 
 def test_a_command_can_be_copied(report: Path, read: Reader) -> None:
@@ -253,9 +245,7 @@ def test_a_lone_point_and_a_constant_curve_can_be_drawn(make_run: Make, make_fin
         assert signals["y_min"] < signals["y_max"]
 
 
-def test_a_minimal_case_that_is_the_worst_is_shown_once(
-    make_run: Make, make_finding: Make, make_case: Make
-) -> None:
+def test_a_minimal_case_that_is_the_worst_is_shown_once(make_run: Make, make_finding: Make, make_case: Make) -> None:
     cases = {role: make_case("L1/a", role) for role in ("minimal", "worst")}
     text = Reader(page([make_finding("L1/a", "FALSIFIED", **cases)], make_run(), EMPTY)).text
     assert text.count("Minimal and worst counterexample") == 1
@@ -323,9 +313,7 @@ def test_a_run_directory_is_drawn_again(tmp_path: Path, records: Any) -> None:
     }
 
 
-def test_a_failed_write_leaves_the_old_page(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_run: Make
-) -> None:
+def test_a_failed_write_leaves_the_old_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_run: Make) -> None:
     path = reports.write_report(tmp_path, [], make_run(), EMPTY)
     before = path.read_bytes()
 

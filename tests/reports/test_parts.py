@@ -198,16 +198,10 @@ def test_a_bound_claims_no_slope(make_points: Callable[..., pd.DataFrame]) -> No
     assert {row["s"] for row in slope["rows"]} == {"l"}
 
 
-@pytest.mark.parametrize(
-    ("kind", "sign"), [("AtLeast", "≥"), ("at-most", "≤"), ("theta", "="), ("exponent", "=")]
-)
-def test_the_key_says_how_a_slope_is_claimed(
-    make_points: Callable[..., pd.DataFrame], kind: str, sign: str
-) -> None:
+@pytest.mark.parametrize(("kind", "sign"), [("AtLeast", "≥"), ("at-most", "≤"), ("theta", "="), ("exponent", "=")])
+def test_the_key_says_how_a_slope_is_claimed(make_points: Callable[..., pd.DataFrame], kind: str, sign: str) -> None:
     evidence = figures.Evidence(make_points("T1/a", "minimal"))
-    figure = figures.slope_figure(
-        evidence, "T1/a", "minimal", {"predicted": {"kind": kind, "value": 0.5}}, {}
-    )
+    figure = figures.slope_figure(evidence, "T1/a", "minimal", {"predicted": {"kind": kind, "value": 0.5}}, {})
     assert figure is not None
     assert figure["claim"] == f"claimed slope {sign} 0.5"
 
@@ -240,13 +234,13 @@ def test_a_band_below_zero_ends_at_the_frame(make_points: Callable[..., pd.DataF
     ],
 )
 def test_ticks_of_a_log_axis(low: float, high: float, ticks: list[float]) -> None:
-    assert figures._ticks(low, high) == pytest.approx(ticks)
+    assert figures.log_ticks(low, high) == pytest.approx(ticks)
 
 
 @pytest.mark.parametrize("decades", [1e-6, 0.01, 0.3, 1.0, 3.0, 12.0, 40.0, 580.0])
 def test_a_log_axis_has_some_ticks_but_not_many(decades: float) -> None:
     low = 10.0 ** (-decades / 2)
-    assert 2 <= len(figures._ticks(low, low * 10.0 ** (decades / 2) * 10.0 ** (decades / 2))) <= 9
+    assert 2 <= len(figures.log_ticks(low, low * 10.0 ** (decades / 2) * 10.0 ** (decades / 2))) <= 9
 
 
 def test_drawings_hold_no_points_and_no_address_but_the_schema() -> None:

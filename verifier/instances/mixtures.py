@@ -12,8 +12,9 @@ until then every curve follows the lighter tail. ``log_crossover`` is where that
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ class Mixture(_Spectrum):
     def head(self) -> int:  # type: ignore[override]
         return max(part.head for part in self.components)
 
-    @property
+    @cached_property
     def tail_index(self) -> float:  # type: ignore[override]
         return min(tail_index(part) for part in self.components)
 
@@ -70,7 +71,7 @@ class Mixture(_Spectrum):
             high += weight * part.assumption_r[1]
         return low, high
 
-    @property
+    @cached_property
     def log_crossover(self) -> float:
         """Log-index from which on the heaviest tail is e^2 times all others together; 0 if it is from the start, and
         infinite where that happens later than any curve is followed.
@@ -160,7 +161,7 @@ class DisjointMixture(_Spectrum):
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "components", parts)
 
-    @property
+    @cached_property
     def tail_index(self) -> float:  # type: ignore[override]
         return min(part.beta for part in self.components)
 
@@ -186,7 +187,7 @@ class DisjointMixture(_Spectrum):
         level = np.asarray(log_eigenvalue, dtype=np.float64)
         return np.stack([(a - level) / part.beta for a, part in zip(self._log_scales, self.components, strict=True)])
 
-    @property
+    @cached_property
     def log_crossover(self) -> float:
         """Log-index from which on the heaviest tail counts e^2 times as many as all others together; see :class:`Mixture`."""
         heavy = np.array([part.beta == self.tail_index for part in self.components])
@@ -232,13 +233,15 @@ class DisjointMixture(_Spectrum):
 def _checked(weights: object, components: object) -> tuple[tuple[float, ...], tuple[Spectrum, ...]]:
     """Weights and components of a mixture, or a ValueError that says what is wrong with them."""
     for name, value in (("weights", weights), ("components", components)):
-        if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-            raise ValueError(f"{name}={value!r} must be a sequence")
+        # Weights belong to components by their place, so that both need an order.
+        if isinstance(value, (str, bytes, Set, Mapping)) or not isinstance(value, Iterable):
+            raise ValueError(f"{name}={value!r} must be a sequence, such as a tuple")
     assert isinstance(weights, Iterable)
     assert isinstance(components, Iterable)
-    parts = tuple(power_tail(f"components[{k}]", part) for k, part in enumerate(components))
-    if any(isinstance(part, (Mixture, DisjointMixture)) for part in parts):
-        raise ValueError(f"components={parts!r} hold a mixture; write its components out")
+    given = tuple(components)
+    if any(isinstance(part, (Mixture, DisjointMixture)) for part in given):
+        raise ValueError(f"components={given!r} hold a mixture; write its components out")
+    parts = tuple(power_tail(f"components[{k}]", part) for k, part in enumerate(given))
     checked = tuple(within(f"weights[{k}]", w, LEAST_WEIGHT, 1.0) for k, w in enumerate(weights))
     if len(checked) != len(parts) or not 2 <= len(parts) <= MOST_COMPONENTS:
         raise ValueError(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifier.instances.ingredient import positive
-from verifier.instances.spectra import PowerLaw, Spectrum, _Spectrum, tail_index
+from verifier.instances.spectra import PowerLaw, Spectrum, _Spectrum, power_tail, tail_index
 
 Array = NDArray[np.float64]
 
@@ -24,14 +24,15 @@ MOST_POWER = 50.0
 
 @dataclass(frozen=True)
 class Purified(_Spectrum):
-    r"""The eigenvalues :math:`l_i^q` of :math:`\Sigma^q`, l those of ``spectrum`` (with a tail index), q = ``power`` > 0."""
+    r"""The eigenvalues :math:`l_i^q` of :math:`\Sigma^q`, l those of ``spectrum``, an infinite one that is a power of the index
+    beyond its head; q = ``power`` > 0.
+    """
 
     spectrum: Spectrum = field(default_factory=lambda: PowerLaw(2.0))
     power: float = 2.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.spectrum, type) or not isinstance(self.spectrum, Spectrum):
-            raise ValueError(f"spectrum={self.spectrum!r} is not a spectrum, for example PowerLaw(beta=2.0)")
+        object.__setattr__(self, "spectrum", power_tail("spectrum", self.spectrum))
         object.__setattr__(self, "power", positive("power", self.power, 1e-3))
         beta = tail_index(self.spectrum) * self.power
         if not 1.0 < beta <= MOST_POWER:
@@ -40,26 +41,18 @@ class Purified(_Spectrum):
             )
 
     @property
-    def size(self) -> float:  # type: ignore[override]
-        return self.spectrum.size
-
-    @property
     def head(self) -> int:  # type: ignore[override]
         return self.spectrum.head
 
     @property
-    def tail_index(self) -> float | None:  # type: ignore[override]
-        before = self.spectrum.tail_index
-        return None if before is None else before * self.power
+    def tail_index(self) -> float:  # type: ignore[override]
+        return tail_index(self.spectrum) * self.power
 
     @property
-    def period(self) -> float | None:  # type: ignore[override]
-        return self.spectrum.period
-
-    @property
-    def assumption_r(self) -> tuple[float, float] | None:  # type: ignore[override]
+    def assumption_r(self) -> tuple[float, float]:  # type: ignore[override]
         before = self.spectrum.assumption_r
-        return None if before is None else (before[0] ** self.power, before[1] ** self.power)
+        assert before is not None
+        return before[0] ** self.power, before[1] ** self.power
 
     def log_eigenvalues(self, log_index: Array) -> Array:
         return self.power * self.spectrum.log_eigenvalues(log_index)

@@ -381,9 +381,12 @@ def tail_index(spectrum: Spectrum) -> float:
 
 
 def power_tail(name: str, spectrum: object) -> Spectrum:
-    """The argument, if it is an infinite spectrum whose tail is a power of the index, without oscillation."""
+    """The argument, if it is an infinite spectrum that is one power of the index beyond its head, without oscillation."""
     if isinstance(spectrum, type) or not isinstance(spectrum, Spectrum):
         raise ValueError(f"{name}={spectrum!r} is not a spectrum, for example PowerLaw(beta=2.0)")
+    if hasattr(spectrum, "log_crossover"):
+        # What is built on it knows of heads, not of crossovers: its curves would be followed to the wrong tail.
+        raise ValueError(f"{name}={spectrum!r} is a mixture; give one of its components")
     if spectrum.assumption_r is None or spectrum.period is not None or math.isfinite(spectrum.size):
         raise ValueError(
             f"{name}={spectrum!r} must have a power of the index as its tail, such as PowerLaw, BrokenPowerLaw or Spiked"

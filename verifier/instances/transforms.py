@@ -525,7 +525,7 @@ class FullRotation(_Factor, Ingredient):
     """A Haar rotation of all coordinates of a finite spectrum, followed by a diagonal from ``low`` to ``high`` (equal ratios).
 
     It is no operator on infinitely many coordinates: a rotation of p of them has no limit as p grows. The rotation comes from
-    the generator keyed by ``seed``; the covariance is decomposed once an instance (:mod:`verifier.risk.eigenbasis`).
+    the generator keyed by ``seed``; the covariance is decomposed once for a spectrum (:mod:`verifier.risk.eigenbasis`).
     """
 
     low: float = 1.0

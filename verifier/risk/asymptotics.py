@@ -42,8 +42,10 @@ from verifier.risk.observables import (
     Eigenvalues,
     ExcessRisk,
     Observable,
+    saturated_index,
 )
 from verifier.risk.smoothness import index_after
+from verifier.risk.windows import RelativeRisk
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,28 @@ def theorem_exponent(
     formula: Formula | None = None,
 ) -> float | None:
     """lim -ln y / ln x of an observable (default: the excess risk) where a theorem gives it, None where none is known here."""
+    if isinstance(observable, RelativeRisk):
+        both = [theorem_exponent(each, tuning, None, formula) for each in (instance, observable.without(instance))]
+        return None if both[0] is None or both[1] is None else both[0] - both[1]
     if not isinstance(observable, (ExcessRisk, type(None))):
         return _of_the_spectrum(instance, observable)
-    formula = formula or Formula()
-    index = effective_index(instance)
+    return _of_the_risk(instance, tuning, effective_index(instance), formula or Formula())
+
+
+def least_exponent(
+    instance: Instance, tuning: Tuning = "optimal", observable: Observable | None = None
+) -> float | None:
+    """An exponent that the risk has at least: the theorem's; where none is known, that of the index that a target keeps
+    whatever the eigenvectors (Loewner, Heinz, Douglas).
+    """
+    known = theorem_exponent(instance, tuning, observable)
+    if known is not None or not isinstance(observable, (ExcessRisk, type(None))):
+        return known
+    index = saturated_index(instance) if isinstance(instance.spectrum, RotatedMixture) else None
+    return _of_the_risk(instance, tuning, index, Formula())
+
+
+def _of_the_risk(instance: Instance, tuning: Tuning, index: float | None, formula: Formula) -> float | None:
     if index is None or math.isfinite(instance.spectrum.size) or instance.spectrum.tail_index is None:
         return None
     beta = instance.beta
@@ -135,6 +155,8 @@ def has_exact_order(instance: Instance, tuning: Tuning = "optimal", observable: 
         return False
     if isinstance(instance.spectrum, Exponential):
         return False  # N(lambda) and the count grow as ln(1/lambda)
+    if isinstance(observable, RelativeRisk):
+        return all(has_exact_order(each, tuning) for each in (instance, observable.without(instance)))
     index = effective_index(instance)
     if not isinstance(observable, (ExcessRisk, type(None))) or isinstance(instance.target, BallTarget):
         return True

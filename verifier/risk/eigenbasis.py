@@ -6,9 +6,10 @@ Ridge regression on x' = Tx, in the coordinates of L2, is ridge regression on Ga
 everything :mod:`verifier.risk.simulate` does for a diagonal covariance applies: it is given the eigenvalues of W and the
 squares of f in its eigenbasis. (Only Gaussian inputs are free to be turned like this.)
 
-B is built from its definition, factor by factor in O(p^2 r), and decomposed once an instance: by the eigenvectors of B'B, or by
-the singular vectors of B where the spectrum is so steep that squares would lose its small end. Nothing is shared with the
-low-rank formulas of :mod:`verifier.risk.operators`, which simulation is there to certify.
+B is built from its definition, factor by factor in O(p^2 r), and decomposed by its singular vectors: squares would lose the small
+end of a steep spectrum. The decomposition knows nothing of target and noise. It is made once for a spectrum, a transform and a
+p, in O(p^3), and kept under the digest of the two (``MOST_KEPT`` bytes in all), so that another target costs O(p^2). Nothing is
+shared with the low-rank formulas of :mod:`verifier.risk.operators`, which simulation is there to certify.
 
 *Infinitely many coordinates.* The first p are kept one by one. The others, smooth functions of the log-index, stand on the
 nodes of Gauss-Legendre panels from p + 1/2 on (the midpoint rule): a node of weight w is one coordinate along which the w
@@ -21,6 +22,8 @@ its first coordinates alone.
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -37,7 +40,9 @@ Array = NDArray[np.float64]
 COORDINATES = 512
 """At least so many coordinates of an infinite spectrum are kept one by one."""
 
-STEEP = 1e-10  # smallest over largest eigenvalue below which B itself is decomposed
+MOST_KEPT = 2**28
+"""Bytes of decompositions that a process keeps: those of p = 4096 and 2048 take 168 MB together."""
+
 CELL_POINTS = 6
 CELL_DEPTH = 36.0  # panels reach to where the eigenvalues are exp(-36) of the p-th
 
@@ -68,6 +73,44 @@ class Eigenbasis:
         df2 = float(share @ share + self.multiplicity @ other**2)
         far = kappa / (self.far_levels + kappa)
         return df1, df2, float(energies @ (1.0 - share) ** 2 + self.far_energies @ far**2)
+
+
+@dataclass(frozen=True, eq=False)
+class Decomposition:
+    """Eigenvalues of W (p,) in decreasing order and its eigenvectors as rows (p, p): what turns the target's coefficients."""
+
+    eigenvalues: Array
+    vectors: Array
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory."""
+        return self.eigenvalues.nbytes + self.vectors.nbytes
+
+
+class Decompositions:
+    """Decompositions by key, those used last, ``nbytes`` of memory in all and at most ``most``; one larger alone is not kept."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.nbytes = 0
+        self._kept: OrderedDict[Hashable, Decomposition] = OrderedDict()
+
+    def find(self, key: Hashable) -> Decomposition | None:
+        """What is kept under the key, from now on the one used last."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+        return self._kept.get(key)
+
+    def keep(self, key: Hashable, found: Decomposition) -> None:
+        """Keep one under a key that is not known, and drop those that have not been used for longest until all fit."""
+        self._kept[key] = found
+        self.nbytes += found.nbytes
+        while self.nbytes > self._most:
+            self.nbytes -= self._kept.popitem(last=False)[1].nbytes
+
+
+_DECOMPOSITIONS = Decompositions(MOST_KEPT)
 
 
 def eigenbasis(instance: Instance, coordinates: int) -> Eigenbasis:
@@ -109,12 +152,14 @@ def _eigenbasis(spectrum: Any, target: Any, transform: Any, p: int) -> Eigenbasi
     if local:
         # The first coordinates turn among themselves, the others are only rescaled.
         q = min(transform.head, p)
-        values, vectors = _decomposed(transform, spectrum.size, x[:q], log_l[:q], weight[:q], odd[:q], None)
+        turned = _singular(_root(transform, spectrum.size, x[:q], log_l[:q], weight[:q], odd[:q], None))
         level = np.exp(log_l[q:]) * _gains(transform, x[q:], odd[q:])
-        values, f = np.concatenate([values, level]), np.concatenate([vectors @ f[:q], f[q:]])
+        values, f = np.concatenate([turned.eigenvalues, level]), np.concatenate([turned.vectors @ f[:q], f[q:]])
     else:
-        values, vectors = _decomposed(transform, spectrum.size, x, log_l, weight, odd, end)
-        f = vectors @ f
+        turned = _kept_decomposition(
+            spectrum, transform, p, lambda: _root(transform, spectrum.size, x, log_l, weight, odd, end)
+        )
+        values, f = turned.eigenvalues, turned.vectors @ f
     order = np.argsort(-values, kind="stable")
     others = np.exp(log_l[p:]) * _gains(transform, x[p:], odd[p:])
     far_trace = 0.0
@@ -151,17 +196,34 @@ def _gains(transform: Any, x: Array, odd: NDArray[np.bool_]) -> Array:
     return np.asarray(np.exp(2.0 * log_multiplier(transform.factors, x, odd)))
 
 
-def _decomposed(
+def _kept_decomposition(spectrum: Any, transform: Any, p: int, root: Callable[[], Array]) -> Decomposition:
+    """The decomposition of W = B'B, of which B follows from spectrum, transform and p."""
+    try:
+        key = (Instance(spectrum, transform=transform).digest, p)
+    except ValueError:  # an ingredient of another package that cannot be recorded has no digest
+        return _singular(root())
+    found = _DECOMPOSITIONS.find(key)
+    if found is None:
+        found = _singular(root())
+        _DECOMPOSITIONS.keep(key, found)
+    return found
+
+
+def _singular(root: Array) -> Decomposition:
+    _, singular, vectors = np.linalg.svd(root)
+    return Decomposition(singular**2, vectors)
+
+
+def _root(
     transform: Any, size: float, x: Array, log_l: Array, weight: Array, odd: NDArray[np.bool_], end: float | None
-) -> tuple[Array, Array]:
-    """Eigenvalues of W = B'B and its eigenvectors as rows, in no order; directions go on beyond the log-index ``end``."""
+) -> Array:
+    """B, of as many columns as there are coordinates; directions go on in further rows beyond the log-index ``end``."""
+    if isinstance(transform, FullRotation):
+        return transform.dense(len(x)) * np.exp(0.5 * log_l)
     smooth = list(dict.fromkeys(d for factor in transform.factors for d in factor.directions if d.entries is None))
     tails = _tails(smooth, end) if end is not None else np.zeros((0, len(smooth)))
     product = np.concatenate([np.diag(np.exp(0.5 * log_l)), np.zeros((len(tails), len(x)))])
     for factor in reversed(transform.factors):
-        if isinstance(factor, FullRotation):
-            product = factor.dense(len(x)) @ product
-            continue
         columns = np.zeros((len(product), len(factor.directions)))
         for j, direction in enumerate(factor.directions):
             if direction.entries is None:
@@ -174,11 +236,7 @@ def _decomposed(
         product[: len(x)] *= factor.multiplier(x, odd)[:, None]
         product[len(x) :] *= _typical(factor)
         product += update
-    if np.max(log_l) - np.min(log_l) > -math.log(STEEP):
-        _, singular, vectors = np.linalg.svd(product)
-        return singular**2, vectors
-    values, vectors = np.linalg.eigh(product.T @ product)
-    return values, vectors.T
+    return product
 
 
 def _tails(directions: list[Any], end: float) -> Array:

@@ -34,6 +34,7 @@ from verifier.risk.rotated import RotatedSums
 Array = NDArray[np.float64]
 Tuning = str | Callable[[Instance, float], float]
 
+FIRST_DEPTH = 40.0  # ln kappa that the grid covers at first, from its top
 GRID_STEP = 0.5  # in ln kappa; with a coarser grid the minimum of a stepped risk can be missed
 LOG_KAPPA_MIN = -330.0  # smaller kappas are left out: kappa^2 would no longer be a normal double
 LEADING = 512  # beyond this index neighbouring eigenvalues are close enough to be taken as a continuum
@@ -188,16 +189,25 @@ class Equivalent:
         return [np.concatenate(columns) for columns in zip(*pieces, strict=True)]
 
     def _grid(self, low: float, high: float) -> tuple[Array, Sums]:
-        """Sums on a grid of step 1/2 in ln kappa that covers [low, high]; cached, since all n share it."""
+        """Sums on a grid of step 1/2 in ln kappa that covers [low, high]; kept, since all n share it."""
         first, last = math.floor(low / GRID_STEP) - 1, math.ceil(high / GRID_STEP) + 1
-        cached: tuple[int, int, Array, Sums] | None = getattr(self, "_table", None)
-        if cached is None or first < cached[0] or last > cached[1]:
-            if cached is not None:
-                first, last = min(first, cached[0]), max(last, cached[1])
+        kept: tuple[int, int, Array, Sums] | None = getattr(self, "_table", None)
+        if kept is None:
             grid = GRID_STEP * np.arange(first, last + 1.0)
-            cached = (first, last, grid, self.sums(np.exp(grid)))
-            self._table = cached
-        return cached[2], cached[3]
+            kept = (first, last, grid, self.sums(np.exp(grid)))
+        elif first < kept[0] or last > kept[1]:
+            first, last = min(first, kept[0]), max(last, kept[1])
+            grid = GRID_STEP * np.arange(first, last + 1.0)
+            new = np.concatenate([grid[: kept[0] - first], grid[kept[1] - first + 1 :]])
+            sums, old, below = self.sums(np.exp(new)), kept[3], kept[0] - first
+
+            def joined(added: Array, known: Array) -> Array:
+                return np.concatenate([added[:below], known, added[below:]])
+
+            both = Sums(joined(sums.df1, old.df1), joined(sums.df2, old.df2), joined(sums.bias, old.bias))
+            kept = (first, last, grid, both)
+        self._table = kept
+        return kept[2], kept[3]
 
     def effective_ridge(self, n: Array, lam: Array) -> Array:
         """kappa(n, lambda), shape (k,): Newton's method from the right on a convex function, so it converges from
@@ -246,8 +256,45 @@ class Equivalent:
 
         kappas below exp(-330) are not looked at (at such n only a noiseless optimum would lie there). The best grid point is
         refined by Newton's method on d ln E / d ln kappa inside its bracket; the ridge zero (kappa at its smallest)
-        competes with it.
+        competes with it, unless the noise term alone rules out every kappa that small.
         """
+        # Beyond this ridge both the missing bias and the noise term are below 1e-5 of the target's energy.
+        energy = self.sums(np.array([math.exp(600.0)])).bias[0]
+        noise_share = self.variance * self._sums.trace_of_square / (energy * self.trace**2)
+        top = math.log(self.trace) + 12.0 + 0.5 * math.log1p(float(noise_share))
+        kappa = np.zeros_like(n)
+        inner = self._optimum_against_noise(n, top, kappa)
+        if not inner.all():
+            kappa[~inner] = self._optimum_or_interpolation(n[~inner], top)
+        return kappa
+
+    def _optimum_against_noise(self, n: Array, top: float, kappa: Array) -> NDArray[np.bool_]:
+        """Fill in the kappas of optima that are known from the grid's upper part, and say which these are.
+
+        The noise term, sigma^2 d2/n or more, grows as kappa falls: where it exceeds the best risk found so far at the lower
+        end of the grid, no smaller kappa can be better. The ridge of a kappa is not negative where d1 <= n.
+        """
+        if self.variance == 0.0 or math.isfinite(self.size):
+            return np.zeros(n.shape, dtype=np.bool_)
+        floor = max(float(log_kappa_floor(self.instance, n, np.zeros_like(n)).min()), LOG_KAPPA_MIN)
+        depth = FIRST_DEPTH
+        while True:
+            grid, table = self._grid(max(top - depth, floor), top)
+            permitted = table.df1 <= n[:, None]
+            values = self._risks(n, table, permitted)
+            decided = np.asarray(self.variance * table.df2[0] / n > values.min(axis=1))
+            if decided.all() or top - depth <= floor:
+                break
+            depth *= 2.0
+        best = np.argmin(values, axis=1)
+        decided &= (best > 0) & permitted[np.arange(len(n)), best - 1]
+        if decided.any():
+            low = np.full(int(decided.sum()), -np.inf)
+            kappa[decided] = self._refined(n[decided], grid, values[decided], low)
+        return decided
+
+    def _optimum_or_interpolation(self, n: Array, top: float) -> Array:
+        """The optimum where the ridge zero competes."""
         boundary = np.full_like(n, math.exp(LOG_KAPPA_MIN))
         reached = log_kappa_floor(self.instance, n, np.zeros_like(n)) > LOG_KAPPA_MIN
         if math.isfinite(self.size):
@@ -257,15 +304,22 @@ class Equivalent:
         with np.errstate(divide="ignore"):
             low = np.log(boundary)
         finite = np.isfinite(low)
-        floor = float(low[finite].min()) if finite.all() else self._log_signal_floor(n)
-        # Beyond this ridge both the missing bias and the noise term are below 1e-5 of the target's energy.
-        energy = self.sums(np.array([math.exp(600.0)])).bias[0]
-        noise_share = self.variance * self._sums.trace_of_square / (energy * self.trace**2)
-        grid, table = self._grid(floor, math.log(self.trace) + 12.0 + 0.5 * math.log1p(float(noise_share)))
+        grid, table = self._grid(float(low[finite].min()) if finite.all() else self._log_signal_floor(n), top)
+        kappa = self._refined(n, grid, self._risks(n, table, grid > low[:, None]), low)
+        inner, outer = self.risk(n, kappa), self.risk(n, boundary)
+        best_kappa = np.where(outer <= inner, boundary, kappa)
+        # At the cut the true optimum lies where kappa cannot be followed.
+        return np.where(~reached & (best_kappa <= 2.0 * boundary), np.nan, best_kappa)
+
+    def _risks(self, n: Array, table: Sums, permitted: NDArray[np.bool_]) -> Array:
+        """Risk at each n (rows) and kappa of the grid (columns), infinite where no ridge gives it."""
         room = 1.0 - table.df2 / n[:, None]
-        feasible = (grid > low[:, None]) & (room > 0.0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            values = np.where(feasible, (table.bias + self.variance * table.df2 / n[:, None]) / room, np.inf)
+            risk = (table.bias + self.variance * table.df2 / n[:, None]) / room
+        return np.where(permitted & (room > 0.0), risk, np.inf)
+
+    def _refined(self, n: Array, grid: Array, values: Array, low: Array) -> Array:
+        """kappa of the minimum next to the best grid point at each n, not below exp(``low``)."""
         best = np.argmin(values, axis=1)
         lower, upper = np.maximum(grid[best] - GRID_STEP, low), grid[best] + GRID_STEP
         u = np.clip(grid[best] + _parabola(values, best), lower, upper)
@@ -277,12 +331,19 @@ class Equivalent:
             active = active[~settled]
             if active.size == 0:
                 break
-        kappa = np.exp(u)
-        inner = self.risk(n, kappa)
-        outer = self.risk(n, boundary)
-        best_kappa = np.where(outer <= inner, boundary, kappa)
-        # At the cut the true optimum lies where kappa cannot be followed.
-        return np.where(~reached & (best_kappa <= 2.0 * boundary), np.nan, best_kappa)
+        return np.asarray(np.exp(u))
+
+    def size_at_optimum(self, kappa: float) -> float:
+        r"""The n at which the ridge that minimises the risk has this kappa; infinite where the bias no longer falls.
+
+        The risk is stationary in ln kappa where :math:`B'(1 - d_2/n) + (\sigma^2 + B)d_2'/n = 0`, so at
+        :math:`n = d_2 - (\sigma^2 + B)d_2'/B'`, dots for derivatives in ln kappa; an n below d1 would need a negative ridge.
+        """
+        sums = self.curved_sums(np.array([kappa]))
+        df1, df2, bias, falls, rises = (
+            float(value[0]) for value in (sums.df1, sums.df2, sums.bias, sums.df2_slope, sums.bias_slope)
+        )
+        return max(df1, df2 - (self.variance + bias) * falls / rises) if rises > 0.0 else math.inf
 
     def _refine(self, n: Array, u: Array, lower: Array, upper: Array) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
         """One Newton step of ln kappa towards the minimum of ln E, kept inside a bracket that shrinks with it."""

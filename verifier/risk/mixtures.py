@@ -49,7 +49,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from verifier.instances import Instance, Mixture, log_index_at
+from verifier.instances import Instance, Mixture, RotatedMixture, log_index_at
 from verifier.risk.quadrature import DEEPEST_LOG, index_nodes, tail_integral
 from verifier.risk.simulate import Replicates
 from verifier.risk.streams import stream
@@ -85,8 +85,8 @@ def component_nodes(instance: Instance, log_reach: float, skip: int = 0) -> Comp
     """Nodes good for effective ridges down to the eigenvalue at the log-index ``log_reach``; ValueError for a spectrum that is no
     mixture.
     """
-    if not isinstance(instance.spectrum, Mixture):
-        raise ValueError(f"spectrum={instance.spectrum!r} must be a Mixture; only a mixture has components")
+    if not isinstance(instance.spectrum, Mixture) or isinstance(instance.spectrum, RotatedMixture):
+        raise ValueError(f"spectrum={instance.spectrum!r} must be a Mixture, of components in one eigenbasis")
     key: tuple[Any, Any] = (instance.spectrum, instance.target)
     return _component_nodes(*key, 4.0 * math.ceil(max(log_reach, 1.0) / 4.0), skip)
 
@@ -131,10 +131,23 @@ def _log_energy(mixture: Mixture, target: Any, x: Array) -> Array:
     return np.asarray(target.log_energy(x, log_l) + (2.0 * target.l2_index - 1.0) * log_l)
 
 
+def _checked_numbers(n: ArrayLike, lam: ArrayLike) -> tuple[Array, Array]:
+    """Sample sizes and ridges, broadcast, or a ValueError that says what they must be."""
+    try:
+        sizes, ridges = np.broadcast_arrays(np.asarray(n, dtype=np.float64), np.asarray(lam, dtype=np.float64))
+    except (TypeError, ValueError):
+        sizes = ridges = np.zeros(0)
+    known = np.isfinite(sizes) & np.isfinite(ridges)
+    if sizes.size == 0 or not np.all(known & (sizes >= 1.0) & (ridges >= 0.0)):
+        raise ValueError(f"n={n!r} must be finite sample sizes of at least 1, and lam={lam!r} finite ridges >= 0")
+    return sizes, ridges
+
+
 def effective_ridges(instance: Instance, n: float, lam: float) -> Array:
     r"""The scalars :math:`\kappa_k(n, \lambda)`, shape (K,), by iteration from above, which decreases to the solution (the map is
-    a standard interference function, Yates 1995); relative error 1e-12.
+    a standard interference function, Yates 1995); relative error 1e-12. One n >= 1 and one ridge >= 0.
     """
+    _checked_numbers(n, lam)
     return _solved(component_nodes(instance, math.log(n)), n, lam)
 
 
@@ -154,10 +167,11 @@ def _solved(nodes: ComponentNodes, n: float, lam: float) -> Array:
 def _second_moments(nodes: ComponentNodes, kappa: Array, n: float) -> tuple[Array, Array]:
     """A, shape (K, K), and b, shape (K,)."""
     shrunk = 1.0 / (1.0 + (nodes.weights / kappa) @ nodes.parts)
-    crossed = (nodes.parts * (nodes.multiplicity * shrunk**2)) @ nodes.parts.T
+    # tr Sigma_k R Sigma_j R / kappa_j first: an effective ridge without noise may be too small to be squared.
+    crossed = (nodes.parts * (nodes.multiplicity * shrunk)) @ (nodes.parts * shrunk / kappa[:, None]).T
     shrunk_target = 1.0 / (1.0 + (nodes.weights / kappa) @ nodes.target_parts)
     bias = nodes.target_parts @ (nodes.energy * shrunk_target**2) + nodes.far_energy
-    return crossed * nodes.weights / (n * kappa**2), bias
+    return crossed * (nodes.weights / (n * kappa)), bias
 
 
 def mixture_risk(instance: Instance, *, n: ArrayLike, lam: ArrayLike) -> Array:
@@ -171,9 +185,7 @@ def mixture_risk(instance: Instance, *, n: ArrayLike, lam: ArrayLike) -> Array:
 
 def mixture_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike) -> tuple[Array, Array]:
     """The two terms of :func:`mixture_risk`, from the target and from the noise."""
-    sizes, ridges = np.broadcast_arrays(np.asarray(n, dtype=np.float64), np.asarray(lam, dtype=np.float64))
-    if sizes.size == 0 or not np.all(sizes >= 1.0) or not np.all(ridges >= 0.0):
-        raise ValueError(f"n={n!r} must be sample sizes of at least 1, and lam={lam!r} ridges >= 0")
+    sizes, ridges = _checked_numbers(n, lam)
     reach, least = math.log(float(sizes.max())), float(ridges.min())
     if least > 0.0:  # no effective ridge is smaller than the ridge
         reach = min(reach, float(log_index_at(instance.spectrum, np.array([math.log(least)]), steps=20)[0]) + 1.0)

@@ -23,17 +23,17 @@ from verifier.instances import (
     CarriedFunction,
     Instance,
     MixtureSamples,
+    Purified,
     RotatedMixture,
     SingleEigenfunction,
     Truncated,
     log_index_at,
 )
 from verifier.risk.equivalents import (
+    LOG_KAPPA_MIN,
     Tuning,
     effective_dimension,
-    effective_ridge,
     equivalent,
-    equivalent_for,
     ridge,
     risk_terms,
 )
@@ -125,14 +125,16 @@ class ExcessRisk:
         if math.isinf(head):
             return FARTHEST
         level = float(instance.spectrum.log_eigenvalues(np.array([head]))[0])
+        engine = equivalent(instance, level - 1.0)
+        kappa = math.exp(max(level - 1.0, LOG_KAPPA_MIN))
+        if tuning == "optimal":
+            size = engine.size_at_optimum(kappa)
+            return min(4.0 * math.ceil(math.log(max(size, 2.0)) / 4.0), FARTHEST) if math.isfinite(size) else FARTHEST
+        interpolated = float(engine.sums(np.array([kappa])).df1[0])
         for log_n in np.split(np.arange(4.0, FARTHEST, 4.0), [30]):  # beyond n = e^120 only where a head needs it
+            # kappa(n, lambda) grows with lambda, and kappa (1 - d1/n) is the ridge that belongs to this one.
             n = np.exp(log_n)
-            if tuning == "optimal":
-                kappa = equivalent_for(instance, n, np.zeros_like(n)).optimum(n)
-            else:
-                kappa = effective_ridge(instance, n, ridge(instance, n, tuning))
-            # A kappa that is too small to be followed (NaN) is below every level.
-            below = np.flatnonzero(~(np.log(kappa) >= level - 1.0))
+            below = np.flatnonzero(ridge(instance, n, tuning) <= kappa * (1.0 - interpolated / n))
             if below.size:
                 return float(log_n[below[0]])
         return FARTHEST
@@ -189,15 +191,15 @@ LEADING = 2.0  # ln of the factor by which the tail's part of the bias has to ex
 def log_irregular(instance: Instance) -> float:
     r"""ln of the last index at which spectrum or target have not yet reached their tail; infinite where that is beyond reach.
 
-    It is that of their heads, or the crossover at which the heaviest component of a mixture takes over. With a mixture, or a
-    target carried over from another covariance, what lies before it may hold so much of the bias,
-    :math:`\kappa^2 \sum f_i^2/l_i^2`, that the curve looks saturated for a while, although :math:`s' < 1`: then it goes on to
-    where the tail holds more.
+    It is that of their heads, or the crossover at which the heaviest component of a mixture takes over. With a mixture, a
+    covariance raised to a power (its head with it), or a target carried over from another covariance, what lies before it may
+    hold so much of the bias, :math:`\kappa^2 \sum f_i^2/l_i^2`, that the curve looks saturated for a while, although
+    :math:`s' < 1`: then it goes on to where the tail holds more.
     """
     spectrum, target = instance.spectrum, instance.target
     start = max(math.log(max(spectrum.head, target.head)), float(getattr(spectrum, "log_crossover", 0.0)))
     carried = hasattr(target, "index_under")
-    if math.isinf(start) or not (carried or hasattr(spectrum, "log_crossover")):
+    if math.isinf(start) or not (carried or isinstance(spectrum, Purified) or hasattr(spectrum, "log_crossover")):
         return start
     index = target.index_under(spectrum.tail_index) if carried else target.l2_index  # type: ignore[attr-defined]
     if target.support(math.log(2.0)) is not None or getattr(target, "supremum", False) or index >= 1.0 - 1e-9:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifier.instances import Identity, Instance, Mixture, PowerLaw, Spectrum, Truncated
+from verifier.instances.instance import MOST_TRANSFORMED
 from verifier.risk.equivalents import Tuning
 from verifier.risk.observables import ExcessRisk, Experiment
 
@@ -46,31 +47,59 @@ class RelativeRisk(_OfTheRisk):
 
     name: str = "risk / risk without the transform"
 
+    def without(self, instance: Instance) -> Instance:
+        """The instance without its transform."""
+        return dataclasses.replace(instance, transform=Identity())
+
     def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
-        plain = dataclasses.replace(instance, transform=Identity())
-        ranges = [ExcessRisk().log_range(each, tuning) for each in (instance, plain)]
+        ranges = [ExcessRisk().log_range(each, tuning) for each in (instance, self.without(instance))]
         return max(low for low, _ in ranges), min(high for _, high in ranges)
 
     def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
-        plain = dataclasses.replace(instance, transform=Identity())
+        plain = self.without(instance)
         return ExcessRisk().log_values(instance, log_x, tuning) - ExcessRisk().log_values(plain, log_x, tuning)
 
 
-@dataclass(frozen=True)
-class RelativeRiskAtTwoSizes(RelativeRisk):
-    """The smaller of the relative risks at p and at 2p eigenvalues of a cut power law, at each n: what is left of a difference
-    between curves once p is doubled, so that what finitely many eigenvalues do alone refutes nothing.
+class _AtTwoSizes:
+    """Shared by observables of a rotation of all coordinates, which is no operator on infinitely many: whatever is concluded at
+    p has to be concluded at another size too (:func:`verifier.verdicts.judge.assess`).
     """
 
-    name: str = "risk / risk without the transform, the smaller one at p and 2p"
-
-    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+    def at_another_size(self, instance: Instance) -> Instance:
+        """The instance with 2p eigenvalues of its power law, or p/2 where a transform cannot act on so many."""
         cut = instance.spectrum
         if not isinstance(cut, Truncated):
             raise ValueError(f"spectrum={cut!r} must be a Truncated power law, whose size can be doubled")
-        doubled = dataclasses.replace(instance, spectrum=dataclasses.replace(cut, size=2 * cut.size))
-        ratios = [super(RelativeRiskAtTwoSizes, self).log_values(each, log_x, tuning) for each in (instance, doubled)]
-        return np.minimum(*ratios)
+        size = 2 * cut.size if 2 * cut.size <= MOST_TRANSFORMED else cut.size // 2
+        return dataclasses.replace(instance, spectrum=dataclasses.replace(cut, size=size))
+
+
+@dataclass(frozen=True)
+class RelativeRiskAtTwoSizes(_AtTwoSizes, RelativeRisk):
+    """The relative risk at p, judged at another size as well."""
+
+    name: str = "risk / risk without the transform, judged at p and 2p"
+
+
+@dataclass(frozen=True)
+class SlopeBesidePlain(_AtTwoSizes, _OfTheRisk):
+    r"""Distance of the slope under a transform from that without it, over the same window, in units of ``margin``, against the
+    sample size at which the window starts: :math:`|a_T(n) - a(n)| / m`, :math:`a(n) = -\ln(E(32n)/E(n))/\ln 32`, n from 100 to
+    ``farthest``. What finite samples do to either slope cancels, and so does a constant factor between the curves.
+    """
+
+    farthest: float = 1e6
+    margin: float = 0.05
+    name: str = "|slope over a factor of 32 in n - that without the transform| / .05, judged at p and 2p"
+
+    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        return math.log(100.0), math.log(self.farthest)
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        plain = dataclasses.replace(instance, transform=Identity())
+        difference = _slopes(instance, log_x, tuning) - _slopes(plain, log_x, tuning)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(np.abs(difference) / self.margin))
 
 
 @dataclass(frozen=True)

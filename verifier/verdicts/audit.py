@@ -27,6 +27,7 @@ from verifier.verdicts.findings import (
     from_pack,
     judgement_rows,
 )
+from verifier.verdicts.reproduction import failed, reproduce
 from verifier.verdicts.shipped import is_stale
 from verifier.verdicts.workers import Task, run_tasks
 
@@ -38,7 +39,7 @@ AGREES, DIFFERS, UNDECIDED, FAILED = 0, 1, 2, 3
 
 @dataclass(frozen=True)
 class AuditEvent:
-    """Progress of an audit: ``stage`` is "start", "controls", "reading" or "report"."""
+    """Progress of an audit: ``stage`` is "start", "controls", "reading", "exhibit" or "report"."""
 
     stage: str
     id: str = ""
@@ -67,6 +68,13 @@ class _Judged:
     evidence: list[dict[str, Any]]
     judgements: list[dict[str, Any]]
     counterexamples: dict[records.Role, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """What a worker sends back of an exhibit: its record."""
+
+    record: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -100,14 +108,17 @@ def run_audit(
     tell = progress or (lambda event: None)
     started, clock = datetime.now(UTC), time.perf_counter()
     names = [claim.id for claim, _ in controls(seed)]
-    total = len(claims) + len(names)
+    shown = [claim for claim in claims if claim.exhibit is not None]
+    total = len(claims) + len(names) + len(shown)
     tell(AuditEvent("start", total=total))
 
     order = {claim.id: place for place, claim in enumerate(claims)}
     control_records: list[dict[str, Any]] = []
     judged: dict[str, _Judged] = {}
+    exhibits: dict[str, dict[str, Any]] = {}
     tasks = [Task(run_control, (name, seed)) for name in names]
     tasks += [Task(_judge_claim, (claim.id, packs.get(claim.id), profile, seed)) for claim in claims]
+    tasks += [Task(_draw_exhibit, (claim.id, packs.get(claim.id), seed)) for claim in shown]
     by_id = {claim.id: claim for claim in claims}
     for done, result in enumerate(run_tasks(tasks, min(jobs, total)), start=1):
         if isinstance(result, _Failed):
@@ -128,6 +139,10 @@ def run_audit(
                     total,
                 )
             )
+        elif isinstance(result, _Drawn):
+            exhibits[result.record["id"]] = result.record
+            records.save_exhibits(out, [exhibits[i] for i in sorted(exhibits, key=order.__getitem__)])
+            tell(AuditEvent("exhibit", result.record["id"], "", result.record["seconds"], done, total))
         else:
             control_records.append(result)
             tell(AuditEvent("controls", result["id"], result["verdict"], 0.0, done, total))
@@ -161,7 +176,8 @@ def run_audit(
     records.save_judgements(out, _judgement_table(finished))
     from reports import write_report
 
-    page = write_report(out, findings, run, evidence)
+    drawn = [exhibits[claim.id] for claim in shown]
+    page = write_report(out, findings, run, evidence, drawn)
     return AuditResult(findings, run, code, page, out)
 
 
@@ -197,6 +213,15 @@ def _judge_claim(claim_id: str, pack: str | None, profile: str, seed: int) -> _J
         return _recorded(finding, pack)
     except (Exception, SystemExit) as error:  # one claim may not take the others with it
         return _recorded(_error(claim, seed, f"claim {claim.id}: {type(error).__name__}: {error}"), pack)
+
+
+def _draw_exhibit(claim_id: str, pack: str | None, seed: int) -> _Drawn:
+    """Draw the exhibit of one claim, found by name; what goes wrong is said in its place and costs no verdict."""
+    claim = find_claim(claim_id, pack)
+    try:
+        return _Drawn(reproduce(claim, seed))
+    except (Exception, SystemExit) as error:  # an exhibit of a pack may not take the verdicts with it
+        return _Drawn(failed(claim, seed, f"the exhibit of claim {claim.id}: {type(error).__name__}: {error}"))
 
 
 def _error(claim: Claim, seed: int, message: str) -> Finding:

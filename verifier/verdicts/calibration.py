@@ -33,11 +33,11 @@ from verifier import records
 from verifier.claims import AtLeast, AtMost, Bound, Claim, Exponent, Prediction, StraightLine, Theta, registered_claims
 from verifier.instances import Instance, RademacherDesign, StudentDesign, UniformDesign
 from verifier.provenance import code_digest, digest_of, versions
-from verifier.risk.asymptotics import Formula, has_exact_order, is_straight, theorem_exponent
+from verifier.risk.asymptotics import Formula, has_exact_order, is_straight, least_exponent, theorem_exponent
 from verifier.verdicts.audit import EXAMPLES
 from verifier.verdicts.drawing import draw
 from verifier.verdicts.falsify import FALSIFIED, SURVIVED, Budget, confirm, falsify
-from verifier.verdicts.judge import assess, judge
+from verifier.verdicts.judge import assess, judge, look
 from verifier.verdicts.judgement import INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
 from verifier.verdicts.reference import REFERENCE_SIZES, finite_size_allowance, finite_size_constant
 from verifier.verdicts.workers import Task, run_tasks
@@ -123,7 +123,7 @@ def theorem(claim: Claim, instance: Instance) -> float | None:
 def known(claim: Claim, instance: Instance, kind: type[Prediction]) -> bool:
     """Whether a theorem proves the claim "kind(theorem's exponent)" on the instance."""
     if theorem(claim, instance) is None:
-        return False
+        return kind is AtLeast and least_exponent(instance, claim.tuning, claim.observable) is not None
     if kind is Theta:
         return has_exact_order(instance, claim.tuning, claim.observable)
     return kind is not StraightLine or is_straight(instance)
@@ -132,8 +132,13 @@ def known(claim: Claim, instance: Instance, kind: type[Prediction]) -> bool:
 def proves(claim: Claim, instance: Instance) -> bool | None:
     """Whether a theorem proves (True) or refutes (False) what a claim predicts for an instance; None where it is silent."""
     predicted, exponent = claim.predicted(instance), theorem(claim, instance)
-    if exponent is None or isinstance(predicted, Bound):
+    if isinstance(predicted, Bound):
         return None
+    if exponent is None:
+        least = least_exponent(instance, claim.tuning, claim.observable)
+        return (
+            True if isinstance(predicted, AtLeast) and least is not None and least >= predicted.value - 1e-9 else None
+        )
     if isinstance(predicted, AtLeast):
         return exponent >= predicted.value - 1e-9
     if isinstance(predicted, AtMost):
@@ -153,6 +158,8 @@ def about_theorem(
 
     def predict(instance: Instance) -> Prediction:
         value = theorem_exponent(instance, claim.tuning, claim.observable, formula)
+        if value is None:  # a bound is proved: the null is true, if not the least favourable one
+            value = least_exponent(instance, claim.tuning, claim.observable)
         assert value is not None
         return kind(value + (error(instance) if callable(error) else error))
 
@@ -216,10 +223,14 @@ def _judgements(part: Part, seed: int) -> Result:
         if found.verdict == OUT_OF_SCOPE:
             counts["no theorem"] = 1
             continue
-        alarms += _count_null(counts, instance, found)
+        alarms += _count_null(counts, claim, instance, found)
+        counts["rejected twice"] = counts["rejected"] and look(null, instance, seed).verdict == VIOLATED
         for name, formula in MUTANTS.items():
-            wrong = theorem_exponent(instance, claim.tuning, claim.observable, formula)
-            if wrong is None or not _is_wrong(kind, wrong - _exponent(claim, instance)):
+            wrong, exponent = (
+                theorem_exponent(instance, claim.tuning, claim.observable, formula),
+                theorem(claim, instance),
+            )
+            if wrong is None or exponent is None or not _is_wrong(kind, wrong - exponent):
                 continue
             mutant = about_theorem(claim, kind, formula=formula)
             counts[f"mutant {name}"] = 1
@@ -227,20 +238,15 @@ def _judgements(part: Part, seed: int) -> Result:
     return outcomes, alarms
 
 
-def _count_null(counts: Counts, instance: Instance, found: Judgement) -> list[Any]:
+def _count_null(counts: Counts, claim: Claim, instance: Instance, found: Judgement) -> list[Any]:
     """Count what one judgement of a true claim says of size and power, and return its false alarm, if it is one."""
     counts["null"] = 1
     counts["undecided"] = found.verdict == INCONCLUSIVE
     counts["rejected"] = found.verdict == VIOLATED
+    counts["exact"] = theorem(claim, instance) is not None  # beside a bound alone, nothing is known to be wrong
     for error in ERRORS:
-        counts[f"noticed {error:g}"] = _share_noticed(found, error)
+        counts[f"noticed {error:g}"] = _share_noticed(found, error) if counts["exact"] else 0.0
     return [{"instance": instance.to_json(), "reason": found.reason}] if found.verdict == VIOLATED else []
-
-
-def _exponent(claim: Claim, instance: Instance) -> float:
-    value = theorem(claim, instance)
-    assert value is not None
-    return value
 
 
 def _is_wrong(kind: type[Prediction], difference: float) -> bool:
@@ -278,7 +284,7 @@ def _confirmations(part: Part, seed: int) -> Result:
     for instance in inside[:CONFIRMATIONS_A_PART]:
         counts = outcomes[instance.digest[:16]] = _none()
         found = confirm(null, instance, seed).judgement
-        alarms += _count_null(counts, instance, found)
+        alarms += _count_null(counts, claim, instance, found)
         counts["not certified"] = found.certification is not None and not found.certification.agrees
     return outcomes, alarms
 
@@ -313,7 +319,7 @@ def _simulation_alone(part: Part, seed: int) -> Result:
         treated = replace(instance, design=design)
         counts = outcomes[treated.digest[:16]] = _none()
         found = judge(null, treated, seed, key=("calibration", treated.digest))
-        alarms += _count_null(counts, treated, found)
+        alarms += _count_null(counts, claim, treated, found)
         allowance = finite_size_allowance(finite_size_constant(treated, claim.simulator), REFERENCE_SIZES)
         for error in ERRORS:
             counts[f"permitted {error:g}"] = allowance <= 0.5 * error
@@ -560,8 +566,10 @@ def _judgement_rates(c: Counts) -> dict[str, Any]:
     found = {
         "size": rate(c["rejected"], c["null"]),
         "undecided": rate(c["undecided"], c["null"]),
-        **{f"power {error:g}": rate(c[f"noticed {error:g}"], c["null"]) for error in ERRORS},
+        **{f"power {error:g}": rate(c[f"noticed {error:g}"], c["exact"]) for error in ERRORS},
     }
+    if "rejected twice" in c:
+        found["size, after the second look"] = rate(c["rejected twice"], c["null"])
     if "reading" in c:
         found["size of the reading itself"] = rate(c["reading rejected"], c["reading"])
     for name in MUTANTS:

@@ -32,6 +32,7 @@ MOVED = 0.5  # of how far it lies from the last value
 PACE = 0.95  # of the quotient of successive growth factors: below it the growth runs out
 FEWEST_PERIODS = 6  # so that each window holds two
 WINDOW = 2.0 / 3.0  # share of the grid in a tapered window
+LATE = 0.7  # of the first centre to the last: beyond it a logarithm cannot be told from a slow power
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,10 @@ def _extrapolate(centres: Array, values: Array) -> tuple[float, float]:
         return last, FLOOR + SPREAD * float(change.max()) * 4.0
     if before is None:
         return now, FLOOR + SPREAD * (float(change[-2:].sum()) + abs(last - now))
-    return now, FLOOR + SPREAD * abs(now - before) + MOVED * abs(last - now)
+    half_width = FLOOR + SPREAD * abs(now - before) + MOVED * abs(last - now)
+    # On a stretch that is short beside its distance from the origin a slow power passes for a logarithm, whose limit is farther
+    # away: the error bar reaches from the last value to that limit.
+    return (0.5 * (last + now) if centres[1] > LATE * centres[3] else now), half_width
 
 
 def _limit(centres: Array, values: Array) -> float | None:

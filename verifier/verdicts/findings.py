@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,7 +16,8 @@ from verifier.claims import Claim
 from verifier.instances import CarriedCoefficients, CarriedFunction, CriticalTarget, Instance
 from verifier.provenance import version, versions
 from verifier.records import ROLES, SCHEMA, Role, counterexample_name
-from verifier.risk.observables import ExcessRisk, crossover
+from verifier.risk.equivalents import Tuning
+from verifier.risk.observables import FARTHEST, ExcessRisk, crossover
 from verifier.risk.smoothness import source_indices
 from verifier.verdicts.extrapolate import local_exponents
 from verifier.verdicts.falsify import CONFIRMATIONS, ERROR, FALSE_ALARMS, VACUOUS, Case, Finding
@@ -84,6 +87,7 @@ def finding_record(finding: Finding) -> dict[str, Any]:
         "calibration": calibration_of(claim.id),
         "certificate": None,
         "proof": None if finding.proof is None else {"text": finding.proof.text, "steps": list(finding.proof.steps)},
+        "explanation": explanation(claim),
         "message": finding.message,
         "seconds": finding.seconds,
     }
@@ -143,6 +147,7 @@ def case_record(claim: Claim, case: Case, role: Role) -> dict[str, Any]:
         "interval": None if interval is None or not all(map(math.isfinite, interval)) else list(interval),
         "reason": judged.reason,
         "why": why(claim, case),
+        "crossover": crossover_record(case.instance, claim.tuning),
         "witness": {name: value for name, value in judged.witness.items() if math.isfinite(value)},
         "replay": f"verifier replay counterexamples/{counterexample_name(claim.id, role)}",
         "certification": None
@@ -174,6 +179,31 @@ def why(claim: Claim, case: Case) -> str:
     """
     hidden = crossover(case.instance, claim.tuning)
     return "; ".join(filter(None, (_source_condition(claim, case), "" if hidden is None else hidden.describe())))
+
+
+def crossover_record(instance: Instance, tuning: Tuning) -> dict[str, Any] | None:
+    """Where the heaviest tail of a mixture takes over: the index i*, the sample size that resolves it (either None beyond reach),
+    and a sentence; None for an instance without a crossover.
+    """
+    found = crossover(instance, tuning)
+    if found is None:
+        return None
+    index, n = (math.exp(value) if found.log_n < FARTHEST else None for value in found)
+    return {"index": index, "n": n, "text": found.describe()}
+
+
+def explanation(claim: Claim) -> str:
+    """What the module that declares a claim says of it: its docstring, read from the modules that are loaded, since a claim is
+    data and knows no module. Of several that hold the claim, the one that holds the fewest; empty where none has a docstring.
+    """
+    found: list[tuple[int, str]] = []
+    for module in list(sys.modules.values()):
+        document = getattr(module, "__doc__", None)
+        for value in list(vars(module).values()) if document else ():
+            held = value if isinstance(value, (tuple, list)) else (value,)
+            if any(each is claim for each in held):
+                found.append((len(held), document or ""))
+    return inspect.cleandoc(min(found)[1]) if found else ""
 
 
 def _source_condition(claim: Claim, case: Case) -> str:

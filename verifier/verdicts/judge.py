@@ -150,8 +150,30 @@ def _second_look(claim: Claim, instance: Instance, first: Judgement) -> Judgemen
 def assess(claim: Claim, instance: Instance, *, farther: bool = False) -> Judgement:
     """Judge one instance by the equivalent alone: the search's view, free of randomness.
 
-    ``farther`` takes the whole range and another grid, as a confirmation does.
+    ``farther`` takes the whole range and another grid, as a confirmation does. Where finitely many coordinates stand for
+    something that has no limit (``at_another_size`` of the observable), the instance is judged at two sizes, and is
+    inconclusive where they differ.
     """
+    found = _assess_as_given(claim, instance, farther)
+    at_another_size = getattr(claim.observable, "at_another_size", None)
+    if at_another_size is None or found.verdict not in (CONSISTENT, VIOLATED):
+        return found
+    other = at_another_size(instance)
+    sizes = (instance.spectrum.size, other.spectrum.size)
+    return _agreed(found, _assess_as_given(claim, other, farther), sizes)
+
+
+def _agreed(found: Judgement, again: Judgement, sizes: tuple[float, float]) -> Judgement:
+    """The judgement that two sizes share; the smaller score, since a violation is one at either."""
+    reason = f"at p = {sizes[0]:g} {found.reason}; at p = {sizes[1]:g} {again.reason}"
+    if again.verdict == found.verdict:
+        return replace(found, score=min(found.score, again.score), reason=reason)
+    reason = f"two numbers of coordinates differ ({found.verdict}, then {again.verdict}): {reason}"
+    return replace(found, verdict=INCONCLUSIVE, score=0.0, reason=reason)
+
+
+def _assess_as_given(claim: Claim, instance: Instance, farther: bool) -> Judgement:
+    """The judgement at the size that the instance has."""
     unmet = claim.unmet(instance)
     if unmet is not None:
         return _out_of_scope(unmet)

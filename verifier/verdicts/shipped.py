@@ -62,7 +62,8 @@ def in_brief(reading: str) -> str:
         return ""
     size, power = measured["size"], measured["power 0.02"]
     stale = "STALE " if is_stale() else ""
-    return f"{stale}{size['hits']:g}/{size['trials']:g}, {power['rate']:.3f} at 0.02"
+    noticed = "power not known" if power["rate"] is None else f"{power['rate']:.3f} at 0.02"
+    return f"{stale}{size['hits']:g}/{size['trials']:g}, {noticed}"
 
 
 def _leaves(measured: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -162,7 +163,9 @@ _READING_GUIDE = """## How to read it
 
 - **judgements**: instances are drawn from the reading's own domain (ends of the intervals of beta, s and sigma included), and
   the machinery is asked about the exponent that a theorem gives, in the kind of the reading (equality, bound, order, straight
-  line). `size` is how often that true claim is called violated before any confirmation; `size of the reading itself` counts
+  line). `size` is how often that true claim is called violated at the first look, before any confirmation; `size, after the
+  second look` is how often a search would have gone on to a confirmation. Where a theorem gives a bound alone the null is that
+  bound, and no power is known. `size of the reading itself` counts
   the instances on which the theorem proves what the reading says. `undecided` is the share of inconclusive judgements. `power
   0.02` is how often the same claim with an exponent wrong by .02 is called violated (above and below; for one-sided claims on
   the wrong side); the named mutants are wrong formulas, counted where they are wrong by at least .02. Exchanging s and beta
