@@ -85,7 +85,7 @@ def test_the_function_of_one_component_is_smooth_enough_from_one_half_on() -> No
 
 
 def test_coefficients_of_a_turned_component_lose_beyond_one_half() -> None:
-    found = mapped("T3/rotated-coefficients", x="s", ranges={"x": (0.4, 0.7)}, judgements=50)
+    found = mapped("T3/rotated-coefficients", x="s", ranges={"x": (0.4, 0.7)}, judgements=120)
     boundary = boundary_of(found, 0.5, 0.2)
     assert boundary.holds < boundary.fails
 

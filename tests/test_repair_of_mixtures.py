@@ -172,7 +172,8 @@ def test_a_bound_where_draws_only_lean_is_not_kept() -> None:
         st.sampled_from([1.2, 1.5, 1.8, 2.0, 2.5, 3.0]),
         st.sampled_from([1.0, 0.0]),
     )
-    found = repaired(lambda i: 0.1 * (i.sigma == 0.0) + 0.0025 * (i.beta == 3.0), domain, "noisy", "beta-at-most")
+    planted = claim(lambda i: 0.1 * (i.sigma == 0.0) + 0.0025 * (i.beta == 3.0), domain)
+    found = vf.repair(planted, examples=40, conditions=chosen(["noisy", "beta-at-most"]))
     assert (found.status, texts(found)) == (REPAIRED, ["sigma > 0"])
 
 
