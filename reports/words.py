@@ -18,15 +18,17 @@ _GREEK = {
     "lambda": "λ", "pi": "π", "rho": "ρ", "sigma": "σ", "Sigma": "Σ", "theta": "θ", "inf": "∞",
 }  # fmt: skip
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_RELATIONS = {"<=": "≤", ">=": "≥", "!=": "≠", "->": "→"}
-# A spelled-out letter, with an index of one character or none, unless it is part of a name, of a path or of a call.
+_SIGNS = {"<=": "≤", ">=": "≥", "!=": "≠", "->": "→", "sum": "∑"}
+# A spelled-out letter, with an index of one character, min, max or none, unless it is part of a name, of a path or of a call;
+# a sum only with its index, since it is a word too.
 _SYMBOLS = re.compile(
-    r"(?<![\w.\\])(" + "|".join(_GREEK) + r")(?:(?=_\w(?!\w))|(?!\w|\(|\.\w))|<=|>=|!=|(?<=\s)->(?=\s)"
+    r"(?<![\w.\\])(?:(?:" + "|".join(_GREEK) + r")(?:(?=_(?:\w|min|max)(?!\w))|(?!\w|\(|\.\w))|sum(?=_\w(?!\w)))"
+    r"|<=|>=|!=|(?<=\s)->(?=\s)"
 )
 # x^2, x^-0.8, x^(2s + 1), l_i: one level of brackets, which is what the records hold.
 _RAISED = re.compile(
     r"\^(?:\((?P<up>[^()^]*(?:\([^()]*\)[^()^]*)*)\)|(?P<word>[-−]?\w+(?:\.\d+)?|\*))"
-    r"|(?<=(?<!\w)[A-Za-zα-ωΑ-Ω])_(?P<down>[A-Za-z0-9α-ω]+)(?!\w)"
+    r"|(?<=(?<!\w)[A-Za-zα-ωΑ-Ω∑])_(?P<down>[A-Za-z0-9α-ω]+)(?!\w)"
 )
 
 
@@ -139,7 +141,7 @@ def _stressed(text: str) -> Markup:
 def plain_symbols(value: Any) -> str:
     """Spelled-out symbols as symbols (beta, lam, <= as β, λ, ≤), for text that is read and not typed."""
     return _SYMBOLS.sub(
-        lambda match: _GREEK.get(match.group(0)) or _RELATIONS[match.group(0)],
+        lambda match: _GREEK.get(match.group(0)) or _SIGNS[match.group(0)],
         str("" if value is None else value),
     )
 

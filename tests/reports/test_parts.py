@@ -90,9 +90,11 @@ def test_durations_for_people(seconds: Any, shown: str) -> None:
     [
         ("bias <= R^2 lam^(2s)", "bias ≤ R<sup>2</sup> λ<sup>2s</sup>"),
         ("n^(-1/(2s + 1/beta))", "n<sup>−1/(2s + 1/β)</sup>"),
+        ("Sigma = sum_k pi_k Sigma_k", "Σ = ∑<sub>k</sub> π<sub>k</sub> Σ<sub>k</sub>"),
+        ("the sum of 1/beta_min", "the sum of 1/β<sub>min</sub>"),
         ("c1 i^-beta <= l_i", "c1 i<sup>−β</sup> ≤ l<sub>i</sub>"),
         ("sigma=0, out_of_scope, beta_k", "σ=0, out_of_scope, β<sub>k</sub>"),
-        ("i^(1/(beta_2 - beta_1)), lam_min", "i<sup>1/(β<sub>2</sub> - β<sub>1</sub>)</sup>, lam_min"),
+        ("i^(1/(beta_2 - beta_1)), lam_first", "i<sup>1/(β<sub>2</sub> - β<sub>1</sub>)</sup>, lam_first"),
         ("a<b & x^<i>", "a&lt;b &amp; x^&lt;i&gt;"),
         ("f(^", "f(^"),
         ("the slope is alpha. Of beta.py, lam(x)", "the slope is α. Of beta.py, lam(x)"),
