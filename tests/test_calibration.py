@@ -324,7 +324,7 @@ def test_simulation_alone_asks_only_for_errors_that_its_grid_permits(
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_an_audit_of_what_should_survive_raises_no_alarm(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two of the 200 audits of the published table, on seeds of their own, with fewer instances and smaller simulations."""
+    """Two of the audits of the published table, on seeds of their own, with fewer instances and smaller simulations."""
     monkeypatch.setattr(calibration, "AUDIT_EXAMPLES", 16)
     result = measure(Part("audits", "", number), 7000)
     survive = [one for one in properties.CLAIMS if one.expected == "SURVIVED" and one.proof is None]
