@@ -236,14 +236,12 @@ def test_a_crossover_has_an_index_and_a_sample_size_or_is_beyond_reach() -> None
     assert found["log10_index"] == pytest.approx(MIXED.spectrum.log_crossover / math.log(10.0))  # type: ignore[attr-defined]
     assert f"i = 10^{round(found['log10_index'])}, n = 10^{round(found['log10_n'])}" in found["text"]
     assert crossover_record(PLAIN, "schedule") is None
-    for gap, reached in ((1e-3, True), (1e-9, False)):
+    for gap, reached in ((0.1, True), (1e-3, False), (1e-9, False)):  # 1e-3: its eigenvalue is below every kappa
         close = vf.Mixture((1.0 - 1e-4, 1e-4), (vf.PowerLaw(1.5 + gap), vf.PowerLaw(1.5)))
         late = crossover_record(dataclasses.replace(MIXED, spectrum=close), "schedule")
         assert late is not None
         assert (late["log10_index"] is not None) == (late["log10_n"] is not None) == reached
         assert ("beyond reach" in late["text"]) != reached
-        if reached:
-            assert late["log10_index"] > 310.0  # no float holds the index itself
 
 
 def test_the_explanation_is_that_of_the_module_that_declares_the_claim() -> None:
