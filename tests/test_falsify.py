@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -298,11 +299,26 @@ def test_a_budget_of_seconds_stops_in_time() -> None:
     assert found.counts.judged > 50
 
 
-def test_a_budget_of_seconds_that_ends_during_shrinking_keeps_what_was_found() -> None:
+def test_a_budget_of_seconds_that_ends_during_shrinking_keeps_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The search's clock runs out with the first violation, so that shrinking is what it cuts short, however busy the machine.
+    verdicts: list[str] = []
+    looked_at = module.look
+
+    def looking(*arguments: Any) -> Any:
+        found = looked_at(*arguments)
+        verdicts.append(found.verdict)
+        return found
+
+    def monotonic() -> float:
+        return math.inf if VIOLATED in verdicts else 0.0
+
+    monkeypatch.setattr(module, "look", looking)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=monotonic, perf_counter=time.perf_counter))
     started = time.perf_counter()
     found = falsify(READINGS["L2/all-s"], budget=Budget(seconds=0.3))
     assert time.perf_counter() - started < 3.0
     assert found.verdict == FALSIFIED
+    assert verdicts.count(VIOLATED) == 1
 
 
 def test_more_examples_look_at_more_instances() -> None:
