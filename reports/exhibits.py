@@ -11,12 +11,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reports.figures import json_block, log_bounds, log_ticks, rounded
+from reports.figures import COLOURS, json_block, log_bounds, log_ticks, rounded
 from reports.words import number, show_index, show_number
 
 EXHIBIT_TABLE = "exhibits.csv"
-COLOURS = 6
-"""Curves of a panel that look different; further ones begin again."""
 _LOCAL = "local_slope"
 
 

@@ -175,7 +175,9 @@ def _slope_axes(p: Mapping[str, alt.Parameter]) -> dict[str, Any]:
     }
 
 
-_PLACES = [str(place) for place in range(6)]
+COLOURS = 6
+"""Curves of a panel that look different; further ones begin again."""
+_PLACES = [str(place) for place in range(COLOURS)]
 _DASHES = [[1, 0], [9, 4], [2, 3], [9, 3, 2, 3], [5, 2], [1, 2]]
 _SHAPES = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross"]
 

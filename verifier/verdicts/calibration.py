@@ -226,11 +226,9 @@ def _judgements(part: Part, seed: int) -> Result:
             continue
         alarms += _count_null(counts, claim, instance, found)
         counts["rejected twice"] = counts["rejected"] and look(null, instance, seed).verdict == VIOLATED
+        exponent = theorem(claim, instance)
         for name, formula in MUTANTS.items():
-            wrong, exponent = (
-                theorem_exponent(instance, claim.tuning, claim.observable, formula),
-                theorem(claim, instance),
-            )
+            wrong = theorem_exponent(instance, claim.tuning, claim.observable, formula)
             if wrong is None or exponent is None or not _is_wrong(kind, wrong - exponent):
                 continue
             mutant = about_theorem(claim, kind, formula=formula)

@@ -37,7 +37,6 @@ def from_pack(finding: Finding, pack: str | None) -> Finding:
 def finding_record(finding: Finding) -> dict[str, Any]:
     """The finding as one entry of ``findings.json``."""
     claim = finding.claim
-    tuning = claim.tuning if isinstance(claim.tuning, str) else getattr(claim.tuning, "__name__", repr(claim.tuning))
     record: dict[str, Any] = {
         "schema": SCHEMA,
         "claim": claim.statement_id,
@@ -51,7 +50,7 @@ def finding_record(finding: Finding) -> dict[str, Any]:
         "note": claim.note,
         "cells": list(claim.cells),
         "prediction": claim.prediction,
-        "tuning": tuning,
+        "tuning": tuning_name(claim),
         "observable": {
             "name": claim.observable.name,
             "variable": claim.observable.variable,
@@ -179,6 +178,11 @@ def why(claim: Claim, case: Case) -> str:
     """
     hidden = crossover(case.instance, claim.tuning)
     return "; ".join(filter(None, (_source_condition(claim, case), "" if hidden is None else hidden.describe())))
+
+
+def tuning_name(claim: Claim) -> str:
+    """The tuning rule of a claim as records have it: its word, or the name of its function."""
+    return claim.tuning if isinstance(claim.tuning, str) else getattr(claim.tuning, "__name__", repr(claim.tuning))
 
 
 def crossover_record(instance: Instance, tuning: Tuning) -> dict[str, Any] | None:

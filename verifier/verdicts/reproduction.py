@@ -29,7 +29,7 @@ from verifier.risk.mixtures import mixture_risk
 from verifier.risk.observables import ExcessRisk
 from verifier.risk.simulators import has_equivalent
 from verifier.verdicts.extrapolate import local_exponents
-from verifier.verdicts.findings import crossover_record
+from verifier.verdicts.findings import crossover_record, tuning_name
 from verifier.verdicts.slopes import fit_slope
 
 Array = NDArray[np.float64]
@@ -60,7 +60,7 @@ def reproduce(claim: Claim, seed: int = 0) -> dict[str, Any]:
         "text": exhibit.text,
         "seed": seed,
         "replicates": REPLICATES,
-        "tuning": claim.tuning if isinstance(claim.tuning, str) else getattr(claim.tuning, "__name__", "a function"),
+        "tuning": tuning_name(claim),
         "panels": panels,
         "message": "",
         "seconds": time.perf_counter() - clock,
