@@ -389,6 +389,14 @@ def test_records_survive_json(tmp_path: Path) -> None:
     assert markdown([found], "verifier repair X1").startswith("# Repaired statements")
 
 
+def test_an_error_is_said_once_and_not_at_length() -> None:
+    finding = vf.falsify(claim(lambda i: 0.0), budget=vf.Budget(examples=20))
+    found = Repair(claim(wrong_beyond), ERROR, 0, finding, message="n=[" + "1e3, " * 1000 + "] must be finite")
+    page = markdown([found], "verifier repair X1")
+    assert page.count("Failed: n=[1e3, ") == page.count("n=[") == 1
+    assert len(page.splitlines()[-1]) <= 400
+
+
 def test_what_breaks_only_in_a_corner_near_its_constant_is_attacked_there() -> None:
     """Between s = .6 and .68 the claim is wrong for one in ten tail indices only: the draws alone put the constant at .68."""
     tails = st.integers(11, 20).map(lambda k: k / 10)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import shorten
 from typing import Any
 
 from verifier.provenance import version
 from verifier.records import SCHEMA
-from verifier.verdicts.falsify import Case
+from verifier.verdicts.falsify import ERROR, Case
 from verifier.verdicts.repair import NOTHING, UNREPAIRED, Added, Conjunction, Repair, Share
+
+MOST_TEXT = 400
+"""Characters of an error on the page: its numbers may be many. The record has them all."""
 
 
 def repair_record(found: Repair, pack: str | None = None) -> dict[str, Any]:
@@ -76,13 +80,18 @@ def markdown(repairs: Sequence[Repair], command: str) -> str:
             cells[2:] = [first.text, _interval(first.share), str(first.judged), first.power]
         lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     for found in falsified:
-        lines += ["", f"## {found.claim.id}", "", found.text]
+        lines += [
+            "",
+            f"## {found.claim.id}",
+            "",
+            shorten(found.text, MOST_TEXT) if found.status == ERROR else found.text,
+        ]
         named = [("repair", found.best), *(("alternative", a) for a in found.alternatives)]
         named += [("beside its domain", item) for item in found.beside]
         for role, item in named:
             if item is not None:
                 lines += ["", *_described(role, item)]
-        if found.message and found.status != UNREPAIRED:
+        if found.message not in found.text and found.status != UNREPAIRED:
             lines += ["", found.message]
     return "\n".join(lines) + "\n"
 
