@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 
 import verifier as vf
 from verifier.risk.curves import learning_curve
@@ -215,3 +216,15 @@ def test_a_rare_component_does_not_loosen_the_certificate() -> None:
     mixed = np.array([float(equivalent_risk(rare, n=n, lam=float(optimal_ridge(rare, n)))) for n in found.n])
     beyond = np.abs(np.array(found.simulated) - mixed) - agreement_constant(rare) / np.array(found.n) * mixed
     assert np.any(beyond > 4.5 * np.array(found.stderr))
+
+
+def test_ridges_that_cannot_be_followed_leave_the_curve_open_and_stop_nothing() -> None:
+    # A target of 1e11 times the noise's size: at large n the oracle's kappa lies below the smallest that is looked at.
+    steep = vf.PowerLaw(5.5)
+    mixture = vf.Mixture((0.8, 0.2), (steep, vf.BrokenPowerLaw(beta=5.27, head_beta=0.3, knee=300)))
+    instance = noisy(mixture, vf.CarriedFunction(s=0.07, origin=steep), 0.02)
+    log_values = ExcessRisk().log_values(instance, np.array([10.0, 50.0, 85.0]), "optimal")
+    assert np.all(np.isfinite(log_values[:2]))
+    assert np.isnan(log_values[2])
+    claim = vf.Claim(id="X", title="x", statement="x", source="x", domain=st.just(instance), predict=lambda _: vf.Exponent(0.5))
+    assert vf.judge(claim, instance, seed=0).verdict == "inconclusive"

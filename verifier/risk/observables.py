@@ -183,7 +183,13 @@ def _risk_terms(instance: Instance, n: Array, tuning: Tuning) -> tuple[Array, Ar
     """
     if not isinstance(instance.design, MixtureSamples):
         return risk_terms(instance, n=n, lam=tuning)
-    return mixture_terms(instance, n=n, lam=ridge(instance, n, tuning))
+    lam = ridge(instance, n, tuning)
+    # Next to noise that is tiny against the target the oracle's ridge may lie below the smallest kappa: NaN there, as above.
+    known = np.isfinite(lam)
+    target, noise = np.full_like(lam, np.nan), np.full_like(lam, np.nan)
+    if known.any():
+        target[known], noise[known] = mixture_terms(instance, n=n[known], lam=lam[known])
+    return target, noise
 
 
 LEADING = 2.0  # ln of the factor by which the tail's part of the bias has to exceed that of what comes before it
