@@ -1,6 +1,7 @@
-"""What is asked about: spectra, targets, noise, designs, transforms, mixtures, and the instance that joins them."""
+"""What is asked about: spectra, targets, noise, designs, transforms, mixtures, dependence, and the instance that joins them."""
 
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction, ComponentTarget
+from verifier.instances.dependence import Dependence, Dependent, Independent, Repeated
 from verifier.instances.designs import (
     Design,
     GaussianDesign,
@@ -14,6 +15,15 @@ from verifier.instances.ingredient import Ingredient, register_ingredient
 from verifier.instances.instance import Instance
 from verifier.instances.mixtures import DisjointMixture, Mixture, RotatedMixture
 from verifier.instances.noise import Noise
+from verifier.instances.processes import (
+    AR1,
+    FractionalNoise,
+    MovingAverage,
+    Process,
+    Runs,
+    Sticky,
+    White,
+)
 from verifier.instances.purification import Purified
 from verifier.instances.spectra import (
     BrokenPowerLaw,
@@ -58,6 +68,7 @@ from verifier.instances.transforms import (
 )
 
 __all__ = [
+    "AR1",
     "Axis",
     "BallTarget",
     "BandedShear",
@@ -68,6 +79,8 @@ __all__ = [
     "ComponentTarget",
     "Composition",
     "CriticalTarget",
+    "Dependence",
+    "Dependent",
     "Design",
     "DiagonalTransform",
     "Direction",
@@ -78,9 +91,11 @@ __all__ = [
     "Factor",
     "Finite",
     "FittedTail",
+    "FractionalNoise",
     "FullRotation",
     "GaussianDesign",
     "Identity",
+    "Independent",
     "Ingredient",
     "Instance",
     "LacunaryTarget",
@@ -88,26 +103,32 @@ __all__ = [
     "LogPeriodic",
     "Mixture",
     "MixtureSamples",
+    "MovingAverage",
     "Noise",
     "Permutation",
     "PowerDirection",
     "PowerLaw",
+    "Process",
     "Purified",
     "RademacherDesign",
     "RandomTarget",
     "RankOneTransform",
     "Reflection",
+    "Repeated",
     "RotatedMixture",
+    "Runs",
     "SingleEigenfunction",
     "SmootherTarget",
     "SparseDirection",
     "Spectrum",
     "Spiked",
+    "Sticky",
     "StudentDesign",
     "Target",
     "Transform",
     "Truncated",
     "UniformDesign",
+    "White",
     "eigenvalues",
     "log_index_at",
     "register_ingredient",

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction
+from verifier.instances.dependence import Dependence, Independent
 from verifier.instances.designs import Design, GaussianDesign, MixtureSamples
 from verifier.instances.ingredient import Ingredient, recorded
 from verifier.instances.mixtures import Mixture, RotatedMixture
@@ -25,14 +26,15 @@ MOST_TRANSFORMED = 4096
 
 @dataclass(frozen=True)
 class Instance:
-    """Kernel ridge regression on iid inputs x of covariance Sigma with labels <theta, x> + noise.
+    """Kernel ridge regression on inputs x of covariance Sigma with labels <theta, x> + noise.
 
     ``spectrum`` gives the eigenvalues of Sigma, ``target`` the coefficients of the regression function in its
     eigenbasis (nonnegative, where a transform makes their signs matter), ``noise`` the label noise, ``design`` the law of
     the inputs, x ~ N(0, Sigma) unless another is given. ``transform`` T, the identity unless another is given, is what the
-    regression sees of the inputs: it is run on T x, for the same labels. Two instances are equal exactly when their JSON
-    forms are; the plain design and the identity are left out of the JSON form, which is thereby that of instances written
-    down before there were others.
+    regression sees of the inputs: it is run on T x, for the same labels. ``dependence`` is how samples depend on one another;
+    they are independent unless another is given. Two instances are equal exactly when their JSON forms are; the plain design,
+    the identity and independence are left out of the JSON form, which is thereby that of instances written down before there
+    were others.
     """
 
     spectrum: Spectrum
@@ -40,6 +42,7 @@ class Instance:
     noise: Noise = field(default_factory=Noise)
     design: Design = field(default_factory=GaussianDesign)
     transform: Transform = field(default_factory=Identity)
+    dependence: Dependence = field(default_factory=Independent)
 
     def __post_init__(self) -> None:
         protocols: tuple[tuple[str, object, type], ...] = (
@@ -47,6 +50,7 @@ class Instance:
             ("target", self.target, Target),
             ("design", self.design, Design),
             ("transform", self.transform, Transform),
+            ("dependence", self.dependence, Dependence),
         )
         for name, value, protocol in protocols:
             # A class has its instances' attributes too: RademacherDesign for RademacherDesign() is refused here.
@@ -65,6 +69,25 @@ class Instance:
             self._check_rotated(self.spectrum)
         if self.transform.factors:
             self._check_transform()
+        if self.dependence != Independent():
+            self._check_dependence()
+
+    def _check_dependence(self) -> None:
+        if self.design != GaussianDesign():
+            raise ValueError(
+                f"design={self.design!r}: samples that depend on one another, {self.dependence!r}, have Gaussian inputs; use "
+                "GaussianDesign()"
+            )
+        if self.transform.factors:
+            raise ValueError(
+                f"transform={self.transform!r}: samples that depend on one another, {self.dependence!r}, are regressed on as "
+                "they are; use Identity()"
+            )
+        if isinstance(self.spectrum, RotatedMixture):
+            raise ValueError(
+                f"spectrum={self.spectrum!r}: samples that depend on one another, {self.dependence!r}, need one eigenbasis; use "
+                "a Mixture or any other spectrum"
+            )
 
     def _check_rotated(self, mixture: RotatedMixture) -> None:
         target = self.target
@@ -168,16 +191,18 @@ class Instance:
             parts["design"] = self.design
         if self.transform != Identity():
             parts["transform"] = self.transform
+        if self.dependence != Independent():
+            parts["dependence"] = self.dependence
         return {name: recorded(name, part) for name, part in parts.items()}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Instance:
         """Rebuild an instance from :meth:`to_json`, validating every part."""
-        optional = {"design", "transform"}
+        optional = {"design", "transform", "dependence"}
         if not isinstance(record, Mapping) or set(record) - optional != {"spectrum", "target", "noise"}:
             raise ValueError(
-                f"an instance is a JSON object with spectrum, target and noise (and a design that is not Gaussian, and a "
-                f"transform that is not the identity), got {record!r}"
+                f"an instance is a JSON object with spectrum, target and noise (and a design that is not Gaussian, a transform "
+                f"that is not the identity, and a dependence that is not independence), got {record!r}"
             )
         return cls(
             spectrum=cast(Spectrum, Ingredient.from_json(record["spectrum"])),
@@ -187,6 +212,9 @@ class Instance:
             transform=cast(Transform, Ingredient.from_json(record["transform"]))
             if "transform" in record
             else Identity(),
+            dependence=cast(Dependence, Ingredient.from_json(record["dependence"]))
+            if "dependence" in record
+            else Independent(),
         )
 
     @cached_property
@@ -202,4 +230,6 @@ class Instance:
             parts.append(self.design.describe())
         if self.transform != Identity():
             parts.append(self.transform.describe())
+        if self.dependence != Independent():
+            parts.append(self.dependence.describe())
         return "; ".join(parts)

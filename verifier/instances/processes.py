@@ -1,0 +1,376 @@
+r"""Processes: how the samples of a sequence depend on one another, as stationary laws of unit variance.
+
+A process is a centred stationary Gaussian sequence with autocorrelations :math:`\rho(h)`, :math:`\rho(0) = 1`, and spectral
+density :math:`f(w) = \sum_h \rho(h) e^{ihw}`, whose mean over :math:`[0, \pi]` is one. Runs are a stationary renewal process
+instead: time is cut into runs of random length L, and what is observed is repeated within a run; two times that are h apart
+have the correlation P(same run) = :math:`\sum_{k>h} P(L \ge k) / E L`. Every sampler here is exact in law, at any length: the
+autoregression starts in its stationary law, fractional Gaussian noise comes from a circulant embedding (Davies and Harte
+1987; Wood and Chan 1994), runs start in the midst of one, with the residual life that renewal theory gives (Cox 1962).
+
+``mixing`` says what is known of the coefficients of absolute regularity (beta-mixing), b(k) the mean total variation between
+the law of the future from time k on and what it is once the past up to time 0 is known (Bradley 2005). They are those of
+**one** coordinate. For Gaussian sequences Feldman and Hajek's dichotomy decides: joint law and product law of past and future
+are equivalent or singular, and b(k) = 1 where singular. So infinitely many independent coordinates of one common
+autocorrelation have b(k) = 1 at every lag k beyond which they are not independent altogether (Kakutani 1948), however fast
+b(k) falls in one coordinate: for an AR(1) at every lag.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import irfft, next_fast_len
+from scipy.signal import lfilter
+from scipy.special import binom, zeta
+
+from verifier.instances.ingredient import Ingredient, above, whole, within
+
+Array = NDArray[np.float64]
+
+SHORT_MEMORY = 0.5
+"""Hurst exponent of a process whose autocorrelations are summable."""
+
+STRONGEST = 0.95
+"""Largest autocorrelation at lag one, and largest Hurst exponent: beyond, sequences that can be simulated hold hardly more
+than one sample.
+"""
+
+LONGEST_AVERAGE = 256
+"""Most weights of a moving average."""
+
+MOST_AT_ONCE = 1 << 21
+"""Doubles that one circulant embedding draws at a time: a bound on memory."""
+
+_SERIES_FROM, _TERMS = 16, 8
+"""Lag from which the autocorrelation of fractional noise is summed as a series in 1/h^2, and its terms: 16^-16 < 1e-19."""
+
+
+@runtime_checkable
+class Process(Protocol):
+    """What the harness asks of a process: a stationary Gaussian sequence of mean zero and variance one."""
+
+    @property
+    def hurst(self) -> float:
+        r"""Exponent H of the memory: 1/2 where autocorrelations are summable, otherwise :math:`\rho(h) \sim c h^{2H-2}`."""
+
+    def autocorrelations(self, lags: int) -> Array:
+        """rho(0), ..., rho(lags), shape (lags + 1,)."""
+
+    def spectral_density(self, frequencies: Array) -> Array:
+        r"""f(w) at frequencies of :math:`[0, \pi]`, of mean one there; infinite where it diverges."""
+
+    def mixing(self, lags: int) -> Array:
+        """Upper bounds of the beta-mixing coefficients b(0), ..., b(lags) of one coordinate."""
+
+    def draw(self, generator: np.random.Generator, n: int, columns: int) -> Array:
+        """Independent copies of the sequence in the columns of an (n, columns) array, from ``generator`` alone."""
+
+    def describe(self) -> str:
+        """One phrase for people."""
+
+
+@dataclass(frozen=True)
+class White(Ingredient):
+    """Independent standard normal samples: the plain case."""
+
+    hurst = SHORT_MEMORY  # not a field
+
+    def autocorrelations(self, lags: int) -> Array:
+        return _at_lag_zero(lags)
+
+    def spectral_density(self, frequencies: Array) -> Array:
+        return np.ones_like(np.asarray(frequencies, dtype=np.float64))
+
+    def mixing(self, lags: int) -> Array:
+        """Zero at every lag but the first."""
+        return _at_lag_zero(lags)
+
+    def draw(self, generator: np.random.Generator, n: int, columns: int) -> Array:
+        return generator.standard_normal((n, columns))
+
+    def describe(self) -> str:
+        return "white"
+
+
+@dataclass(frozen=True)
+class AR1(Ingredient):
+    r"""The stationary autoregression :math:`x_t = \rho x_{t-1} + \sqrt{1-\rho^2}\, e_t` with :math:`|\rho| \le .95`:
+    :math:`\rho(h) = \rho^{|h|}`, :math:`f(w) = (1-\rho^2) / |1 - \rho e^{iw}|^2`.
+    """
+
+    rho: float = 0.0
+
+    hurst = SHORT_MEMORY  # not a field
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "rho", within("rho", self.rho, -STRONGEST, STRONGEST, "the sequence must be stationary")
+        )
+
+    def autocorrelations(self, lags: int) -> Array:
+        return np.asarray(self.rho ** _lags(lags), dtype=np.float64)
+
+    def spectral_density(self, frequencies: Array) -> Array:
+        half = np.sin(0.5 * np.asarray(frequencies, dtype=np.float64))
+        return np.asarray((1.0 - self.rho**2) / ((1.0 - self.rho) ** 2 + 4.0 * self.rho * half**2))
+
+    def mixing(self, lags: int) -> Array:
+        r""":math:`|\rho|^k`, the maximal correlation of past and future, an upper bound of b(k) in one coordinate.
+
+        The sequence is Markov, so b(k) is the total variation between the joint law of :math:`(x_0, x_k)` and the product
+        law, at most :math:`\tfrac12 \sqrt{-\ln(1 - \rho^{2k})}` by Pinsker's inequality (their mutual information is
+        :math:`-\tfrac12 \ln(1-\rho^{2k})`), and that is at most :math:`|\rho|^k` wherever :math:`\rho^{2k} \le .98`. In
+        infinitely many coordinates of one common rho, b(k) = 1 at every lag unless rho = 0.
+        """
+        return np.asarray(abs(self.rho) ** _lags(lags), dtype=np.float64)
+
+    def draw(self, generator: np.random.Generator, n: int, columns: int) -> Array:
+        sequence = generator.standard_normal((n, columns))
+        sequence[1:] *= math.sqrt(1.0 - self.rho**2)  # the first sample has the stationary law already
+        return np.asarray(lfilter([1.0], [1.0, -self.rho], sequence, axis=0))
+
+    def describe(self) -> str:
+        return f"AR(1), rho = {self.rho:g}"
+
+
+@dataclass(frozen=True)
+class MovingAverage(Ingredient):
+    r"""The moving average :math:`x_t = \sum_{j=0}^q a_j e_{t-j} / (\sum_j a_j^2)^{1/2}` of ``weights`` :math:`a_0, \dots, a_q`.
+
+    :math:`\rho(h) = \sum_j a_j a_{j+h} / \sum_j a_j^2`, zero beyond q, and :math:`f(w) = |\sum_j a_j e^{ijw}|^2 / \sum_j
+    a_j^2`. Samples more than q apart are independent, in any number of coordinates. Equal weights give the means of blocks
+    that overlap, with the triangular autocorrelations :math:`(1 - h/(q+1))_+`.
+    """
+
+    weights: tuple[float, ...] = (1.0, 1.0)
+
+    hurst = SHORT_MEMORY  # not a field
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.weights, (tuple, list)) or not 1 <= len(self.weights) <= LONGEST_AVERAGE:
+            raise ValueError(f"weights={self.weights!r} must be a tuple of 1 to {LONGEST_AVERAGE} real numbers")
+        weights = tuple(within(f"weights[{j}]", a, -1e6, 1e6) for j, a in enumerate(self.weights))
+        if not math.fsum(a * a for a in weights) > 1e-12:
+            raise ValueError(f"weights={self.weights!r} must not all be zero (or below 1e-6)")
+        object.__setattr__(self, "weights", weights)
+
+    @property
+    def order(self) -> int:
+        """q, the largest lag at which samples may be correlated."""
+        return len(self.weights) - 1
+
+    @property
+    def _unit(self) -> Array:
+        """The weights of unit variance."""
+        weights = np.asarray(self.weights)
+        return np.asarray(weights / np.linalg.norm(weights))
+
+    def autocorrelations(self, lags: int) -> Array:
+        found = np.zeros(_count("lags", lags, 0) + 1)
+        unit = self._unit
+        for h in range(min(lags, self.order) + 1):
+            found[h] = unit[: unit.size - h] @ unit[h:]
+        found[0] = 1.0
+        return found
+
+    def spectral_density(self, frequencies: Array) -> Array:
+        w = np.asarray(frequencies, dtype=np.float64)
+        return np.asarray(np.abs(np.polynomial.polynomial.polyval(np.exp(1j * w), self._unit)) ** 2)
+
+    def mixing(self, lags: int) -> Array:
+        """One up to lag q, which is all that is claimed there, and exactly zero beyond, in any number of coordinates."""
+        return np.where(_lags(lags) <= self.order, 1.0, 0.0)
+
+    def draw(self, generator: np.random.Generator, n: int, columns: int) -> Array:
+        innovations = generator.standard_normal((n + self.order, columns))
+        unit = self._unit
+        sequence = unit[0] * innovations[self.order :]
+        for j in range(1, unit.size):
+            if unit[j] != 0.0:
+                sequence += unit[j] * innovations[self.order - j : self.order - j + n]
+        return sequence
+
+    def describe(self) -> str:
+        shown = ", ".join(f"{a:g}" for a in self.weights[:6])
+        return f"MA({self.order}), weights {shown}{', ...' if len(self.weights) > 6 else ''}"
+
+
+@dataclass(frozen=True)
+class FractionalNoise(Ingredient):
+    r"""Fractional Gaussian noise of Hurst exponent H (``hurst``), :math:`1/2 < H \le .95`: long memory.
+
+    :math:`\rho(h) = (|h+1|^{2H} - 2|h|^{2H} + |h-1|^{2H})/2 \sim H(2H-1) h^{2H-2}`, so that the mean of n samples has the
+    variance :math:`n^{2H-2}` exactly (Mandelbrot and Van Ness 1968), and :math:`f(w) = 4 \sin(\pi H)\, \Gamma(2H+1)
+    \sin^2(w/2) \sum_{j \in Z} |w + 2\pi j|^{-2H-1} \sim w^{1-2H}` (Sinai 1976; Beran 1994, equation 2.17).
+    """
+
+    hurst: float = 0.7
+
+    def __post_init__(self) -> None:
+        hurst = above("hurst", self.hurst, SHORT_MEMORY, "1/2 is white noise, use White()")
+        object.__setattr__(self, "hurst", within("hurst", hurst, SHORT_MEMORY, STRONGEST))
+
+    def autocorrelations(self, lags: int) -> Array:
+        h = _lags(lags)
+        found = np.empty_like(h)
+        near, far = h[:_SERIES_FROM], h[_SERIES_FROM:]
+        power = 2.0 * self.hurst
+        found[: near.size] = 0.5 * ((near + 1.0) ** power - 2.0 * near**power + np.abs(near - 1.0) ** power)
+        # Second differences cancel far out: there the binomial series of (1 + 1/h)^2H + (1 - 1/h)^2H - 2.
+        found[near.size :] = far ** (power - 2.0) * np.polynomial.polynomial.polyval(far**-2.0, self.series)
+        return found
+
+    @property
+    def series(self) -> Array:
+        r"""Coefficients :math:`c_k = \binom{2H}{2k}`, k = 1, 2, ..., of :math:`\rho(h) = \sum_k c_k h^{2H-2k}`, h > 1."""
+        return np.asarray(binom(2.0 * self.hurst, 2.0 * np.arange(1, _TERMS + 1)))
+
+    def spectral_density(self, frequencies: Array) -> Array:
+        w = np.asarray(frequencies, dtype=np.float64)
+        power, turn = 2.0 * self.hurst + 1.0, w / (2.0 * math.pi)
+        scale = 4.0 * math.sin(math.pi * self.hurst) * math.gamma(power)
+        aliases = (2.0 * math.pi) ** -power * (zeta(power, 1.0 + turn) + zeta(power, 1.0 - turn))
+        # The term j = 0 apart, with w^2 taken out of sin^2(w/2): it is all there is near zero, where it diverges.
+        with np.errstate(divide="ignore"):
+            lowest = 0.25 * np.sinc(turn) ** 2 * w ** (2.0 - power)
+        return np.asarray(scale * (lowest + np.sin(0.5 * w) ** 2 * aliases))
+
+    def mixing(self, lags: int) -> Array:
+        """One at every lag, exactly: the Fourier coefficients of ln f fall like 1/j, so that the sum of j times their squares
+        diverges and past and future are not absolutely regular (Ibragimov and Rozanov 1978, chapter IV), hence singular.
+        """
+        return np.ones(_count("lags", lags, 0) + 1)
+
+    def draw(self, generator: np.random.Generator, n: int, columns: int) -> Array:
+        half = next_fast_len(max(n - 1, 1), real=True)
+        size, amplitude = 2 * half, _amplitudes(self, half)[:, None]
+        sequence = np.empty((n, columns))
+        step = max(1, MOST_AT_ONCE // size)
+        for start in range(0, columns, step):
+            stop = min(start + step, columns)
+            parts = generator.standard_normal((2, half + 1, stop - start))
+            waves = np.empty(parts.shape[1:], dtype=np.complex128)
+            waves.real, waves.imag = parts
+            waves *= amplitude
+            waves[[0, -1]] = waves[[0, -1]].real * math.sqrt(2.0)  # the two frequencies that have no conjugate
+            sequence[:, start:stop] = irfft(waves, size, axis=0)[:n]
+        return sequence
+
+    def describe(self) -> str:
+        return f"fractional noise, H = {self.hurst:g}"
+
+
+@functools.lru_cache(maxsize=32)
+def _amplitudes(process: FractionalNoise, half: int) -> Array:
+    """Standard deviation of the real part of each wave of the circulant embedding of size 2 half.
+
+    The eigenvalues of the embedding are not negative: the autocorrelations are convex, decreasing and positive (Craigmile
+    2003 for every H below one).
+    """
+    rho = process.autocorrelations(half)
+    eigenvalues = np.fft.rfft(np.concatenate([rho, rho[-2:0:-1]])).real
+    # They are at least the least value of f, less the tails; rounding is far below either.
+    amplitudes = np.sqrt(np.maximum(eigenvalues, 0.0) * half)  # size / 2, for two parts
+    amplitudes.setflags(write=False)
+    return np.asarray(amplitudes)
+
+
+@runtime_checkable
+class Runs(Protocol):
+    """What the harness asks of runs: a stationary renewal process, of lengths L at least one."""
+
+    @property
+    def hurst(self) -> float:
+        """As of a process, for the autocorrelations P(same run)."""
+
+    @property
+    def mean_length(self) -> float:
+        """E L."""
+
+    @property
+    def mean_square_length(self) -> float:
+        """E L^2, infinite where it diverges."""
+
+    def autocorrelations(self, lags: int) -> Array:
+        """P(times h apart are in the same run) for h = 0, ..., lags."""
+
+    def mixing(self, lags: int) -> Array:
+        """What is known of the beta-mixing coefficients b(0), ..., b(lags)."""
+
+    def run_law(self) -> tuple[Array, Array]:
+        """Lengths and probabilities with E g(L) = sum of p g(l) for the functions g that the equivalent takes means of."""
+
+    def run_lengths(self, generator: np.random.Generator, n: int) -> NDArray[np.int64]:
+        """Lengths of the runs in a window of n times, of sum n: the first and the last one are cut by its ends."""
+
+    def describe(self) -> str:
+        """One phrase for people."""
+
+
+@dataclass(frozen=True)
+class Sticky(Ingredient):
+    r"""The last sample again with probability rho, a fresh one otherwise: geometric runs, :math:`P(L \ge k) = \rho^{k-1}`,
+    :math:`E L = 1/(1-\rho)`, :math:`E L^2 = (1+\rho)/(1-\rho)^2`; :math:`0 \le \rho \le .95`.
+    """
+
+    rho: float = 0.0
+
+    hurst = SHORT_MEMORY  # not a field
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rho", within("rho", self.rho, 0.0, STRONGEST, "it is a probability"))
+
+    @property
+    def mean_length(self) -> float:
+        return 1.0 / (1.0 - self.rho)
+
+    @property
+    def mean_square_length(self) -> float:
+        return (1.0 + self.rho) / (1.0 - self.rho) ** 2
+
+    def autocorrelations(self, lags: int) -> Array:
+        return np.asarray(self.rho ** _lags(lags), dtype=np.float64)
+
+    def mixing(self, lags: int) -> Array:
+        r""":math:`b(k) = \rho^k` exactly, in any number of coordinates: the transition kernel over k steps is
+        :math:`\rho^k \delta_x + (1 - \rho^k) \pi`, and the stationary law has no atoms.
+        """
+        return self.autocorrelations(lags)
+
+    def run_law(self) -> tuple[Array, Array]:
+        """All lengths up to the one that is exceeded with a probability below 1e-18."""
+        count = 1 if self.rho == 0.0 else 1 + math.ceil(math.log(1e-18) / math.log(self.rho))
+        lengths = np.arange(1.0, count + 1.0)
+        probabilities = (1.0 - self.rho) * self.rho ** (lengths - 1.0)
+        return lengths, probabilities / probabilities.sum()
+
+    def run_lengths(self, generator: np.random.Generator, n: int) -> NDArray[np.int64]:
+        fresh = generator.random(n) >= self.rho
+        fresh[:1] = True  # geometric lengths have no memory: the residual life is one of them
+        return _between(np.flatnonzero(fresh), n)
+
+    def describe(self) -> str:
+        return f"runs, repeated with probability {self.rho:g}"
+
+
+def _between(starts: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    return np.diff(starts, append=n).astype(np.int64)
+
+
+def _count(name: str, value: int, least: int) -> int:
+    return whole(name, value, least)
+
+
+def _lags(lags: int) -> Array:
+    return np.arange(_count("lags", lags, 0) + 1, dtype=np.float64)
+
+
+def _at_lag_zero(lags: int) -> Array:
+    found = np.zeros(_count("lags", lags, 0) + 1)
+    found[0] = 1.0
+    return found
