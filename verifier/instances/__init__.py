@@ -17,9 +17,11 @@ from verifier.instances.mixtures import DisjointMixture, Mixture, RotatedMixture
 from verifier.instances.noise import Noise
 from verifier.instances.processes import (
     AR1,
+    Blocks,
     FractionalNoise,
     MovingAverage,
     Process,
+    RegimeSwitching,
     Runs,
     Sticky,
     White,
@@ -73,6 +75,7 @@ __all__ = [
     "BallTarget",
     "BandedShear",
     "BlockRotation",
+    "Blocks",
     "BrokenPowerLaw",
     "CarriedCoefficients",
     "CarriedFunction",
@@ -114,6 +117,7 @@ __all__ = [
     "RandomTarget",
     "RankOneTransform",
     "Reflection",
+    "RegimeSwitching",
     "Repeated",
     "RotatedMixture",
     "Runs",

@@ -43,6 +43,15 @@ than one sample.
 LONGEST_AVERAGE = 256
 """Most weights of a moving average."""
 
+LONGEST_RUN = 1_000_000
+"""Longest run that may be asked for."""
+
+LEAST_TAIL = 1.05
+"""Least exponent of the tail of run lengths, whose mean is infinite at one."""
+
+_EACH = 4096
+"""Lengths up to here are taken one by one in means over a power tail."""
+
 MOST_AT_ONCE = 1 << 21
 """Doubles that one circulant embedding draws at a time: a bound on memory."""
 
@@ -356,6 +365,176 @@ class Sticky(Ingredient):
 
     def describe(self) -> str:
         return f"runs, repeated with probability {self.rho:g}"
+
+
+@dataclass(frozen=True)
+class Blocks(Ingredient):
+    r"""Every sample ``length`` times: :math:`L = \ell` always, :math:`P(\text{same run}) = (1 - h/\ell)_+`.
+
+    The window starts at a uniform time of a block, which makes the process stationary. The past gives the phase away for
+    ever.
+    """
+
+    length: int = 2
+
+    hurst = SHORT_MEMORY  # not a field
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "length", whole("length", self.length, 1, LONGEST_RUN))
+
+    @property
+    def mean_length(self) -> float:
+        return float(self.length)
+
+    @property
+    def mean_square_length(self) -> float:
+        return float(self.length) ** 2
+
+    def autocorrelations(self, lags: int) -> Array:
+        return np.maximum(1.0 - _lags(lags) / self.length, 0.0)
+
+    def mixing(self, lags: int) -> Array:
+        r""":math:`b(k) = 1 - 1/\ell` at every k > 0, exactly: given the past one phase of :math:`\ell` is possible, and laws of
+        different phases are singular, as the future shows its phase too. Given the phase, samples :math:`\ell` apart are
+        independent.
+        """
+        found = np.full(_count("lags", lags, 0) + 1, 1.0 - 1.0 / self.length)
+        found[0] = 1.0
+        return found
+
+    def run_law(self) -> tuple[Array, Array]:
+        """One length."""
+        return np.array([float(self.length)]), np.ones(1)
+
+    def run_lengths(self, generator: np.random.Generator, n: int) -> NDArray[np.int64]:
+        phase = int(generator.integers(self.length))
+        starts = np.arange(-phase, n, self.length)
+        starts[:1] = 0
+        return _between(starts[:n], n)
+
+    def describe(self) -> str:
+        return f"runs of {self.length}"
+
+
+@dataclass(frozen=True)
+class RegimeSwitching(Ingredient):
+    r"""Runs with a power tail, :math:`P(L \ge k) = k^{-a}` (``tail`` a > 1), cut at ``longest`` where that is given.
+
+    :math:`E L = \zeta(a)`, :math:`E L^2 = 2\zeta(a-1) - \zeta(a)`, infinite for :math:`a \le 2`; :math:`P(\text{same run}) =
+    \zeta(a, h+1)/\zeta(a) \sim h^{1-a}/((a-1)\zeta(a))`, so that for a < 2 the memory is long, :math:`H = (3-a)/2`. Sums
+    stop at the longest run where there is one, and the memory is short. The first run has the residual life of the
+    stationary renewal process, :math:`P(R \ge r) = \sum_{k \ge r} P(L \ge k)/E L`.
+    """
+
+    tail: float = 2.5
+    longest: int | None = None
+
+    def __post_init__(self) -> None:
+        tail = within("tail", self.tail, LEAST_TAIL, 20.0, "the mean length must be finite")
+        object.__setattr__(self, "tail", tail)
+        if self.longest is not None:
+            object.__setattr__(self, "longest", whole("longest", self.longest, 1, LONGEST_RUN))
+
+    @property
+    def hurst(self) -> float:
+        return SHORT_MEMORY if self.longest is not None or self.tail >= 2.0 else (3.0 - self.tail) / 2.0
+
+    @property
+    def mean_length(self) -> float:
+        return float(self._beyond(np.ones(1))[0])
+
+    @property
+    def mean_square_length(self) -> float:
+        # E L^2 is the sum of (2k - 1) P(L >= k).
+        a, longest = self.tail, self.longest
+        if longest is None:
+            return float(2.0 * zeta(a - 1.0) - zeta(a)) if a > 2.0 else math.inf
+        k = np.arange(1.0, longest + 1.0)
+        return math.fsum((2.0 * k - 1.0) * k**-a)
+
+    def _beyond(self, least: Array) -> Array:
+        """The sum of P(L >= k) over k of at least ``least``."""
+        found = np.asarray(zeta(self.tail, least))
+        if self.longest is not None:
+            found = np.where(least > self.longest, 0.0, found - zeta(self.tail, self.longest + 1.0))
+        return found
+
+    def autocorrelations(self, lags: int) -> Array:
+        return self._beyond(_lags(lags) + 1.0) / self.mean_length
+
+    def mixing(self, lags: int) -> Array:
+        r"""P(same run), a **lower** bound of b(k), in any number of coordinates, and its rate: :math:`b(k) = O(k^{1-a})`
+        without a longest run (Davydov 1973, for the chain of the times that are left), so that the lower bound has the
+        exponent, and whether a power of b(k) is summable can be read off it, though no sum of b(k). With a longest run the
+        chain is finite and aperiodic, and b(k) falls exponentially beyond it.
+        """
+        return self.autocorrelations(lags)
+
+    def run_law(self) -> tuple[Array, Array]:
+        r"""Lengths up to 4,096 one by one; beyond, the sum over lengths as an integral over ln L, by Gauss and Legendre on
+        panels of length one, up to the longest run or to 1e40. What remains is at most the last term of Euler and
+        Maclaurin's formula, a(a+1)/24 of the square of 1/4,096 of the mass beyond 4,096.
+        """
+        return _run_law(self)
+
+    def run_lengths(self, generator: np.random.Generator, n: int) -> NDArray[np.int64]:
+        uniforms = 1.0 - generator.random(n)  # of (0, 1]
+        # No run is longer than the window as far as it can be seen; this also keeps powers within the integers.
+        most = float(n if self.longest is None else min(n, self.longest))
+        with np.errstate(over="ignore"):
+            lengths = np.minimum(np.floor(uniforms ** (-1.0 / self.tail)), most).astype(np.int64)
+        if n == 0:
+            return lengths
+        lengths[0] = self._residual(float(uniforms[0]), int(most))
+        ends = np.cumsum(lengths)
+        return _between(np.concatenate([[0], ends[ends < n]]), n)
+
+    def _residual(self, uniform: float, most: int) -> int:
+        """The largest r with P(R >= r) >= uniform, at most ``most``, by bisection."""
+        mean, low, high = self.mean_length, 1, most + 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            if float(self._beyond(np.array([float(middle)]))[0]) >= uniform * mean:
+                low = middle
+            else:
+                high = middle
+        return low
+
+    def describe(self) -> str:
+        cut = "" if self.longest is None else f", at most {self.longest}"
+        return f"runs with P(L >= k) = k^-{self.tail:g}{cut}"
+
+
+@functools.lru_cache(maxsize=64)
+def _run_law(runs: RegimeSwitching) -> tuple[Array, Array]:
+    a, longest = runs.tail, runs.longest
+    each = np.arange(1.0, (_EACH if longest is None else min(longest - 1, _EACH)) + 1.0)
+    lengths, masses = [each], [_mass(each, a)]
+    top = math.inf if longest is None else float(longest)
+    if top > _EACH + 1:
+        # Length k stands for the interval (k - 1/2, k + 1/2).
+        low, high = math.log(_EACH + 0.5), math.log(min(top - 0.5, 1e40))
+        panels = np.linspace(low, high, 1 + math.ceil(high - low))
+        nodes, weights = np.polynomial.legendre.leggauss(10)
+        half, middle = 0.5 * np.diff(panels)[:, None], 0.5 * (panels[1:] + panels[:-1])[:, None]
+        far = np.exp((middle + half * nodes).ravel())
+        mass = _mass(far, a) * far * (half * weights).ravel()
+        # The total is known in closed form: it takes the leading part of the error away.
+        known = (_EACH + 1.0) ** -a - (0.0 if longest is None else top**-a)
+        lengths.append(far)
+        masses.append(mass * (known / mass.sum()))
+    if longest is not None:
+        lengths.append(np.array([top]))
+        masses.append(np.array([top**-a]))
+    found = np.concatenate(lengths), np.concatenate(masses)
+    for part in found:
+        part.setflags(write=False)
+    return found
+
+
+def _mass(lengths: Array, tail: float) -> Array:
+    """P(L = k) = k^-a - (k+1)^-a, without cancellation."""
+    return np.asarray(-(lengths**-tail) * np.expm1(-tail * np.log1p(1.0 / lengths)))
 
 
 def _between(starts: NDArray[np.int64], n: int) -> NDArray[np.int64]:
