@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from properties.strategies import decimals
 from verifier.instances import (
     AR1,
     Blocks,
@@ -42,13 +41,31 @@ TAILS = (3.0, 4.0, 2.5, 2.2, 1.5, 1.8, 1.2)
 
 
 def correlations(low: float = -STRONG, high: float = STRONG) -> SearchStrategy[float]:
-    """Autocorrelations at lag one; zero first."""
-    return decimals(low, high, near=0.0)
+    """Autocorrelations at lag one: tenths, a third of them zero or an end of the interval; and hundredths. Zero first."""
+    coarse, fine = _correlations(low, high)
+    return coarse | fine
 
 
-def autoregressions(rho: SearchStrategy[float] | None = None) -> SearchStrategy[Process]:
+def _correlations(low: float, high: float) -> tuple[SearchStrategy[float], SearchStrategy[float]]:
+    tenths, hundredths = (_nearest_zero_first(low, high, parts) for parts in (10, 100))
+    landmarks = sorted({0.0, low, high}, key=abs)
+    often = landmarks * (1 + len(tenths) // (2 * len(landmarks)))
+    return st.sampled_from(tenths + often), st.sampled_from(hundredths)
+
+
+def _nearest_zero_first(low: float, high: float, parts: int) -> list[float]:
+    values = [k / parts for k in range(round(low * parts), round(high * parts) + 1)]
+    return sorted(values, key=lambda value: (abs(value), value < 0.0))
+
+
+def autoregressions() -> SearchStrategy[Process]:
     """White noise and AR(1) of either sign."""
-    return (correlations() if rho is None else rho).map(lambda rho: White() if rho == 0.0 else AR1(rho=rho))
+    # One choice for the grid and one for the number, as few as any other process takes: this is what they shrink to.
+    return st.one_of(*(grid.map(_autoregression) for grid in _correlations(-STRONG, STRONG)))
+
+
+def _autoregression(rho: float) -> Process:
+    return White() if rho == 0.0 else AR1(rho=rho)
 
 
 def moving_averages() -> SearchStrategy[MovingAverage]:
