@@ -142,3 +142,21 @@ def dependent_instances(
     """Instances of ``plain`` whose samples depend on one another (default: with short memory)."""
     drawn = st.tuples(short_dependences() if dependences is None else dependences, plain)
     return drawn.map(lambda both: dataclasses.replace(both[1], dependence=both[0]))
+
+
+def autoregressive(
+    *, inputs: bool, noise: bool, low: float = -STRONG, high: float = STRONG
+) -> SearchStrategy[Dependence]:
+    """AR(1) of one rho for the inputs, for the noise, or for both."""
+
+    def joined(rho: float) -> Dependence:
+        if rho == 0.0:
+            return Independent()
+        return Dependent(inputs=AR1(rho) if inputs else White(), noise=AR1(rho) if noise else White())
+
+    return correlations(low, high).map(joined)
+
+
+def sticky(noise: str) -> SearchStrategy[Dependence]:
+    """Sticky chains: the last sample once more with probability rho."""
+    return repeated(correlations(low=0.0).map(Sticky), (noise,))
