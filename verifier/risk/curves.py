@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances import GaussianDesign, Instance, MixtureSamples
+from verifier.instances import GaussianDesign, Independent, Instance, MixtureSamples
 from verifier.instances.ingredient import whole
+from verifier.risk.dependent_samples import simulate_dependent
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
 from verifier.risk.mixtures import simulate_mixture
 from verifier.risk.sampled import simulate_samples
@@ -200,6 +201,9 @@ def _samples(
         chosen = simulator_of(inst) if simulator is None else simulator
         if chosen is not None:
             found[j] = _by_pack(chosen, inst, grid, draws)
+        elif inst.dependence != Independent():
+            pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
+            found[j] = simulate_dependent(inst, pairs, draws, directions if isinstance(directions, int) else None)
         elif isinstance(inst.design, GaussianDesign):
             shared[j] = _problems(inst, grid, directions)
         elif isinstance(inst.design, MixtureSamples):
