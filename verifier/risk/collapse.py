@@ -36,8 +36,12 @@ Array = NDArray[np.float64]
 LAST = 20.0
 """How much of the end of the range of ln n a limit is read off."""
 
-STEPS = 40
+MARGIN = 12.0
+"""How far before the end of what can be followed it ends, in ln n: a sample may be worth more independent ones than it has."""
+
+STEPS = 60
 CLOSE = 1e-10  # in ln n
+FLATTEST = 1e-3
 
 
 @runtime_checkable
@@ -117,25 +121,24 @@ def independent(instance: Instance) -> Instance:
 def log_measured_factor(instance: Instance, log_n: Array, log_risk: Array, tuning: Tuning = "optimal") -> Array:
     r"""ln of :math:`\varphi` with :math:`E_{iid}(n/\varphi)` the risk given by its logarithm at each n, shape of ``log_n``.
 
-    The curve of independent samples falls strictly, so the root is unique; Newton's method on ln E against ln n with the slope of
-    the last step, to 1e-10.
+    The curve of independent samples falls strictly, so the root is unique; secants in ln E against ln n, to 1e-10.
     """
     plain, risk = independent(instance), ExcessRisk()
 
     def off(at: Array) -> Array:
         return risk.log_values(plain, at, tuning) - log_risk
 
-    u, v = log_n.copy(), log_n - 0.5
+    u, v = log_n.copy(), np.maximum(log_n - 0.5, 0.0)
     at_u, at_v = off(u), off(v)
     for _ in range(STEPS):
         with np.errstate(divide="ignore", invalid="ignore"):
-            slope = np.where(np.abs(u - v) > 1e-13, (at_u - at_v) / (u - v), np.nan)
-        # A local slope between a tenth of a sixteenth and 4 is that of a learning curve; elsewhere rounding speaks.
-        slope = np.where((slope < -1e-3) & np.isfinite(slope), slope, -0.5)
-        step = np.clip(-at_v / slope, -8.0, 8.0)
-        u, at_u = v, at_v
-        v = v + step
-        if np.all(np.abs(step) < CLOSE):
+            slope = (at_u - at_v) / (u - v)
+        # No learning curve is flatter or steeper for long: what says so is rounding between two points that coincide.
+        slope = np.where(np.isfinite(slope) & (slope < -FLATTEST), slope, -0.5)
+        following = np.clip(v - np.clip(at_v / slope, -MARGIN / 3.0, MARGIN / 3.0), 0.0, log_n + 0.9 * MARGIN)
+        u, at_u, settled = v, at_v, np.abs(following - v) < CLOSE
+        v = following
+        if np.all(settled):
             break
         at_v = off(v)
     return np.asarray(log_n - v)
@@ -169,7 +172,7 @@ class _BesideFactor(OfTheRisk):
 
     def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
         ranges = [ExcessRisk().log_range(each, tuning) for each in (instance, independent(instance))]
-        low, high = max(low for low, _ in ranges), min(high for _, high in ranges)
+        low, high = max(low for low, _ in ranges), min(high for _, high in ranges) - MARGIN
         return max(low, high - LAST), high
 
     def _log_quotient(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
