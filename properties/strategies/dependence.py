@@ -77,6 +77,11 @@ def moving_averages() -> SearchStrategy[MovingAverage]:
     return st.one_of(first_order, means, several).map(MovingAverage)
 
 
+def white() -> SearchStrategy[Process]:
+    """White noise."""
+    return st.just(White())
+
+
 def short_memory() -> SearchStrategy[Process]:
     """White noise, autoregressions and moving averages."""
     return st.one_of(autoregressions(), moving_averages())
@@ -103,8 +108,12 @@ def short_runs() -> SearchStrategy[Runs]:
 
 def runs() -> SearchStrategy[Runs]:
     """Runs of every kind, those included whose lengths have no mean square."""
-    heavy = st.sampled_from([tail for tail in TAILS if tail <= 2.0]).map(RegimeSwitching)
-    return st.one_of(short_runs(), heavy)
+    return st.one_of(short_runs(), heavy_runs())
+
+
+def heavy_runs() -> SearchStrategy[Runs]:
+    """Runs whose lengths have no mean square."""
+    return st.sampled_from([tail for tail in TAILS if tail <= 2.0]).map(RegimeSwitching)
 
 
 def separable(
