@@ -47,6 +47,11 @@ def featured(base: SearchStrategy[Instance]) -> SearchStrategy[Instance]:
     return base.flatmap(widened)
 
 
+def finitely_featured(base: SearchStrategy[Instance]) -> SearchStrategy[Instance]:
+    """Those of :func:`featured` whose features are finitely many, and more the larger n."""
+    return featured(base).filter(lambda instance: instance.features.finite)
+
+
 def at_the_degree(
     base: SearchStrategy[Instance], degree: Callable[[Instance], float], factors: tuple[float, ...] = FACTORS
 ) -> SearchStrategy[Instance]:
