@@ -8,8 +8,8 @@ The approximation term is what the lemma leaves to its assumption on |K_m - K|. 
 * *What the equivalent has*, Delta = (N(lambda)/m) lambda^min(2s, 1): derived in properties/theorem_5.py. It is never larger than the
   other for s <= 1: 2s - 2 <= min(2s, 1) - 1/beta.
 
-Either needs N(lambda) << m: with fewer features than effective directions the risk stays at the floor m^(-beta min(2s, 1)) while
-lambda -> 0, and the sample of n = m is interpolated.
+Both are read where N(lambda) << m, as N(lambda)/n << 1 is in equation (3): with fewer features than effective directions the risk
+stays at the floor m^(-beta min(2s, 1)) of the features (properties/remark_4.py) as lambda -> 0.
 """
 
 from __future__ import annotations
@@ -74,14 +74,6 @@ READINGS = (
         observable=RiskRatioWithOperatorNorm(),
         expected="SURVIVED",
         note="(|K_m - K| / lambda)^2 lambda^(2s) with |K_m - K| ~ m^(-1/2): true, and much larger than what is added in fact.",
-    ),
-    reading(
-        "dimension-over-width-at-every-ridge",
-        "the risk is at most C (lambda^(2s) + sigma^2 N(lambda) / n + lambda^min(2s, 1) N(lambda) / m) at every lambda",
-        latex=LATEX + r"\frac{N(\lambda)}{m} \lambda^{\min(2s, 1)}",
-        observable=RiskRatioWithDimension(wide=False),
-        expected="FALSIFIED",
-        note="As lambda -> 0 the risk of m features keeps its floor, and the bound, for 2s > 1/beta, does not.",
     ),
 )
 

@@ -56,10 +56,9 @@ class _WidthRatio:
     r"""Supremum over all ridges of the risk with m(n) features over a bound, against n.
 
     The bound is :math:`R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + \Delta`, with a term for the features that is the subclass's.
-    ``wide`` keeps only ridges with N(lambda) <= m / 10.
+    Only ridges with N(lambda) <= m / 10 are looked at.
     """
 
-    wide: bool = True
     variable: str = "n"
 
     def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
@@ -101,8 +100,7 @@ class _WidthRatio:
             )
             values = np.log(risk) - log_bound
             kept = (per_sample < 1.0) & (per_feature < 1.0) & (log_lam > low) & (share < 1.0)
-            if self.wide:
-                kept &= log_dimension <= widths - math.log(WIDE)
+            kept &= log_dimension <= widths - math.log(WIDE)
         return log_lam, np.where(kept, values, -np.inf)
 
     def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
