@@ -1,9 +1,9 @@
 r"""Observables of finite width: what m random features add to the risk, against the sample size and against m itself.
 
 The equivalent and its symbols are those of :mod:`verifier.risk.features`: at an effective ridge gamma with
-:math:`z(\gamma) \le \min(n, m)` the ridge :math:`\lambda = \gamma (1 - z/m)(1 - z/n)` and the risk are explicit, so that a supremum
-over all ridges is one over gamma and needs no fixed point. Spectral sums are cubic splines of their logarithms through a table
-of step 1/4 in ln gamma (relative error below 1e-5, nothing to a supremum that is followed over a hundred e-folds of n).
+:math:`z(\gamma) \le \min(n, m)` the ridge is :math:`\lambda = \gamma (1 - z/m)(1 - z/n)`. Where a supremum is taken, spectral sums
+are cubic splines of their logarithms through a table of step 1/4 in ln gamma (relative error below 1e-5, nothing to a supremum
+that is followed over hundreds of e-folds of lambda).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from verifier.risk.windows import RelativeRisk
 Array = NDArray[np.float64]
 
 DEEPEST = 300.0  # ln of the inverse of the smallest gamma in use: gamma^2 stays a normal double
-FARTHEST = 200.0  # ln n to which a supremum over ridges is followed
+LARGEST = 690.0  # ln of the largest n or m that is written down
 TABLE_STEP = 0.25
-RIDGE_STEP = 1.0  # in ln gamma, between the ridges among which a supremum is looked for
+SIZES = 24  # sample sizes among which a supremum is looked for, close to one another near the first
 WIDE = 10.0  # "N(lambda) << m" is read as N(lambda) <= m / 10
 SMALLEST = 1e-300
 
@@ -53,55 +53,69 @@ def _splines(instance: Instance, log_gamma: float) -> CubicSpline:
 
 @dataclass(frozen=True)
 class _WidthRatio:
-    r"""Supremum over all ridges of the risk with m(n) features over a bound, against n.
+    r"""Supremum over n of the risk with m(n) features over a bound, at each lambda with N(lambda) <= min(n, m)/10.
 
-    The bound is :math:`R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + \Delta`, with a term for the features that is the subclass's.
-    Only ridges with N(lambda) <= m / 10 are looked at.
+    The bound is :math:`R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + \Delta`, with a term for the features that is the subclass's. The
+    sample sizes run from the smallest that is permitted to where both N/n and N/m are far below lambda^(2s), so that more
+    samples change nothing.
     """
 
-    variable: str = "n"
+    variable: str = "1/lambda"
 
     def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
-        """From n = 100, or where there are ten times as many features, to where gamma reaches exp(-300)."""
-        features = instance.features
-        beta = instance.beta
-        degree = float(getattr(features, "degree", 1.0))
-        start = math.log(100.0)
-        if degree > 0.0:
-            start = max(start, (math.log(WIDE * WIDE) - float(features.log_width(0.0))) / degree)
-        slowest = min(degree, 1.0) or 1.0
-        return start, min(max(DEEPEST / beta - 2.0, start + 20.0), FARTHEST, start + 100.0 / slowest)
+        """From the last irregular eigenvalue, at least e^2 below the first, to lambda = exp(-300); ValueError where the number
+        of features does not grow, so that a small lambda has no permitted sample.
+        """
+        if not instance.features.grows:
+            raise ValueError(
+                f"features={instance.features!r} must be more the larger n, for N(lambda) <= m/10 as lambda tends to zero"
+            )
+        head = math.log(max(instance.spectrum.head, instance.target.head, 1))
+        return 2.0 - float(instance.spectrum.log_eigenvalues(np.array([head]))[0]), DEEPEST
 
     def _log_term(self, instance: Instance, log_m: Array, log_lam: Array, log_dimension: Array) -> Array:
-        """ln of the term for the features over R^2; ``log_m`` has shape (sizes, 1), the others (sizes, gammas)."""
+        """ln of the term for the features over R^2, at shape (lambdas, sizes); the arguments broadcast to it."""
         raise NotImplementedError
 
-    def _table(self, instance: Instance, log_n: Array) -> tuple[Array, Array]:
-        """ln lambda and ln of the ratio at each n (rows) and gamma (columns)."""
+    def _table(self, instance: Instance, log_x: Array) -> tuple[Array, Array]:
+        """ln n and ln of the ratio at each lambda (rows) and sample size (columns)."""
+        spline, log_lam = _splines(instance, -DEEPEST), -log_x[:, None]
+        log_dimension = spline(-log_x)[0][:, None]
+        first, span = self._sizes(instance, log_dimension + math.log(WIDE), 2.0 * instance.s * np.maximum(log_x, 0.0)[:, None])
+        log_n = first + span * np.linspace(0.0, 1.0, SIZES) ** 2
         log_m = np.asarray(instance.features.log_width(log_n))
-        deepest = -min(DEEPEST, instance.beta * (float(np.minimum(log_n, log_m).max()) + 3.0) + 5.0)
-        spline = _splines(instance, 20.0 * math.floor(deepest / 20.0))
-        low, high = float(spline.x[0]), float(spline.x[-1])
-        log_gamma = np.arange(deepest, high, RIDGE_STEP)
+        log_gamma = log_lam + np.zeros_like(log_n)
+        slope_of_z = spline.derivative()
+        for _ in range(3):  # Newton's method; z <= N(lambda) <= min(n, m)/10, so that gamma is lambda up to a quarter
+            log_z = spline(log_gamma)[0]
+            per_sample, per_feature = np.exp(log_z - log_n), np.exp(log_z - log_m)
+            excess = log_gamma + np.log1p(-per_sample) + np.log1p(-per_feature) - log_lam
+            rises = per_sample / (1.0 - per_sample) + per_feature / (1.0 - per_feature)
+            log_gamma = log_gamma - excess / (1.0 - rises * slope_of_z(log_gamma)[0])
         log_z, log_q, log_bias, log_spread, log_leak = spline(log_gamma)
-        sizes, widths = log_n[:, None], log_m[:, None]
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
-            per_sample, per_feature = np.exp(log_z - sizes), np.exp(log_z - widths)
-            log_lam = log_gamma + np.log1p(-per_sample) + np.log1p(-per_feature)
-            log_dimension = spline(np.clip(np.nan_to_num(log_lam, nan=low), low, high))[0]
-            rho = 1.0 / (np.exp(widths - log_spread) * (1.0 - per_feature) + 1.0)
-            share = (np.exp(log_q) + rho * np.exp(log_spread)) * np.exp(-sizes)
-            variance = instance.sigma**2
-            risk = (np.exp(log_bias) + rho * np.exp(log_leak) + variance * share) / (1.0 - share)
-            log_square = 2.0 * math.log(instance.target.norm)
-            log_bound = np.logaddexp(
-                log_square + np.logaddexp(2.0 * instance.s * log_lam, self._log_term(instance, widths, log_lam, log_dimension)),
-                math.log(variance) + log_dimension - sizes if variance > 0.0 else -np.inf,
-            )
-            values = np.log(risk) - log_bound
-            kept = (per_sample < 1.0) & (per_feature < 1.0) & (log_lam > low) & (share < 1.0)
-            kept &= log_dimension <= widths - math.log(WIDE)
-        return log_lam, np.where(kept, values, -np.inf)
+        rho = 1.0 / (np.exp(log_m - log_spread) * (1.0 - np.exp(log_z - log_m)) + 1.0)
+        share = np.exp(log_q - log_n) + rho * np.exp(log_spread - log_n)
+        variance = instance.sigma**2
+        risk = np.exp(log_bias) + rho * np.exp(log_leak) + variance * share
+        log_square = 2.0 * math.log(instance.target.norm)
+        of_the_target = np.logaddexp(2.0 * instance.s * log_lam, self._log_term(instance, log_m, log_lam, log_dimension))
+        with np.errstate(divide="ignore"):
+            log_bound = np.logaddexp(log_square + of_the_target, np.log(variance) + log_dimension - log_n)
+            return log_n, np.log(risk) - np.log1p(-share) - log_bound
+
+    def _sizes(self, instance: Instance, log_least: Array, log_gain: Array) -> tuple[Array, Array]:
+        """ln of the first sample size with min(n, m) at least exp(``log_least``), and how much farther to go in ln n until
+        N/min(n, m) has fallen by exp(``log_gain``).
+        """
+        first = np.maximum(log_least, 0.0)
+        # The width is a power of n from some n on: its degree and factor are read off far out.
+        far = np.array([1e4, 2e4])
+        widths = np.asarray(instance.features.log_width(far))
+        if not np.all(np.isfinite(widths)):
+            return first, log_gain + 5.0
+        degree = float(widths[1] - widths[0]) / 1e4
+        first = np.maximum(first, (log_least - (float(widths[0]) - 1e4 * degree)) / degree)
+        return first, (log_gain + 5.0) / min(degree, 1.0)
 
     def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
         return np.asarray(self._table(instance, log_x)[1].max(axis=1))
@@ -110,18 +124,10 @@ class _WidthRatio:
         return (self.log_values(instance, log_x, tuning),)
 
     def witness(self, instance: Instance, log_x: float, tuning: Tuning) -> dict[str, float]:
-        log_lam, values = self._table(instance, np.array([log_x]))
-        log_m = float(instance.features.log_width(log_x))
-        return {"n": math.exp(log_x), "lam": math.exp(log_lam[0, np.argmax(values[0])]), "m": math.exp(log_m)}
-
-    def log_transient(self, instance: Instance) -> float:
-        """ln n at which the bias of n interpolated samples, R^2 n^(-2 beta s), falls below sigma^2: until then the ratio grows as
-        without noise.
-        """
-        if instance.sigma == 0.0:
-            return 0.0
-        gap = math.log(instance.target.norm) - math.log(instance.sigma)
-        return gap / (instance.beta * min(instance.s, 1.0))
+        log_n, values = self._table(instance, np.array([log_x]))
+        n = float(log_n[0, np.argmax(values[0])])
+        log_m = float(instance.features.log_width(n))
+        return {"lam": math.exp(-log_x), "n": math.exp(min(n, LARGEST)), "m": math.exp(min(log_m, LARGEST))}
 
     def experiment(self, instance: Instance, tuning: Tuning, sizes: tuple[int, ...]) -> Experiment:
         """Simulation at the paper's ridge, where both sides of the ratio are in play."""
@@ -130,7 +136,7 @@ class _WidthRatio:
 
 @dataclass(frozen=True)
 class RiskRatioWithoutWidth(_WidthRatio):
-    r""":math:`\sup_\lambda E / (R^2\lambda^{2s} + \sigma^2 N(\lambda)/n)`, nothing being granted to the features."""
+    r""":math:`\sup_n E / (R^2\lambda^{2s} + \sigma^2 N(\lambda)/n)`, nothing being granted to the features."""
 
     name: str = "risk / (R^2 lambda^(2s) + sigma^2 N(lambda) / n)"
 
@@ -140,7 +146,7 @@ class RiskRatioWithoutWidth(_WidthRatio):
 
 @dataclass(frozen=True)
 class RiskRatioWithDimension(_WidthRatio):
-    r""":math:`\sup_\lambda E / (R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + R^2 (N(\lambda)/m) \lambda^{\min(2s, 1)})`."""
+    r""":math:`\sup_n E / (R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + R^2 (N(\lambda)/m) \lambda^{\min(2s, 1)})`."""
 
     name: str = "risk / (R^2 lambda^(2s) + sigma^2 N(lambda) / n + R^2 lambda^min(2s, 1) N(lambda) / m)"
 
@@ -150,7 +156,7 @@ class RiskRatioWithDimension(_WidthRatio):
 
 @dataclass(frozen=True)
 class RiskRatioWithOperatorNorm(_WidthRatio):
-    r""":math:`\sup_\lambda E / (R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + R^2 (m^{-1/2}/\lambda)^2 \lambda^{2s})`."""
+    r""":math:`\sup_n E / (R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + R^2 (m^{-1/2}/\lambda)^2 \lambda^{2s})`."""
 
     name: str = "risk / (R^2 lambda^(2s) + sigma^2 N(lambda) / n + R^2 lambda^(2s - 2) / m)"
 
