@@ -113,7 +113,9 @@ READINGS = (
         source=SOURCE + ": humps, read as a rise of the curve",
         tuning="schedule",
         hypotheses=(assumption_r, noisy_labels),
-        domain=of_fixed_width(critical_instances(noise=as_noisy_as_the_signal), (100.0, 10.0, 20.0, 50.0, 200.0, 500.0, 1000.0)),
+        domain=of_fixed_width(
+            critical_instances(noise=as_noisy_as_the_signal), (100.0, 10.0, 20.0, 50.0, 200.0, 500.0, 1000.0)
+        ),
         observable=RiseOfTheRisk(),
         predict=lambda instance: Bound(1.0),
         prediction="E(1.1 n) / E(n) <= 1",

@@ -64,9 +64,7 @@ def at_the_degree(
     return st.tuples(st.sampled_from(factors), base).map(built)
 
 
-def of_fixed_width(
-    base: SearchStrategy[Instance], widths: tuple[float, ...] = WIDTHS
-) -> SearchStrategy[Instance]:
+def of_fixed_width(base: SearchStrategy[Instance], widths: tuple[float, ...] = WIDTHS) -> SearchStrategy[Instance]:
     """Instances with a number of features that does not depend on n."""
     return at_the_degree(base, lambda instance: 0.0, widths)
 
@@ -82,4 +80,3 @@ def critical_instances(
         hardest_targets(smoothness(0.05, 1.0) if s is None else s, ("S-tail",)),
         noises(silent=False) if noise is None else noise,
     )
-

@@ -2,7 +2,7 @@ r"""Observables of finite width: what m random features add to the risk, against
 
 The equivalent and its symbols are those of :mod:`verifier.risk.features`: at an effective ridge gamma with
 :math:`z(\gamma) \le \min(n, m)` the ridge is :math:`\lambda = \gamma (1 - z/m)(1 - z/n)`. Where a supremum is taken, spectral sums
-are cubic splines of their logarithms through a table of step 1/2 in ln gamma (relative error below 1e-4, nothing to a supremum
+are cubic splines of their logarithms through a table of step 1 in ln gamma (relative error below 1e-3, nothing to a supremum
 that is followed over hundreds of e-folds of lambda).
 """
 
@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 DEEPEST = 300.0  # ln of the inverse of the smallest gamma in use: gamma^2 stays a normal double
 LARGEST = 690.0  # ln of the largest n or m that is written down
-TABLE_STEP = 0.5
+TABLE_STEP = 1.0
 SIZES = 16  # sample sizes among which a supremum is looked for, close to one another near the first
 WIDE = 10.0  # "N(lambda) << m" is read as N(lambda) <= m / 10
 SMALLEST = 1e-300
@@ -81,7 +81,9 @@ class _WidthRatio:
         """ln n and ln of the ratio at each lambda (rows) and sample size (columns)."""
         spline, log_lam = _splines(instance, -DEEPEST), -log_x[:, None]
         log_dimension = spline(-log_x)[0][:, None]
-        first, span = self._sizes(instance, log_dimension + math.log(WIDE), 2.0 * instance.s * np.maximum(log_x, 0.0)[:, None])
+        first, span = self._sizes(
+            instance, log_dimension + math.log(WIDE), 2.0 * instance.s * np.maximum(log_x, 0.0)[:, None]
+        )
         log_n = first + span * np.linspace(0.0, 1.0, SIZES) ** 2
         log_m = np.asarray(instance.features.log_width(log_n))
         log_gamma = log_lam + np.zeros_like(log_n)
@@ -100,7 +102,9 @@ class _WidthRatio:
         variance = instance.sigma**2
         risk = np.exp(log_bias) + rho * np.exp(log_leak) + variance * share
         log_square = 2.0 * math.log(instance.target.norm)
-        of_the_target = np.logaddexp(2.0 * instance.s * log_lam, self._log_term(instance, log_m, log_lam, log_dimension))
+        of_the_target = np.logaddexp(
+            2.0 * instance.s * log_lam, self._log_term(instance, log_m, log_lam, log_dimension)
+        )
         with np.errstate(divide="ignore"):
             log_bound = np.logaddexp(log_square + of_the_target, np.log(variance) + log_dimension - log_n)
             return log_n, np.log(risk) - np.log1p(-share) - log_bound
