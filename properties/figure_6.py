@@ -48,8 +48,8 @@ as_noisy_as_the_signal = st.sampled_from([1.0, 2.0, 0.5]).map(Noise)
 FIXED = (10.0, 50.0, 250.0)
 
 EXHIBIT = Exhibit(
-    text="Figure 6 of the paper: learning curves of random Fourier features of several widths. Gaussian features are drawn here. The "
-    "paper's text gives neither beta nor s; here beta = 2, s = 3/4, sigma = 1, for which the critical degree is 1/2.",
+    text="Figure 6 of the paper: learning curves of random Fourier features of several widths. Gaussian features are drawn here. "
+    "The text gives neither beta nor s; here beta = 2, s = 3/4, sigma = 1, for which the critical degree is 1/2.",
     apart=APART,
     panels=(
         Panel(
@@ -101,14 +101,15 @@ READINGS = (
         predict=exactly,
         prediction="exponent = 2s/(2s + 1/beta)",
         expected="FALSIFIED",
-        note="What the widest curves of the figure seem to show; each of them ends on a floor. Gaussian features stand for Fourier ones.",
+        note="What the widest curves of the figure seem to show; each of them ends on a floor. Gaussian features stand for "
+        "Fourier ones.",
         exhibit=EXHIBIT,
     ),
     Reading(
         id="F6/no-rise",
         title="with a fixed number of features and the scheduled ridge more samples never raise the risk",
-        statement="For critical targets, s <= 1, with noise of 1/2 <= sigma <= 2 and m Gaussian random features, m fixed, at the scheduled ridge "
-        "E(1.1 n) <= E(n) for 20 <= n <= 1e6.",
+        statement="For critical targets, s <= 1, with noise of 1/2 <= sigma <= 2 and m Gaussian random features, m fixed, at the "
+        "scheduled ridge E(1.1 n) <= E(n) for 20 <= n <= 1e6.",
         latex=r"\mathcal{E}_m(1.1\, n) \le \mathcal{E}_m(n)",
         source=SOURCE + ": humps, read as a rise of the curve",
         tuning="schedule",

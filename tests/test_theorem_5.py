@@ -40,14 +40,14 @@ def instance(beta: float, s: float, degree: float | None, factor: float = 1.0) -
 
 
 def direct_risk(beta: float, s: float, log_n: float, log_m: float) -> float:
-    """ln of the least risk over gamma, by sums in logarithms over 200 indices and a fine grid of ln i beyond: a second route."""
-    index, step = np.arange(1.0, 201.0), 0.05
-    beyond = np.arange(math.log(200.5), 300.0, step) + 0.5 * step
+    """ln of the least risk over gamma, by sums in logarithms over 60 indices and a fine grid of ln i beyond: a second route."""
+    index, step = np.arange(1.0, 61.0), 0.1
+    beyond = np.arange(math.log(60.5), 150.0, step) + 0.5 * step
     log_i = np.concatenate([np.log(index), beyond])
-    log_w = np.concatenate([np.zeros(200), beyond + math.log(2.0 * math.sinh(0.5 * step))])
+    log_w = np.concatenate([np.zeros(60), beyond + math.log(2.0 * math.sinh(0.5 * step))])
     log_l, log_f = -beta * log_i, -(2.0 * beta * s + 1.0) * log_i
     # A critical target has the norm 1 in "S-tail": sum over j > k of f_j^2 is k^(-2 beta s); constants do not matter here.
-    gamma = np.arange(-90.0, 3.0, 0.1)[:, None]
+    gamma = np.arange(-75.0, 3.0, 0.15)[:, None]
     total = np.logaddexp(log_l, gamma)
     r, rest = log_l - total, gamma - total
     z, q, spread = (np.exp(log_w + part).sum(axis=1) for part in (r, 2 * r, r + rest))
@@ -120,7 +120,7 @@ def test_the_floor_is_the_limit_of_many_samples_and_falls_at_its_exponent(beta: 
     for m in (100.0, 1000.0):
         floor = float(np.exp(FloorOfWidth().log_values(instance(beta, s, None), np.log([m]), "optimal")[0]))
         many = float(equivalent_risk(instance(beta, s, 0.0, factor=m), n=1e18))
-        assert floor <= many
+        assert floor <= many * (1.0 + 1e-9)
         assert many == pytest.approx(floor, rel=1e-3)
     found = assess(R4["floor-against-width"], instance(beta, s, None))
     assert found.verdict == CONSISTENT, found.reason

@@ -14,7 +14,7 @@ from hypothesis.strategies import SearchStrategy
 
 from properties.hypotheses import critical_degree
 from properties.strategies import decimals, hardest_targets, instances, noises, power_laws, smoothness
-from verifier.instances import AllFeatures, Features, GaussianFeatures, Instance, Noise, Spectrum
+from verifier.instances import AllFeatures, GaussianFeatures, Instance, Noise, Spectrum
 
 DEGREES = (0.1, 1.5)
 """Least and largest degree that is drawn; at n = e^600 a width of degree .1 is e^60."""
@@ -25,26 +25,30 @@ ONE_IN = 8
 """Every so many draws have infinitely many features."""
 
 
-def features(near: float) -> SearchStrategy[Features]:
-    """Infinitely many features, or c n^q of them: half of the degrees from ``DEGREES``, half within .3 of ``near``."""
+NEAR = 0.3
 
-    def built(parts: tuple[int, float, float]) -> Features:
-        kind, factor, degree = parts
-        return AllFeatures() if kind == 0 else GaussianFeatures(factor=factor, degree=degree)
 
-    wide = decimals(*DEGREES, near=1.0)
-    low, high = (min(max(round(near + offset, 2), DEGREES[0]), DEGREES[1]) for offset in (-0.3, 0.3))
-    close = decimals(low, high, near=round(near, 2))
-    return st.tuples(st.sampled_from(range(ONE_IN)), st.sampled_from(FACTORS), wide | close).map(built)
+def _absolute(degree: float) -> Callable[[Instance], float]:
+    return lambda instance: degree
+
+
+def _relative(offset: float) -> Callable[[Instance], float]:
+    return lambda instance: min(max(round(critical_degree(instance) + offset, 2), DEGREES[0]), DEGREES[1])
 
 
 def featured(base: SearchStrategy[Instance]) -> SearchStrategy[Instance]:
-    """Instances with features whose degree lies on either side of the critical one."""
+    """Instances with infinitely many features, or c n^q of them: half of the degrees anywhere in ``DEGREES``, half within ``NEAR``
+    of the critical one, on either side.
+    """
+    wide = decimals(*DEGREES, near=1.0).map(_absolute)
+    close = decimals(-NEAR, NEAR, near=0.1).map(_relative)
 
-    def widened(instance: Instance) -> SearchStrategy[Instance]:
-        return features(critical_degree(instance)).map(lambda width: dataclasses.replace(instance, features=width))
+    def built(parts: tuple[int, float, Callable[[Instance], float], Instance]) -> Instance:
+        kind, factor, degree, instance = parts
+        features = AllFeatures() if kind == 0 else GaussianFeatures(factor=factor, degree=degree(instance))
+        return dataclasses.replace(instance, features=features)
 
-    return base.flatmap(widened)
+    return st.tuples(st.sampled_from(range(ONE_IN)), st.sampled_from(FACTORS), wide | close, base).map(built)
 
 
 def finitely_featured(base: SearchStrategy[Instance]) -> SearchStrategy[Instance]:
