@@ -1,11 +1,11 @@
 r"""Figure 3: AR(1) data of three correlations rho: (a) similar slopes, (b) collapse on n_eff = n(1 - rho)/(1 + rho).
 
 The text does not say whether inputs, noise or both are AR(1), nor rho, beta, s and n. (a) is true at large n for each of them; at
-the figure's own sizes correlated inputs hold a good part of the samples that the degrees of freedom take up, and slopes differ. (b) is
-what the eye sees when the axis is stretched by a factor that is about right and hides as much as a logarithmic axis hides; the
-factor that is measured is sum_h rho_x(h) rho_eps(h) (properties/theorem_4.py): 1 for inputs or noise alone, (1 + rho^2)/(1 - rho^2) for
-both. "Under the theoretical regularization schedule" the ridge is chosen for n, not for n_eff: then bias and variance are inflated
-differently, and no factor at all makes the curves collapse.
+the figure's own sizes the degrees of freedom take up a good part of what a strongly correlated sample holds, and slopes differ. (b)
+is what the eye sees when an axis is stretched by a factor that is about right, and logarithmic besides; the factor that is measured
+is sum_h rho_x(h) rho_eps(h) (properties/theorem_4.py): 1 for inputs or noise alone, (1 + rho^2)/(1 - rho^2) for both. "Under the
+theoretical regularization schedule" the ridge is chosen for n, not for n_eff: then bias and variance are inflated differently, and
+no factor at all makes the curves collapse.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def _three(*, inputs: bool, noise: bool) -> tuple[Series, ...]:
 
 
 EXHIBIT = Exhibit(
-    text="Figure 3 of the paper: learning curves of AR(1) data for three rho. Its text gives neither rho, beta, s and n nor what is "
-    "correlated; here rho = 0, .5 and .8, beta = 2, s = 1/2, sigma = 1. If n_eff = n(1 - rho)/(1 + rho) were right, the curve of "
-    "rho = .8 would be that of rho = 0 at a ninth of the samples, at every n and whatever is correlated.",
+    text="Figure 3 of the paper: learning curves of AR(1) data for three rho. Its text gives neither rho, beta, s and n nor what "
+    "is correlated; here rho = 0, .5 and .8, beta = 2, s = 1/2, sigma = 1. If n_eff = n(1 - rho)/(1 + rho) were right, the curve "
+    "of rho = .8 would be that of rho = 0 at a ninth of the samples, at every n and whatever is correlated.",
     apart=1.05,
     panels=(
         Panel(
@@ -88,7 +88,8 @@ READINGS = (
     Reading(
         id="F3/slope",
         title="for AR(1) inputs, noise or both the slope is alpha, at the scheduled ridge, for s <= .95",
-        statement="On power laws with critical targets at the scheduled ridge, for AR(1) inputs, noise or both, the exponent is alpha.",
+        statement="On power laws with critical targets at the scheduled ridge, for AR(1) inputs, noise or both, the exponent is "
+        "alpha.",
         latex=r"\mathcal{E}_\rho(n) \sim n^{-\alpha}",
         source=SOURCE + " (a)",
         tuning="schedule",
@@ -103,8 +104,8 @@ READINGS = (
     Reading(
         id="F3/similar-slopes-at-the-figures-sizes",
         title="for AR(1) inputs and noise the slope from n = 100 to 3200 stays what it is on independent samples",
-        statement="For AR(1) inputs and noise of one rho up to .9 the slope over a factor of 32 in n from n = 100 or 200 on is within "
-        ".05 of that of independent samples.",
+        statement="For AR(1) inputs and noise of one rho up to .9 the slope over a factor of 32 in n from n = 100 or 200 on is "
+        "within .05 of that of independent samples.",
         latex=r"|\hat a_\rho(n) - \hat a_0(n)| \le .05,\ 100 \le n \le 200",
         source=SOURCE + " (a)",
         tuning="schedule",
@@ -119,8 +120,8 @@ READINGS = (
     Reading(
         id="F3/collapse-schedule",
         title="at the scheduled ridge curves of AR(1) inputs and noise collapse on n(1 - rho)/(1 + rho)",
-        statement="For AR(1) inputs and noise of one rho, each curve at the ridge of its own n, E_rho(n) = E_0(n(1 - rho)/(1 + rho)) "
-        "as n grows.",
+        statement="For AR(1) inputs and noise of one rho, each curve at the ridge of its own n, "
+        "E_rho(n) = E_0(n(1 - rho)/(1 + rho)) as n grows.",
         latex=COLLAPSE,
         source=SOURCE + " (b)",
         tuning="schedule",
@@ -135,8 +136,8 @@ READINGS = (
     Reading(
         id="F3/collapse-inputs-schedule",
         title="at the scheduled ridge curves of AR(1) inputs and white noise collapse on n(1 - rho)/(1 + rho)",
-        statement="For AR(1) inputs and white noise, each curve at the ridge of its own n, E_rho(n) = E_0(n(1 - rho)/(1 + rho)) as n "
-        "grows.",
+        statement="For AR(1) inputs and white noise, each curve at the ridge of its own n, "
+        "E_rho(n) = E_0(n(1 - rho)/(1 + rho)) as n grows.",
         latex=COLLAPSE,
         source=SOURCE + " (b)",
         tuning="schedule",

@@ -12,7 +12,7 @@ x_t eps_t, whose autocorrelations fall as h^(2 H_x + 2 H_eps - 4). Let a = 2 H_x
   gamma = a/(2 H_x - 1), and the exponent 2 s beta (1 - gamma)/(2 s beta + 1 - gamma), larger than (1 - a) alpha: no clock at all.
 
 Samples that are repeated in runs with P(L >= k) = k^-t, 1 < t < 2, together with their noise, are of the last kind: runs longer
-than n/N are saturated, the variance is (N/n)^(t - 1), the exponent 2 s beta (t - 1)/(2 s beta + t - 1). With fresh noise it is alpha.
+than n/N are saturated, the variance is (N/n)^(t - 1), the exponent 2 s beta (t - 1)/(2 s beta + t - 1). With fresh noise: alpha.
 (Derivation: verifier/risk/responses.py.) For s <= 1 throughout, by saturation. Next to the borders between the three cases the
 crossover from one to the other lies beyond any sample size: hypotheses keep a tenth off.
 """
@@ -26,7 +26,7 @@ from properties.hypotheses import alpha, assumption_r, noisy_labels
 from properties.strategies import hardest_targets, instances, noises, power_laws, smoothness
 from properties.strategies.dependence import dependent_instances, fractional, heavy_runs, repeated, separable, white
 from verifier.claims import Exponent, Reading
-from verifier.instances import Dependence, Instance, Repeated
+from verifier.instances import Dependence, Dependent, Independent, Instance, Repeated
 from verifier.testing import check
 
 SOURCE = "Remark 3, section 2.1"
@@ -45,15 +45,21 @@ both = dependent_instances(plain, separable(fractional(), fractional()))
 jointly_long = dependent_instances(plain, separable(fractional(), fractional()).filter(diverges))
 
 
+def hursts(instance: Instance) -> tuple[float, float]:
+    """H_x and H_eps."""
+    assert isinstance(instance.dependence, (Dependent, Independent))
+    return instance.dependence.inputs.hurst, instance.dependence.noise.hurst
+
+
 def joint_memory(instance: Instance) -> float:
     """a = 2 H_x + 2 H_eps - 3: the products of inputs and noise have a sum of autocorrelations that grows as n^a."""
-    return 2.0 * instance.dependence.inputs.hurst + 2.0 * instance.dependence.noise.hurst - 3.0
+    return 2.0 * sum(hursts(instance)) - 3.0
 
 
 def _balance(instance: Instance) -> float:
     """N = n^u balances bias and variance as long as the low frequencies are not used up; u less the 2 - 2 H_x at which they are."""
     power = (1.0 - joint_memory(instance)) / (1.0 + 2.0 * instance.s * instance.beta)
-    return power - (2.0 - 2.0 * instance.dependence.inputs.hurst)
+    return power - (2.0 - 2.0 * hursts(instance)[0])
 
 
 def long_joint_memory(instance: Instance) -> bool:
@@ -90,7 +96,7 @@ def in_two_regimes(instance: Instance) -> Exponent:
     """(1 - a) alpha while low frequencies are left, the exponent of the saturated spectrum where they are not."""
     if _balance(instance) < 0.0:
         return in_n_eff(instance)
-    hurst, noise = instance.dependence.inputs.hurst, instance.dependence.noise.hurst
+    hurst, noise = hursts(instance)
     return _saturated(instance, (2.0 - 2.0 * noise) / (2.0 * hurst - 1.0))
 
 

@@ -1,4 +1,6 @@
-"""What is asked about: spectra, targets, noise, designs, transforms, mixtures, dependence, and the instance that joins them."""
+"""What is asked about: spectra, targets, noise, designs, transforms, features, mixtures, dependence, and the instance that joins
+them.
+"""
 
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction, ComponentTarget
 from verifier.instances.dependence import Dependence, Dependent, Independent, Repeated
@@ -11,6 +13,7 @@ from verifier.instances.designs import (
     UniformDesign,
 )
 from verifier.instances.empirical import EmpiricalSpectrum, FittedTail
+from verifier.instances.features import AllFeatures, Features, GaussianFeatures
 from verifier.instances.ingredient import Ingredient, register_ingredient
 from verifier.instances.instance import Instance
 from verifier.instances.mixtures import DisjointMixture, Mixture, RotatedMixture
@@ -71,6 +74,7 @@ from verifier.instances.transforms import (
 
 __all__ = [
     "AR1",
+    "AllFeatures",
     "Axis",
     "BallTarget",
     "BandedShear",
@@ -92,11 +96,13 @@ __all__ = [
     "Exponential",
     "ExponentialTarget",
     "Factor",
+    "Features",
     "Finite",
     "FittedTail",
     "FractionalNoise",
     "FullRotation",
     "GaussianDesign",
+    "GaussianFeatures",
     "Identity",
     "Independent",
     "Ingredient",

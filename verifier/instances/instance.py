@@ -13,6 +13,7 @@ from typing import Any, cast
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction
 from verifier.instances.dependence import Dependence, Independent
 from verifier.instances.designs import Design, GaussianDesign, MixtureSamples
+from verifier.instances.features import AllFeatures, Features
 from verifier.instances.ingredient import Ingredient, recorded
 from verifier.instances.mixtures import Mixture, RotatedMixture
 from verifier.instances.noise import Noise
@@ -32,9 +33,10 @@ class Instance:
     eigenbasis (nonnegative, where a transform makes their signs matter), ``noise`` the label noise, ``design`` the law of
     the inputs, x ~ N(0, Sigma) unless another is given. ``transform`` T, the identity unless another is given, is what the
     regression sees of the inputs: it is run on T x, for the same labels. ``dependence`` is how samples depend on one another;
-    they are independent unless another is given. Two instances are equal exactly when their JSON forms are; the plain design,
-    the identity and independence are left out of the JSON form, which is thereby that of instances written down before there
-    were others.
+    they are independent unless another is given. ``features``, infinitely many unless others are given, is the width of what the
+    regression is run on. Two instances are equal exactly when their JSON forms are; the plain design, the identity, independence
+    and the infinite width are left out of the JSON form, which is thereby that of instances written down before there were
+    others.
     """
 
     spectrum: Spectrum
@@ -43,6 +45,7 @@ class Instance:
     design: Design = field(default_factory=GaussianDesign)
     transform: Transform = field(default_factory=Identity)
     dependence: Dependence = field(default_factory=Independent)
+    features: Features = field(default_factory=AllFeatures)
 
     def __post_init__(self) -> None:
         protocols: tuple[tuple[str, object, type], ...] = (
@@ -51,6 +54,7 @@ class Instance:
             ("design", self.design, Design),
             ("transform", self.transform, Transform),
             ("dependence", self.dependence, Dependence),
+            ("features", self.features, Features),
         )
         for name, value, protocol in protocols:
             # A class has its instances' attributes too: RademacherDesign for RademacherDesign() is refused here.
@@ -71,8 +75,15 @@ class Instance:
             self._check_transform()
         if self.dependence != Independent():
             self._check_dependence()
+        if self.features.finite:
+            self._check_features()
 
     def _check_dependence(self) -> None:
+        if self.features.finite:
+            raise ValueError(
+                f"features={self.features!r}: no equivalent is known here of finitely many features and samples that depend on one "
+                f"another, {self.dependence!r}; use AllFeatures() or Independent()"
+            )
         if self.design != GaussianDesign():
             raise ValueError(
                 f"design={self.design!r}: samples that depend on one another, {self.dependence!r}, have Gaussian inputs; use "
@@ -87,6 +98,18 @@ class Instance:
             raise ValueError(
                 f"spectrum={self.spectrum!r}: samples that depend on one another, {self.dependence!r}, need one eigenbasis; use "
                 "a Mixture or any other spectrum"
+            )
+
+    def _check_features(self) -> None:
+        if self.design != GaussianDesign() or not self.diagonal:
+            raise ValueError(
+                f"features={self.features!r}: their equivalent knows Gaussian inputs, and a covariance that is diagonal in the "
+                f"basis of the target; got {self.spectrum!r}, {self.design!r} and {self.transform!r}"
+            )
+        if getattr(self.target, "supremum", False):
+            raise ValueError(
+                f"target={self.target!r} is the worst target of a ball; with features={self.features!r} use a single target, such "
+                "as CriticalTarget"
             )
 
     def _check_rotated(self, mixture: RotatedMixture) -> None:
@@ -193,16 +216,18 @@ class Instance:
             parts["transform"] = self.transform
         if self.dependence != Independent():
             parts["dependence"] = self.dependence
+        if self.features != AllFeatures():
+            parts["features"] = self.features
         return {name: recorded(name, part) for name, part in parts.items()}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Instance:
         """Rebuild an instance from :meth:`to_json`, validating every part."""
-        optional = {"design", "transform", "dependence"}
+        optional = {"design", "transform", "dependence", "features"}
         if not isinstance(record, Mapping) or set(record) - optional != {"spectrum", "target", "noise"}:
             raise ValueError(
                 f"an instance is a JSON object with spectrum, target and noise (and a design that is not Gaussian, a transform "
-                f"that is not the identity, and a dependence that is not independence), got {record!r}"
+                f"that is not the identity, a dependence that is not independence, features that are finitely many), got {record!r}"
             )
         return cls(
             spectrum=cast(Spectrum, Ingredient.from_json(record["spectrum"])),
@@ -215,6 +240,9 @@ class Instance:
             dependence=cast(Dependence, Ingredient.from_json(record["dependence"]))
             if "dependence" in record
             else Independent(),
+            features=cast(Features, Ingredient.from_json(record["features"]))
+            if "features" in record
+            else AllFeatures(),
         )
 
     @cached_property
@@ -232,4 +260,6 @@ class Instance:
             parts.append(self.transform.describe())
         if self.dependence != Independent():
             parts.append(self.dependence.describe())
+        if self.features != AllFeatures():
+            parts.append(self.features.describe())
         return "; ".join(parts)

@@ -1,15 +1,15 @@
-r"""Effective sample sizes: the factor n/n_eff that a learning curve of dependent samples shows, beside the factors that are claimed.
+r"""Effective sample sizes: the factor n/n_eff that a learning curve of dependent samples shows, beside those that are claimed.
 
 *What is measured.* The factor :math:`\varphi(n)` with :math:`E_{dep}(n) = E_{iid}(n/\varphi)`, both at the ridge that is best for
 them: how many dependent samples are worth one independent sample. Curves collapse on :math:`n_{eff} = n/\Phi` when
 :math:`\varphi(n) \to \Phi`.
 
-*What it tends to.* By :mod:`verifier.risk.dependent`, :math:`E_{dep} = (b + \sigma^2 J_\varepsilon(x)\, d_2/n)/(1 - J_x(x)\, d_2/n)` with
-:math:`x = d_1/n`. With label noise :math:`x \to 0` at the oracle's ridge, where
-:math:`J_\varepsilon \to \sum_h \rho_x(h)\rho_\varepsilon(h)` for memory that is short: the long-run variance of the score
+*What it tends to.* By :mod:`verifier.risk.dependent`, with :math:`x = d_1/n`,
+:math:`E_{dep} = (b + \sigma^2 J_\varepsilon(x)\, d_2/n)/(1 - J_x(x)\, d_2/n)`. With label noise :math:`x \to 0` at the oracle's ridge,
+where :math:`J_\varepsilon \to \sum_h \rho_x(h)\rho_\varepsilon(h)` for memory that is short: the long-run variance of the score
 :math:`x_t\varepsilon_t`, as for estimators of moments (Newey and West 1987), since ridge regression averages just this. Then
-:math:`E_{dep}(n)/E_{iid}(n/\varphi) \to 1` for that :math:`\varphi`, whatever spectrum and target. It is 1 as soon as inputs or noise are
-white (Ziemann and Tu 2022), which no formula in one sequence alone can know.
+:math:`E_{dep}(n)/E_{iid}(n/\varphi) \to 1` for that :math:`\varphi`, whatever spectrum and target. It is 1 as soon as inputs or noise
+are white (Ziemann and Tu 2022), which no formula in one sequence alone can know.
 
 *What is claimed.* Lemma 4 and Theorem 4 read as :math:`1 + 2\sum_k b(k)^{\delta/(2+\delta)}` with mixing coefficients b, for AR(1)
 :math:`b(k) = |\rho|^k` of one coordinate; Figure 3 reads as :math:`(1+\rho)/(1-\rho)`.
@@ -65,6 +65,11 @@ def dependent_sequence(instance: Instance) -> Process | Runs:
     return noise if isinstance(inputs, White) else inputs
 
 
+def _neighbours(instance: Instance) -> float:
+    """Correlation at lag one of the sequence that is dependent."""
+    return float(dependent_sequence(instance).autocorrelations(1)[1])
+
+
 @dataclass(frozen=True)
 class LagOneFactor:
     r""":math:`(1+\rho)/(1-\rho)`, rho the correlation of neighbours in the sequence that is dependent (Figure 3)."""
@@ -72,7 +77,7 @@ class LagOneFactor:
     text: str = "(1 + rho)/(1 - rho)"
 
     def value(self, instance: Instance) -> float:
-        rho = float(dependent_sequence(instance).autocorrelations(1)[1])
+        rho = _neighbours(instance)
         return (1.0 + rho) / (1.0 - rho)
 
 
@@ -89,7 +94,7 @@ class MixingFactor:
         return f"1 + 2 sum_k |rho|^({self.power:g} k)"
 
     def value(self, instance: Instance) -> float:
-        base = abs(float(dependent_sequence(instance).autocorrelations(1)[1])) ** self.power
+        base = math.pow(abs(_neighbours(instance)), self.power)
         return (1.0 + base) / (1.0 - base)
 
 
@@ -147,11 +152,18 @@ def log_measured_factor(instance: Instance, log_n: Array, log_risk: Array, tunin
 def measured_factor(instance: Instance, n: float, tuning: Tuning = "optimal") -> float:
     """n/n_eff at one sample size, by the equivalents of dependent and of independent samples."""
     log_n = np.array([math.log(n)])
-    return float(np.exp(log_measured_factor(instance, log_n, ExcessRisk().log_values(instance, log_n, tuning), tuning))[0])
+    return float(
+        np.exp(log_measured_factor(instance, log_n, ExcessRisk().log_values(instance, log_n, tuning), tuning))[0]
+    )
 
 
 def measured_factors(
-    instance: Instance, n: Sequence[float] | Array, risk: Array, stderr: Array, z: float = 2.0, tuning: Tuning = "optimal"
+    instance: Instance,
+    n: Sequence[float] | Array,
+    risk: Array,
+    stderr: Array,
+    z: float = 2.0,
+    tuning: Tuning = "optimal",
 ) -> tuple[Array, Array, Array]:
     """n/n_eff that a simulated curve shows, with its interval: value, lower and upper end at each n, from risks and their
     standard errors; ``z`` of them either way. A risk is turned into a sample size by the equivalent of independent samples.
@@ -183,8 +195,8 @@ class _BesideFactor(OfTheRisk):
 
 @dataclass(frozen=True)
 class OffTheFactor(_BesideFactor):
-    r"""How far the measured n/n_eff is from a claimed one, :math:`\max(\varphi/\Phi, \Phi/\varphi)`, over the last twenty e-folds of n:
-    one where the curves collapse on :math:`n/\Phi`.
+    r"""How far the measured n/n_eff is from a claimed one, :math:`\max(\varphi/\Phi, \Phi/\varphi)`, over the last twenty e-folds of
+    n: one where the curves collapse on :math:`n/\Phi`.
     """
 
     @property

@@ -20,6 +20,7 @@ from verifier.instances import GaussianDesign, Independent, Instance, MixtureSam
 from verifier.instances.ingredient import whole
 from verifier.risk.dependent_samples import simulate_dependent
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
+from verifier.risk.feature_samples import simulate_features
 from verifier.risk.mixtures import simulate_mixture
 from verifier.risk.sampled import simulate_samples
 from verifier.risk.simulate import Problem, Replicates, head_problems, problem, simulate
@@ -192,8 +193,8 @@ def _samples(
     directions: int | str | None,
     simulator: Simulator | None,
 ) -> list[Array]:
-    """Risks on the grid of each instance: from a pack's simulator, on real samples of a mixture or of a design that is not
-    Gaussian, or on Bartlett's factors, which all Gaussian instances share.
+    """Risks on the grid of each instance: from a pack's simulator, on samples and features of a finite width, on real samples of a mixture
+    or of a design that is not Gaussian, or on Bartlett's factors, which all Gaussian instances share.
     """
     found: dict[int, Array] = {}
     shared: dict[int, list[Problem]] = {}
@@ -204,6 +205,9 @@ def _samples(
         elif inst.dependence != Independent():
             pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
             found[j] = simulate_dependent(inst, pairs, draws, directions if isinstance(directions, int) else None)
+        elif inst.features.finite:
+            pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
+            found[j] = simulate_features(inst, pairs, draws, None if isinstance(directions, str) else directions)
         elif isinstance(inst.design, GaussianDesign):
             shared[j] = _problems(inst, grid, directions)
         elif isinstance(inst.design, MixtureSamples):
