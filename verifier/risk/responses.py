@@ -117,7 +117,10 @@ def frequency_nodes(processes: tuple[Process, ...]) -> tuple[Array, Array]:
         top = math.log(float(edges[1]))
         count = math.ceil((top - LEAST_FREQUENCY) / PANEL)
         log_w, steps = _panels(np.linspace(LEAST_FREQUENCY, top, count + 1), PANEL_POINTS)
-        w, weights = np.concatenate([np.exp(log_w), w[POINTS:]]), np.concatenate([np.exp(log_w) * steps, weights[POINTS:]])
+        w, weights = (
+            np.concatenate([np.exp(log_w), w[POINTS:]]),
+            np.concatenate([np.exp(log_w) * steps, weights[POINTS:]]),
+        )
     return w, weights
 
 

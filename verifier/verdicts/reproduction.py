@@ -142,7 +142,10 @@ def _simulated(claim: Claim, panel: Panel, seed: int, key: tuple[str | int, ...]
     if not panel.simulated:
         return [None] * len(panel.series)
     instances = [each.instance for each in panel.series]
-    plain = all(isinstance(each.design, GaussianDesign) and each.dependence == Independent() for each in instances) and claim.simulator is None
+    plain = (
+        all(isinstance(each.design, GaussianDesign) and each.dependence == Independent() for each in instances)
+        and claim.simulator is None
+    )
     pieces = [
         learning_curves(
             instances,
