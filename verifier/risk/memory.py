@@ -8,8 +8,8 @@ With :math:`N \asymp n^q` degrees of freedom the noise term of the equivalent (:
 * :math:`a < 0`: :math:`J_\varepsilon` is bounded, and nothing changes; a = 0 brings a logarithm;
 * a > 0 and :math:`q \le 2 - 2H_x`: the lowest frequencies of n samples, 1/n, decide, :math:`J_\varepsilon \asymp n^a`;
 * a > 0 and larger q: frequencies below :math:`(N/n)^{1/h}` are fitted whole (saturated), :math:`J_\varepsilon \asymp (n/N)^{a/h}`;
-* inputs repeated in runs with :math:`P(L \ge k) = k^{-\tau}`, :math:`1 < \tau < 2`, the noise with them: :math:`J_\varepsilon \asymp
-  (n/N)^{2 - \tau}`, :math:`2 - \tau = 2H - 1`; :math:`\tau = 2` brings a logarithm. Fresh noise: bounded.
+* inputs repeated in runs with :math:`P(L \ge k) = k^{-\tau}`, :math:`1 < \tau < 2`, the noise with them:
+  :math:`J_\varepsilon \asymp (n/N)^{2 - \tau}`, :math:`2 - \tau = 2H - 1`; :math:`\tau = 2` brings a logarithm. Fresh noise: bounded.
 
 The oracle balances that against the bias, :math:`N^{-t'}`. Long memory of the inputs alone, or of the noise alone, changes no
 exponent: :math:`a > 0` needs :math:`H_x + H_\varepsilon > 3/2`.
@@ -24,8 +24,8 @@ EDGE = 1e-9  # Hurst exponents and their sums are compared to rounding
 
 
 def excess_memory(dependence: Dependence) -> float:
-    r"""What decides whether exponents change: :math:`a = 2H_x + 2H_\varepsilon - 3` of processes, :math:`2H - 1` of runs whose noise is
-    repeated with the inputs where their lengths have no mean square, :math:`-1` for what has none of either.
+    r"""What decides whether exponents change: :math:`a = 2H_x + 2H_\varepsilon - 3` of processes, :math:`2 - \tau` of runs with
+    a tail of exponent tau whose noise is repeated with the inputs, :math:`-1` for what has neither.
     """
     if isinstance(dependence, Repeated):
         if dependence.noise != "repeated":
@@ -68,9 +68,9 @@ def balanced_power(dependence: Dependence, tail: float) -> float:
 def averages_out(instance: Instance) -> bool:
     r"""Whether the mean risk is that of typical samples, which the equivalent describes.
 
-    Without a longest run, a sample of n is a single run with the probability :math:`P(R \ge n) \asymp n^{1-\tau}`, and then the risk
-    does not fall at all. The mean falls no faster than that: under fresh noise with :math:`\tau \le 2`, and without noise, it may be
-    all of the risk. (With repeated noise, and with :math:`\tau > 2`, the typical risk falls more slowly.)
+    Without a longest run, a sample of n is a single run with the probability :math:`P(R \ge n) \asymp n^{1-\tau}`, and then the
+    risk does not fall at all. The mean falls no faster than that: under fresh noise with :math:`\tau \le 2`, and without noise,
+    that may be all of the risk. (With repeated noise, and with :math:`\tau > 2`, the typical risk falls more slowly.)
     """
     dependence = instance.dependence
     if not isinstance(dependence, Repeated) or _endless_tail(dependence) is None:

@@ -4,14 +4,14 @@ freedom take up, all that the deterministic equivalent needs to know of a depend
 Let :math:`\mu` be the limit of the joint law of f, an eigenvalue of the correlation matrix C of the inputs, and of
 :math:`f_\varepsilon`, the diagonal entry of that of the noise in the eigenbasis of C. For stationary processes they are the two
 spectral densities at a uniform frequency (Grenander and Szego 1958). For inputs repeated in runs of length L there is one
-eigenvalue L a run and the others are 0, so that :math:`E_\mu g(f) = E g(L) / E L` where g(0) = 0; :math:`f_\varepsilon` is 1 for fresh
-noise, L for noise that is repeated with the input. With :math:`r = \delta f / (1 + \delta f)`
+eigenvalue L a run and the others are 0, so that :math:`E_\mu g(f) = E g(L) / E L` where g(0) = 0; :math:`f_\varepsilon` is 1 for
+fresh noise, L for noise that is repeated with the input. With :math:`r = \delta f / (1 + \delta f)`
 
 .. math:: x = E_\mu r, \quad \tau = x/\delta, \quad J_x = E_\mu r^2 / x^2, \quad J_\varepsilon = E_\mu[r^2 f_\varepsilon/f] / x^2,
 
 each a function of x alone, as x determines :math:`\delta`. For independent samples :math:`\tau = 1 - x` and both factors are 1. As
-x tends to 0, :math:`\tau \to 1`, :math:`J_x \to \sum_h \rho_x(h)^2` and :math:`J_\varepsilon \to \sum_h \rho_x(h) \rho_\varepsilon(h)`
-(Parseval). What they are for: :mod:`verifier.risk.dependent`. The derivation is that of the equivalent for separable covariances
+x tends to 0, :math:`\tau \to 1`, :math:`J_x \to \sum_h \rho_x(h)^2` and
+:math:`J_\varepsilon \to \sum_h \rho_x(h) \rho_\varepsilon(h)` (Parseval). What they are for: :mod:`verifier.risk.dependent`. The derivation is that of the equivalent for separable covariances
 (Couillet, Debbah and Silverstein 2011, theorem 1; Paul and Silverstein 2009).
 
 *Long memory.* Where f diverges at frequency 0, like :math:`w^{1-2H}`, n samples do not resolve frequencies below 1/n and the law
@@ -22,6 +22,7 @@ depends on n. Its lowest modes are those of the correlation matrix at one refere
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -110,7 +111,7 @@ def frequency_nodes(processes: tuple[Process, ...]) -> tuple[Array, Array]:
     """
     points = sorted({0.0, math.pi, *(w for process in processes for w in _extrema(process))})
     nodes, weights = np.polynomial.legendre.leggauss(POINTS)
-    edges = np.unique(np.concatenate([_graded(a, b) for a, b in zip(points[:-1], points[1:], strict=True)]))
+    edges = np.unique(np.concatenate([_graded(a, b) for a, b in itertools.pairwise(points)]))
     half, middle = 0.5 * np.diff(edges)[:, None], 0.5 * (edges[1:] + edges[:-1])[:, None]
     w, weights = (middle + half * nodes).ravel(), (half * weights).ravel()
     if any(process.hurst > SHORT_MEMORY for process in processes):  # an integrable pole at zero
@@ -158,7 +159,9 @@ def run_law(dependence: Repeated) -> Law:
 
 
 def moments(law: Law, log_delta: Array) -> tuple[Array, Array, Array, Array]:
-    """tau, capacity - x, J_x tau^2 and J_eps tau^2 at each delta, shape (k,): positive terms throughout, over their power of delta."""
+    """tau, capacity - x, J_x tau^2 and J_eps tau^2 at each delta, shape (k,): sums of positive terms, none of which is small
+    because delta is.
+    """
     rest = 1.0 / (1.0 + np.exp(log_delta)[:, None] * law.inputs)
     passed = law.inputs * rest
     squares = rest * rest
@@ -227,7 +230,8 @@ class FractionalResponses:
     def __init__(self, inputs: FractionalNoise, noise: Process) -> None:
         self._inputs, self._noise = inputs, noise
         self._power, self._noise_power = 2.0 * inputs.hurst - 1.0, 2.0 * noise.hurst - 1.0
-        levels, self._noise_modes = _lowest_modes(inputs, noise)
+        pair: tuple[Any, Any] = (inputs, noise)
+        levels, self._noise_modes = _lowest_modes(*pair)
         self._modes = levels
         # The modes hold the mass of the density below the frequency at which the continuum starts.
         scale = math.sin(math.pi * inputs.hurst) * math.gamma(2.0 * inputs.hurst + 1.0) * math.pi**-self._power
