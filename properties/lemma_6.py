@@ -5,11 +5,11 @@ The approximation term is what the lemma leaves to its assumption on |K_m - K|. 
 * *Operator norm.* With f_lambda the population solution of ridge, lambda ((K_m + lambda)^-1 - (K + lambda)^-1) f =
   (K_m + lambda)^-1 (K - K_m) lambda (K + lambda)^-1 f, of norm at most (|K_m - K|/lambda) lambda^s: "the approximation error,
   bounded by |K_m - K| times resolvent stability". With |K_m - K| ~ m^(-1/2), Delta = lambda^(2s - 2)/m.
-* *What the equivalent has*, Delta = (N(lambda)/m) lambda^min(2s, 1): derived in properties/theorem_5.py. It is never larger than the
-  other for s <= 1: 2s - 2 <= min(2s, 1) - 1/beta.
+* *What the equivalent has*, Delta = (N(lambda)/m) lambda^min(2s, 1): derived in properties/theorem_5.py. It is never larger than
+  the other for s <= 1: 2s - 2 <= min(2s, 1) - 1/beta.
 
-Both are read where N(lambda) is small beside n, as in equation (3), and beside m: with fewer features than effective directions the risk
-stays at the floor m^(-beta min(2s, 1)) of the features (properties/remark_4.py) as lambda -> 0. Targets are those of the ball
+Both are read where N(lambda) is small beside n, as in equation (3), and beside m: with fewer features than effective directions the
+risk stays at the floor m^(-beta min(2s, 1)) of the features (properties/remark_4.py) as lambda -> 0. Targets are those of the ball
 (S-L2, s <= 1) and critical ones with s <= .9: at s = 1 the bias of these is lambda^2 ln(1/lambda), which no bound of the lemma has.
 """
 
@@ -46,7 +46,8 @@ def reading(name: str, title: str, **parts: Any) -> Reading:
         "hypotheses": (assumption_r, noisy_labels, s_away_from_half),
         "domain": domain,
         "predict": some_constant,
-        "statement": f"For targets of the ball, s <= 1, or critical ones, s <= .9, with label noise and m = c n^q Gaussian random features, {title}.",
+        "statement": f"For targets of the ball, s <= 1, or critical ones, s <= .9, with label noise and m = c n^q Gaussian random "
+        f"features, {title}.",
         "prediction": "E over its bound is bounded",
     }
     return Reading(id=f"L6/{name}", title=title, **(defaults | parts))
@@ -64,7 +65,8 @@ READINGS = (
     ),
     reading(
         "dimension-over-width",
-        "the risk is at most C (lambda^(2s) + sigma^2 N(lambda) / n + lambda^min(2s, 1) N(lambda) / m) where N(lambda) <= min(n, m) / 10",
+        "the risk is at most C (lambda^(2s) + sigma^2 N(lambda) / n + lambda^min(2s, 1) N(lambda) / m) where "
+        "N(lambda) <= min(n, m) / 10",
         latex=LATEX + r"\frac{N(\lambda)}{m} \lambda^{\min(2s, 1)}" + FEW,
         observable=RiskRatioWithDimension(),
         expected="SURVIVED",

@@ -137,16 +137,19 @@ def test_the_ratio_of_lemma_6_is_that_of_the_equivalent() -> None:
         RiskRatioWithOperatorNorm(): lambda lam, dimension, m: lam ** (2 * 0.68 - 2.0) / m,
     }
     for observable, term in kinds.items():
-        log_n, log_ratio = observable._table(each, np.array([4.0, 9.0]))
-        for row, log_x in enumerate((4.0, 9.0)):
+        for log_x in (4.0, 9.0):
+            found = float(observable.log_values(each, np.array([log_x]), "optimal")[0])
             lam, dimension = math.exp(-log_x), float(effective_dimension(each, math.exp(-log_x)))
-            for column in (0, 3, 6):
-                n = math.exp(log_n[row, column])
-                m = 0.1 * n**0.7
-                assert dimension <= min(n, m) / 10.0 * (1.0 + 1e-3)
-                bound = lam ** (2 * 0.68) + 0.7**2 * dimension / n + term(lam, dimension, m)
-                expected = math.log(float(equivalent_risk(each, n=n, lam=lam)) / bound)
-                assert log_ratio[row, column] == pytest.approx(expected, abs=2e-3)
+            sizes = np.exp(np.arange(math.log(100.0 * dimension) / 0.7, 80.0, 0.05))  # N = m/10 at the first
+            widths = 0.1 * sizes**0.7
+            bounds = lam ** (2 * 0.68) + 0.7**2 * dimension / sizes + term(lam, dimension, widths)
+            expected = np.log(np.asarray(equivalent_risk(each, n=sizes, lam=lam)) / bounds)
+            assert found == pytest.approx(expected.max(), abs=2e-3)
+            witness = observable.witness(each, log_x, "optimal")
+            at_it = lam ** (2 * 0.68) + 0.7**2 * dimension / witness["n"] + term(lam, dimension, witness["m"])
+            ratio = float(equivalent_risk(each, n=witness["n"], lam=lam)) / at_it
+            assert math.log(ratio) == pytest.approx(found, abs=2e-3)
+            assert dimension <= min(witness["n"], witness["m"]) / 10.0 * (1.0 + 1e-3)
 
 
 @pytest.mark.parametrize(
@@ -194,4 +197,4 @@ def test_strategies_start_from_infinite_width_and_reach_both_sides() -> None:
         featured(critical_instances()), lambda each: each.features.finite and each.features.degree < 0.3, settings=quiet
     )
     assert below.features.degree == round(below.features.degree, 2)
-    assert find(of_fixed_width(critical_instances()), lambda each: True, settings=quiet).features.width(1e6) == 10.0
+    assert find(of_fixed_width(critical_instances()), lambda each: True, settings=quiet).features == vf.GaussianFeatures(10.0, 0.0)
