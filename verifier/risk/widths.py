@@ -166,22 +166,34 @@ class RiskRatioWithoutWidth(_WidthRatio):
 
 @dataclass(frozen=True)
 class RiskRatioWithDimension(_WidthRatio):
-    r""":math:`\sup_n E / (R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + R^2 (N(\lambda)/m) \lambda^{\min(2s, 1)})`."""
+    r""":math:`\sup_n E / (R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + \Delta)`, :math:`\Delta = R^2 (N(\lambda)/m)\lambda^{2s}` for
+    s <= 1/2 and :math:`R^2 (N(\lambda)/m)\, l_1^{2s - 1}\lambda` for s > 1/2, l_1 the first eigenvalue.
+    """
 
     name: str = "risk / (R^2 lambda^(2s) + sigma^2 N(lambda) / n + R^2 lambda^min(2s, 1) N(lambda) / m)"
 
     def _log_term(self, instance: Instance, log_m: Array, log_lam: Array, log_dimension: Array) -> Array:
-        return log_dimension - log_m + min(2.0 * instance.s, 1.0) * log_lam
+        power = min(2.0 * instance.s, 1.0)
+        return log_dimension - log_m + power * log_lam + (2.0 * instance.s - power) * _log_first(instance)
 
 
 @dataclass(frozen=True)
 class RiskRatioWithOperatorNorm(_WidthRatio):
-    r""":math:`\sup_n E / (R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + R^2 (m^{-1/2}/\lambda)^2 \lambda^{2s})`."""
+    r""":math:`\sup_n E / (R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + R^2 (\delta/\lambda)^2 \lambda^{2s})`,
+    :math:`\delta^2 = l_1 \operatorname{tr}\Sigma/m`: what the operator norm of K_m - K is of the order of (Koltchinskii and Lounici
+    2017, Theorem 4, for tr Sigma <= m l_1).
+    """
 
     name: str = "risk / (R^2 lambda^(2s) + sigma^2 N(lambda) / n + R^2 lambda^(2s - 2) / m)"
 
     def _log_term(self, instance: Instance, log_m: Array, log_lam: Array, log_dimension: Array) -> Array:
-        return (2.0 * instance.s - 2.0) * log_lam - log_m
+        norm = _log_first(instance) + math.log(_sums(instance, -DEEPEST).trace)
+        return norm - log_m + (2.0 * instance.s - 2.0) * log_lam
+
+
+def _log_first(instance: Instance) -> float:
+    """ln of the first eigenvalue."""
+    return float(instance.spectrum.log_eigenvalues(np.zeros(1))[0])
 
 
 @dataclass(frozen=True)
