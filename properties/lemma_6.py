@@ -86,11 +86,13 @@ READINGS = (
         latex=LATEX + r"\frac{N(\lambda)}{m} \lambda^{\min(2s, 1)}" + FEW,
         observable=RiskRatioWithDimension(),
         expected="SURVIVED",
-        note="The approximation term that the equivalent has. For a target of the ball there is no logarithm at s = 1/2; for s > 1/2 lambda stands for |K|^(2s - 1) lambda.",
+        note="The approximation term that the equivalent has. For a target of the ball there is no logarithm at "
+        "s = 1/2; for s > 1/2 lambda stands for |K|^(2s - 1) lambda.",
     ),
     reading(
         "operator-norm",
-        "the risk is at most 2 (R^2 lambda^(2s) + sigma^2 N(lambda) / n + R^2 lambda^(2s - 2) |K| tr K / m) where N(lambda) <= min(n, m) / 10",
+        "the risk is at most 2 (R^2 lambda^(2s) + sigma^2 N(lambda) / n + R^2 lambda^(2s - 2) |K| tr K / m) where "
+        "N(lambda) <= min(n, m) / 10",
         latex=LATEX + r"\frac{1}{m} \lambda^{2s - 2}" + FEW,
         observable=RiskRatioWithOperatorNorm(),
         expected="SURVIVED",

@@ -21,6 +21,7 @@ from verifier.instances import AllFeatures, Instance, log_index_at
 from verifier.risk.equivalents import Tuning, ridge
 from verifier.risk.features import FeatureSums
 from verifier.risk.observables import ExcessRisk, Experiment
+from verifier.risk.quadrature import source_norm_squared
 from verifier.risk.windows import RelativeRisk
 
 Array = NDArray[np.float64]
@@ -56,8 +57,8 @@ def _splines(instance: Instance, log_gamma: float) -> CubicSpline:
 class _WidthRatio:
     r"""Supremum over n of the risk with m(n) features over a bound, at each lambda with N(lambda) <= min(n, m)/10.
 
-    The bound is :math:`R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + \Delta`, with a term for the features that is the subclass's. The
-    sample sizes run from the smallest that is permitted to where both N/n and N/m are far below lambda^(2s), so that more
+    The bound is :math:`R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + \Delta`, with a term for the features that is the subclass's,
+    and R^2 the smallest admissible, :math:`\sum_i g_i^2` (the norm of the target where that is infinite). The sample sizes run from the smallest that is permitted to where both N/n and N/m are far below lambda^(2s), so that more
     samples change nothing.
     """
 
@@ -116,7 +117,8 @@ class _WidthRatio:
         share = np.exp(log_q - log_n) + rho * np.exp(log_spread - log_n)
         variance = instance.sigma**2
         risk = np.exp(log_bias) + rho * np.exp(log_leak) + variance * share
-        log_square = 2.0 * math.log(instance.target.norm)
+        square = source_norm_squared(instance)
+        log_square = math.log(square if math.isfinite(square) else instance.target.norm**2)
         of_the_target = np.logaddexp(
             2.0 * instance.s * log_lam, self._log_term(instance, log_m, log_lam, log_dimension)
         )
