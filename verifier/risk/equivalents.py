@@ -392,16 +392,17 @@ class FeatureEquivalent(Equivalent):
         return moments(self.sums(kappa), self._width(n))
 
     def parts(self, n: Array, kappa: Array) -> tuple[Array, Array, Array, Array]:
-        r"""Four positive terms of the risk at each (n, gamma): from the target :math:`\sum f_i^2 (1-r_i)^2` and what the width
-        adds to it, from the noise q and what the width adds to it.
+        r"""Four positive terms whose sum is the risk E at each (n, gamma): :math:`\sum f_i^2 (1-r_i)^2` and what the width adds to
+        it; :math:`(\sigma^2 + E) q/n` and what the width adds to that.
         """
-        sums, width = self.sums(kappa), self._width(n)
-        seen = moments(sums, width)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            scale = 1.0 / np.maximum(1.0 - seen.df2 / n, 0.0)
-            target, added = sums.bias * scale, np.maximum(seen.bias - sums.bias, 0.0) * scale
-            noise = self.variance / n * scale
-            return target, added, noise * sums.df2, noise * np.maximum(seen.df2 - sums.df2, 0.0)
+        sums = self.sums(kappa)
+        seen = moments(sums, self._width(n))
+        felt = (self.variance + self._quotient(n, seen)) / n
+        return sums.bias, seen.bias - sums.bias, felt * sums.df2, felt * (seen.df2 - sums.df2)
+
+    def _quotient(self, n: Array, seen: Sums) -> Array:
+        with np.errstate(divide="ignore"):
+            return np.asarray((seen.bias + self.variance * seen.df2 / n) / np.maximum(1.0 - seen.df2 / n, 0.0))
 
     def ridge(self, n: Array, kappa: Array) -> Array:
         """lambda = gamma (1 - z/m)(1 - z/n), never below zero."""
@@ -456,6 +457,13 @@ class FeatureEquivalent(Equivalent):
             if below.size:
                 return float(n[below[0]])
         return math.inf
+
+    def optimum(self, n: Array) -> Array:
+        """The gamma of the ridge that minimises the risk, kept for the next look at the same n."""
+        kept: tuple[Array, Array] | None = getattr(self, "_last", None)
+        if kept is None or not np.array_equal(kept[0], n):
+            kept = self._last = (n.copy(), super().optimum(n))
+        return kept[1].copy()
 
     def _width(self, n: Array) -> Array:
         return self.instance.features.width(n)
@@ -621,23 +629,38 @@ def risk_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "o
 
     NaN where kappa lies below exp(-330), beyond what can be evaluated.
     """
+    engine, sizes, kappa = _placed(instance, n, lam)
+    target, noise = engine.terms(sizes.ravel(), kappa)
+    return target.reshape(sizes.shape), noise.reshape(sizes.shape)
+
+
+def width_parts(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, ...]:
+    """The four positive terms of :meth:`FeatureEquivalent.parts`, which sum to the risk, each of the shape of n; ValueError for an
+    instance of infinite width.
+    """
+    if not instance.features.finite:
+        raise ValueError(f"features={instance.features!r} are infinitely many; the width adds nothing")
+    engine, sizes, kappa = _placed(instance, n, lam)
+    assert isinstance(engine, FeatureEquivalent)
+    return tuple(part.reshape(sizes.shape) for part in engine.parts(sizes.ravel(), kappa))
+
+
+def _placed(instance: Instance, n: ArrayLike, lam: ArrayLike | Tuning) -> tuple[Equivalent, Array, Array]:
+    """The engine, the sample sizes broadcast against the ridges, and kappa at each, flat."""
     sizes = _sample_sizes(n)
     if isinstance(lam, str) and lam == "optimal":
         flat = sizes.ravel()
         engine = equivalent_for(instance, flat, np.zeros_like(flat))
-        kappa = engine.optimum(flat)
-    else:
-        ridges = ridge(instance, sizes, lam) if isinstance(lam, str) or callable(lam) else _numbers("lam", lam)
-        try:
-            sizes, ridges = np.broadcast_arrays(sizes, ridges)
-        except ValueError:
-            raise ValueError(f"lam of shape {ridges.shape} does not fit n of shape {sizes.shape}") from None
-        flat = sizes.ravel().astype(np.float64)
-        checked = _ridges(ridges.ravel(), flat)
-        engine = equivalent_for(instance, flat, checked)
-        kappa = engine.effective_ridge(flat, checked)
-    target, noise = engine.terms(flat, kappa)
-    return target.reshape(sizes.shape), noise.reshape(sizes.shape)
+        return engine, sizes, engine.optimum(flat)
+    ridges = ridge(instance, sizes, lam) if isinstance(lam, str) or callable(lam) else _numbers("lam", lam)
+    try:
+        sizes, ridges = np.broadcast_arrays(sizes, ridges)
+    except ValueError:
+        raise ValueError(f"lam of shape {ridges.shape} does not fit n of shape {sizes.shape}") from None
+    flat = sizes.ravel().astype(np.float64)
+    checked = _ridges(ridges.ravel(), flat)
+    engine = equivalent_for(instance, flat, checked)
+    return engine, sizes, engine.effective_ridge(flat, checked)
 
 
 def effective_dimension(instance: Instance, lam: ArrayLike) -> Array:

@@ -204,6 +204,8 @@ def _assess_limit(claim: Claim, instance: Instance, predicted: Prediction, farth
     if plateau or limit.half_width > WIDEST * max(1.0, abs(limit.exponent)):
         why = (
             "the curve is still on its plateau (noise not met, or sample interpolated) at every n that can be reached"
+            if not instance.features.finite
+            else "the curve is on its way from one regime to another (noise, sample or width) at every n that can be reached"
             if plateau
             else f"the extrapolated exponent is known to +-{limit.half_width:.3f} only"
         )
@@ -241,6 +243,7 @@ def _followed_cached(observable: Any, instance: Instance, tuning: Tuning, farthe
         # Exponents are taken term by term; whether the curve is straight is a question to the sum.
         limit = replace(_slowest(limits), oscillation=whole.oscillation, earlier_oscillation=whole.earlier_oscillation)
         plateau = _on_plateau(observable, instance, tuning, float(log_x[-1]), float(log_y[-1]))
+        plateau = plateau or _in_transit(observable, instance, tuning, log_x, log_y, (steps, periods), whole)
         evidence = Evidence(log_x, log_y, limit, tuple(zip(terms, limits, strict=True)))
         if limit.half_width < SETTLED and not plateau:
             break
@@ -325,6 +328,8 @@ def _on_plateau(observable: Observable, instance: Instance, tuning: Tuning, log_
     if not isinstance(observable, ExcessRisk):
         return False
     if tuning == "optimal":
+        if not instance.features.grows:
+            return False  # the floor of a fixed width is a limit, however large; the way there is seen by its parts
         return instance.sigma > 0.0 and log_risk > math.log(PLATEAU) + 2.0 * math.log(instance.sigma)
     n = np.exp(np.array([LOOK_BACK, 1.0]) * log_n)
     lam = ridge(instance, n, tuning)
@@ -336,6 +341,28 @@ def _on_plateau(observable: Observable, instance: Instance, tuning: Tuning, log_
     with np.errstate(divide="ignore", invalid="ignore"):
         gain = np.diff(np.log(lam / kappa)) / np.diff(np.log(n))
     return bool(gain[0] > GAINING)
+
+
+def _in_transit(
+    observable: Any,
+    instance: Instance,
+    tuning: Tuning,
+    log_x: Array,
+    log_y: Array,
+    oscillation: tuple[int | None, tuple[float, ...]],
+    whole: Asymptote,
+) -> bool:
+    """Whether a part of y that is still the smaller one decays more slowly, by more than the error bars: it takes over farther out,
+    at an n that a constant (of the width, of the noise) may put anywhere, and the exponent becomes another one there.
+    """
+    watched = getattr(observable, "log_parts", None)
+    for part in () if watched is None else watched(instance, log_x, tuning):
+        if not np.all(np.isfinite(part)) or part[-1] > log_y[-1] - math.log(2.0):
+            continue
+        limit = asymptote(log_x, part, *oscillation)
+        if limit.interval[1] < whole.interval[0]:
+            return True
+    return False
 
 
 def _assess_bound(claim: Claim, instance: Instance, predicted: Bound, farther: bool) -> Judgement:
