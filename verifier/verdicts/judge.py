@@ -50,6 +50,8 @@ LOOK_BACK, GAINING = 2.0 / 3.0, 1e-3
 last third of the curve.
 """
 
+SLOWER = 0.01  # by which a part that is in the minority may decay more slowly than the whole over the last third of a curve
+
 SETTLED = 0.004  # half-width at which the first look is enough: twice the floor, so that little is extrapolated
 FIRST_REACH = 64.0  # ln n of the first look; curves that have not settled by then are followed to the end
 RATIO_ROUNDING = 1e-6  # ln of an excess that rounding could explain, with room to spare
@@ -322,8 +324,8 @@ def _on_plateau(observable: Observable, instance: Instance, tuning: Tuning, log_
     """Whether a curve is still on a plateau at its last point, where its slope says nothing about the limit.
 
     The oracle's risk against noise is on the noiseless branch until it falls below sigma^2. Under another rule the sample
-    is interpolated, whatever the ridge, while the degrees of freedom are of the order of n: a transient where the ridge
-    gains on kappa.
+    is interpolated, whatever the ridge, while the degrees of freedom are of the order of n, or of the width: a transient where the
+    ridge gains on kappa.
     """
     if not isinstance(observable, ExcessRisk):
         return False
@@ -335,7 +337,7 @@ def _on_plateau(observable: Observable, instance: Instance, tuning: Tuning, log_
     lam = ridge(instance, n, tuning)
     engine = equivalent_for(instance, n, lam)
     kappa = engine.effective_ridge(n, lam)
-    if engine.sums(kappa).df1[-1] <= PLATEAU * n[-1]:
+    if engine.sums(kappa).df1[-1] <= PLATEAU * engine.most_degrees(n)[-1]:
         return False
     # A rule that falls as fast as kappa, or faster, interpolates for ever: then the slope there is that of the limit.
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -352,15 +354,16 @@ def _in_transit(
     oscillation: tuple[int | None, tuple[float, ...]],
     whole: Asymptote,
 ) -> bool:
-    """Whether a part of y that is still the smaller one decays more slowly, by more than the error bars: it takes over farther out,
-    at an n that a constant (of the width, of the noise) may put anywhere, and the exponent becomes another one there.
+    """Whether a part of y that is still the smaller one decays more slowly, at the end of the curve or in the limit: it takes over
+    farther out, at an n that a constant (of the width, of the noise) may put anywhere, and the exponent becomes another one there.
     """
     watched = getattr(observable, "log_parts", None)
     for part in () if watched is None else watched(instance, log_x, tuning):
         if not np.all(np.isfinite(part)) or part[-1] > log_y[-1] - math.log(2.0):
             continue
-        limit = asymptote(log_x, part, *oscillation)
-        if limit.interval[1] < whole.interval[0]:
+        last = -(len(log_x) // 3)
+        slower = (part[-1] - part[last] - log_y[-1] + log_y[last]) / (log_x[-1] - log_x[last])
+        if slower > SLOWER + whole.oscillation or asymptote(log_x, part, *oscillation).interval[1] < whole.interval[0]:
             return True
     return False
 
