@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from verifier.instances import FullRotation, Instance, RotatedMixture, eigenvalues, log_index_at
 from verifier.risk.eigenbasis import eigenbasis
-from verifier.risk.features import FeatureSums, WidthSums, curved_moments, moments
+from verifier.risk.features import FeatureSums, WidthSums, curved_moments, moments, width_ratio
 from verifier.risk.operators import TransformedSums
 from verifier.risk.quadrature import Modes, modes
 from verifier.risk.rotated import RotatedSums
@@ -379,6 +379,10 @@ class FeatureEquivalent(Equivalent):
 
     _sums: FeatureSums
 
+    def __init__(self, instance: Instance, log_reach: float) -> None:
+        super().__init__(instance, log_reach)
+        self._last: dict[str, tuple[tuple[Array, ...], Array]] = {}
+
     def sums(self, kappa: Array) -> WidthSums:
         """The sums at the given gammas, shape (k,), before the width enters."""
         return WidthSums(*self._in_chunks(kappa, self._sums.rows))
@@ -397,8 +401,9 @@ class FeatureEquivalent(Equivalent):
         """
         sums = self.sums(kappa)
         seen = moments(sums, self._width(n))
+        rho = width_ratio(sums, self._width(n))
         felt = (self.variance + self._quotient(n, seen)) / n
-        return sums.bias, seen.bias - sums.bias, felt * sums.df2, felt * (seen.df2 - sums.df2)
+        return sums.bias, rho * sums.leak, felt * sums.df2, felt * rho * sums.spread
 
     def _quotient(self, n: Array, seen: Sums) -> Array:
         with np.errstate(divide="ignore"):
@@ -409,8 +414,8 @@ class FeatureEquivalent(Equivalent):
         z = self.sums(kappa).df1
         return kappa * np.maximum(1.0 - z / n, 0.0) * np.maximum(1.0 - z / self._width(n), 0.0)
 
-    def effective_ridge(self, n: Array, lam: Array) -> Array:
-        r"""gamma(n, lambda), shape (k,): Newton's method in :math:`u = \ln\gamma`, kept in a bracket, on the increasing
+    def _solved(self, n: Array, lam: Array) -> Array:
+        r"""gamma(n, lambda): Newton's method in :math:`u = \ln\gamma`, kept in a bracket, on the increasing
         :math:`(1 - z/n)(1 - z/m) - \lambda/\gamma`; on :math:`1 - z/\min(n, m)` for the ridge zero. Relative error 1e-12.
         """
         gamma = np.zeros_like(n)
@@ -459,10 +464,18 @@ class FeatureEquivalent(Equivalent):
         return math.inf
 
     def optimum(self, n: Array) -> Array:
-        """The gamma of the ridge that minimises the risk, kept for the next look at the same n."""
-        kept: tuple[Array, Array] | None = getattr(self, "_last", None)
-        if kept is None or not np.array_equal(kept[0], n):
-            kept = self._last = (n.copy(), super().optimum(n))
+        """The gamma of the ridge that minimises the risk."""
+        return self._recalled("optimum", super().optimum, n)
+
+    def effective_ridge(self, n: Array, lam: Array) -> Array:
+        """gamma(n, lambda), shape (k,), relative error 1e-12."""
+        return self._recalled("ridge", self._solved, n, lam)
+
+    def _recalled(self, name: str, function: Callable[..., Array], *arguments: Array) -> Array:
+        """What a function gave for the same arrays the last time: a judgement looks at one curve as a whole and in its parts."""
+        kept: tuple[tuple[Array, ...], Array] | None = self._last.get(name)
+        if kept is None or not all(map(np.array_equal, kept[0], arguments)):
+            kept = self._last[name] = (tuple(value.copy() for value in arguments), function(*arguments))
         return kept[1].copy()
 
     def _width(self, n: Array) -> Array:

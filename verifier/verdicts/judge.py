@@ -363,6 +363,8 @@ def _in_transit(
             continue
         last = -(len(log_x) // 3)
         slower = (part[-1] - part[last] - log_y[-1] + log_y[last]) / (log_x[-1] - log_x[last])
+        if slower <= 0.0:
+            continue
         if slower > SLOWER + whole.oscillation or asymptote(log_x, part, *oscillation).interval[1] < whole.interval[0]:
             return True
     return False
