@@ -395,15 +395,15 @@ class FeatureEquivalent(Equivalent):
         """z, V and B at each (n, gamma)."""
         return moments(self.sums(kappa), self._width(n))
 
-    def parts(self, n: Array, kappa: Array) -> tuple[Array, Array, Array, Array]:
-        r"""Four positive terms whose sum is the risk E at each (n, gamma): :math:`\sum f_i^2 (1-r_i)^2` and what the width adds to
-        it; :math:`(\sigma^2 + E) q/n` and what the width adds to that.
+    def parts(self, n: Array, kappa: Array) -> tuple[Array, ...]:
+        r"""Six positive numbers below the risk E at each (n, gamma). Four sum to it: :math:`\sum f_i^2 (1-r_i)^2` and what the
+        width adds to it, :math:`(\sigma^2 + E) q/n` and what the width adds to that. The others are E z/n and E z/m.
         """
-        sums = self.sums(kappa)
-        seen = moments(sums, self._width(n))
-        rho = width_ratio(sums, self._width(n))
-        felt = (self.variance + self._quotient(n, seen)) / n
-        return sums.bias, rho * sums.leak, felt * sums.df2, felt * rho * sums.spread
+        sums, width = self.sums(kappa), self._width(n)
+        risk, rho = self._quotient(n, moments(sums, width)), width_ratio(sums, width)
+        felt = (self.variance + risk) / n
+        shares = (np.minimum(sums.df1 / limit, 1.0) * risk for limit in (n, width))
+        return sums.bias, rho * sums.leak, felt * sums.df2, felt * rho * sums.spread, *shares
 
     def _quotient(self, n: Array, seen: Sums) -> Array:
         with np.errstate(divide="ignore"):
@@ -648,9 +648,7 @@ def risk_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "o
 
 
 def width_parts(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, ...]:
-    """The four positive terms of :meth:`FeatureEquivalent.parts`, which sum to the risk, each of the shape of n; ValueError for an
-    instance of infinite width.
-    """
+    """The numbers of :meth:`FeatureEquivalent.parts`, each of the shape of n; ValueError for an instance of infinite width."""
     if not instance.features.finite:
         raise ValueError(f"features={instance.features!r} are infinitely many; the width adds nothing")
     engine, sizes, kappa = _placed(instance, n, lam)

@@ -178,8 +178,9 @@ class ExcessRisk:
         return tuple(_log(term) for term in terms)
 
     def log_parts(self, instance: Instance, log_x: Array, tuning: Tuning) -> tuple[Array, ...]:
-        """ln of positive terms that sum to y, among which one that is still small may decay more slowly than y: then the curve is
-        not on its way to its limit yet. None are watched at infinite width, where heads and crossovers say so.
+        """ln of positive numbers that never exceed y: terms of it, and y times the shares of sample and width that are used up. One
+        that is still small and decays more slowly than y shows that the curve is not on its way to its limit yet. None are
+        watched at infinite width, where heads and crossovers say so.
         """
         if not instance.features.finite:
             return ()

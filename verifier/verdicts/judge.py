@@ -333,7 +333,8 @@ def _on_plateau(observable: Observable, instance: Instance, tuning: Tuning, log_
         if not instance.features.grows:
             return False  # the floor of a fixed width is a limit, however large; the way there is seen by its parts
         return instance.sigma > 0.0 and log_risk > math.log(PLATEAU) + 2.0 * math.log(instance.sigma)
-    n = np.exp(np.array([LOOK_BACK, 1.0]) * log_n)
+    onset = float(getattr(instance.features, "log_onset", 0.0))
+    n = np.exp(np.array([max(LOOK_BACK * log_n, min(onset, log_n - 1.0)), log_n]))
     lam = ridge(instance, n, tuning)
     engine = equivalent_for(instance, n, lam)
     kappa = engine.effective_ridge(n, lam)
