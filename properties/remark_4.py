@@ -68,7 +68,8 @@ READINGS = (
     Reading(
         id="R4/floor-against-width",
         title="the floor of m features falls as m^(-beta min(2s, 1))",
-        statement="For critical targets, s <= 1, |s - 1/2| >= .05, the limit B_m of the risk has the exponent beta min(2s, 1) in m.",
+        statement="For critical targets, s <= 1, |s - 1/2| >= .05, the limit B_m of the risk has the exponent "
+        "beta min(2s, 1) in m.",
         latex=r"B_m \sim m^{-\beta \min(2s, 1)}",
         source=SOURCE + "; the exponent that is true",
         hypotheses=(assumption_r, s_away_from_half),
@@ -95,7 +96,8 @@ READINGS = (
     Reading(
         id="R4/as-many-features-as-samples-schedule",
         title="with the scheduled ridge m = c n features keep the exponent alpha, for s <= 1",
-        statement="For critical targets, s <= 1, with label noise and m = c n Gaussian random features at the schedule, E ~ n^-alpha.",
+        statement="For critical targets, s <= 1, with label noise and m = c n Gaussian random features at the schedule, "
+        "E ~ n^-alpha.",
         latex=r"m = c\,n \;\Rightarrow\; " + LATEX,
         source=SOURCE,
         tuning="schedule",

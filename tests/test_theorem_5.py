@@ -92,7 +92,9 @@ def test_a_planted_critical_degree_is_falsified() -> None:
     def enough(each: vf.Instance) -> bool:
         return each.features.finite and each.features.degree >= critical_degree(each) - 0.1
 
-    planted = dataclasses.replace(T5["above-the-critical-degree"], hypotheses=(enough,), domain=featured(critical_instances()))
+    planted = dataclasses.replace(
+        T5["above-the-critical-degree"], hypotheses=(enough,), domain=featured(critical_instances())
+    )
     caught = find(
         planted.domain,
         lambda each: enough(each) and assess(planted, each).verdict == VIOLATED,
@@ -137,20 +139,24 @@ def test_the_ratio_of_lemma_6_is_that_of_the_equivalent() -> None:
         RiskRatioWithOperatorNorm(): lambda lam, dimension, m: lam ** (2 * 0.68 - 2.0) / m,
     }
     for observable, term in kinds.items():
-        log_n, log_ratio = observable._table(each, np.array([4.0, 9.0]))
-        for row, log_x in enumerate((4.0, 9.0)):
+        for log_x in (4.0, 9.0):
+            found = float(observable.log_values(each, np.array([log_x]), "optimal")[0])
             lam, dimension = math.exp(-log_x), float(effective_dimension(each, math.exp(-log_x)))
-            for column in (0, 3, 6):
-                n = math.exp(log_n[row, column])
-                m = 0.1 * n**0.7
-                assert dimension <= min(n, m) / 10.0 * (1.0 + 1e-3)
-                bound = lam ** (2 * 0.68) + 0.7**2 * dimension / n + term(lam, dimension, m)
-                expected = math.log(float(equivalent_risk(each, n=n, lam=lam)) / bound)
-                assert log_ratio[row, column] == pytest.approx(expected, abs=2e-3)
+            sizes = np.exp(np.arange(math.log(100.0 * dimension) / 0.7, 80.0, 0.05))  # N = m/10 at the first
+            widths = 0.1 * sizes**0.7
+            bounds = lam ** (2 * 0.68) + 0.7**2 * dimension / sizes + term(lam, dimension, widths)
+            expected = np.log(np.asarray(equivalent_risk(each, n=sizes, lam=lam)) / bounds)
+            assert found == pytest.approx(expected.max(), abs=2e-3)
+            witness = observable.witness(each, log_x, "optimal")
+            at_it = lam ** (2 * 0.68) + 0.7**2 * dimension / witness["n"] + term(lam, dimension, witness["m"])
+            ratio = float(equivalent_risk(each, n=witness["n"], lam=lam)) / at_it
+            assert math.log(ratio) == pytest.approx(found, abs=2e-3)
+            assert dimension <= min(witness["n"], witness["m"]) / 10.0 * (1.0 + 1e-3)
 
 
 @pytest.mark.parametrize(
-    ("s", "degree", "verdict"), [(0.8, 0.3, VIOLATED), (0.8, 0.9, CONSISTENT), (0.3, 0.3, CONSISTENT), (0.3, 1.2, CONSISTENT)]
+    ("s", "degree", "verdict"),
+    [(0.8, 0.3, VIOLATED), (0.8, 0.9, CONSISTENT), (0.3, 0.3, CONSISTENT), (0.3, 1.2, CONSISTENT)],
 )
 def test_where_an_approximation_term_is_needed(s: float, degree: float, verdict: str) -> None:
     # Where the largest permitted lambda^(2s) falls below (N/m) lambda, which needs s > 1/2 and few features beside the samples.
@@ -166,7 +172,9 @@ def test_a_ratio_needs_a_width_that_grows() -> None:
 
 def test_a_hump_is_one_of_finite_width() -> None:
     log_n = np.linspace(math.log(20.0), math.log(1e6), 60)
-    bumpy = vf.Instance(vf.PowerLaw(1.1), vf.CriticalTarget(s=0.05), features=vf.GaussianFeatures(factor=100.0, degree=0.0))
+    bumpy = vf.Instance(
+        vf.PowerLaw(1.1), vf.CriticalTarget(s=0.05), features=vf.GaussianFeatures(factor=100.0, degree=0.0)
+    )
     rise = RiseOfTheRisk().log_values(bumpy, log_n, "schedule")
     assert rise.max() > 0.01
     assert 30.0 < math.exp(log_n[np.argmax(rise)]) < 100.0  # on the way up to n = m
@@ -194,4 +202,6 @@ def test_strategies_start_from_infinite_width_and_reach_both_sides() -> None:
         featured(critical_instances()), lambda each: each.features.finite and each.features.degree < 0.3, settings=quiet
     )
     assert below.features.degree == round(below.features.degree, 2)
-    assert find(of_fixed_width(critical_instances()), lambda each: True, settings=quiet).features.width(1e6) == 10.0
+    assert find(
+        of_fixed_width(critical_instances()), lambda each: True, settings=quiet
+    ).features == vf.GaussianFeatures(10.0, 0.0)

@@ -21,6 +21,7 @@ from verifier.instances import AllFeatures, Instance, log_index_at
 from verifier.risk.equivalents import Tuning, ridge
 from verifier.risk.features import FeatureSums
 from verifier.risk.observables import ExcessRisk, Experiment
+from verifier.risk.quadrature import source_norm_squared
 from verifier.risk.windows import RelativeRisk
 
 Array = NDArray[np.float64]
@@ -28,7 +29,8 @@ Array = NDArray[np.float64]
 DEEPEST = 300.0  # ln of the inverse of the smallest gamma in use: gamma^2 stays a normal double
 LARGEST = 690.0  # ln of the largest n or m that is written down
 TABLE_STEP = 1.0
-SIZES = 16  # sample sizes among which a supremum is looked for, close to one another near the first
+SIZES = 25  # equally spaced ln n among which a supremum is looked for
+CLOSER = 2  # times, each over two steps of the one before
 WIDE = 10.0  # "N(lambda) << m" is read as N(lambda) <= m / 10
 SMALLEST = 1e-300
 
@@ -55,8 +57,8 @@ def _splines(instance: Instance, log_gamma: float) -> CubicSpline:
 class _WidthRatio:
     r"""Supremum over n of the risk with m(n) features over a bound, at each lambda with N(lambda) <= min(n, m)/10.
 
-    The bound is :math:`R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + \Delta`, with a term for the features that is the subclass's. The
-    sample sizes run from the smallest that is permitted to where both N/n and N/m are far below lambda^(2s), so that more
+    The bound is :math:`R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + \Delta`, with a term for the features that is the subclass's,
+    and R^2 the smallest admissible, :math:`\sum_i g_i^2` (the norm of the target where that is infinite). The sample sizes run from the smallest that is permitted to where both N/n and N/m are far below lambda^(2s), so that more
     samples change nothing.
     """
 
@@ -77,14 +79,28 @@ class _WidthRatio:
         """ln of the term for the features over R^2, at shape (lambdas, sizes); the arguments broadcast to it."""
         raise NotImplementedError
 
-    def _table(self, instance: Instance, log_x: Array) -> tuple[Array, Array]:
-        """ln n and ln of the ratio at each lambda (rows) and sample size (columns)."""
+    def _worst(self, instance: Instance, log_x: Array) -> tuple[Array, Array]:
+        """ln n and ln of the ratio where it is largest, at each lambda: the best of equally spaced sizes, looked at more closely
+        twice. In ln n the ratio is nearly linear between the sizes at which one term overtakes another.
+        """
+        log_dimension = _splines(instance, -DEEPEST)(-log_x)[0]
+        gain = 2.0 * instance.s * np.maximum(log_x, 0.0)
+        first, step = self._sizes(instance, log_dimension + math.log(WIDE), gain)
+        step = step / (SIZES - 1)
+        log_n = first[:, None] + step[:, None] * np.arange(SIZES)
+        rows = np.arange(len(log_x))
+        for _ in range(CLOSER):
+            best = log_n[rows, np.argmax(self._log_ratios(instance, log_x, log_n), axis=1)]
+            step = step * 2.0 / (SIZES - 1)
+            log_n = np.maximum(best[:, None] + step[:, None] * (np.arange(SIZES) - 0.5 * (SIZES - 1)), first[:, None])
+        values = self._log_ratios(instance, log_x, log_n)
+        best_column = np.argmax(values, axis=1)
+        return log_n[rows, best_column], values[rows, best_column]
+
+    def _log_ratios(self, instance: Instance, log_x: Array, log_n: Array) -> Array:
+        """ln of the ratio at each lambda (rows) and sample size (columns)."""
         spline, log_lam = _splines(instance, -DEEPEST), -log_x[:, None]
         log_dimension = spline(-log_x)[0][:, None]
-        first, span = self._sizes(
-            instance, log_dimension + math.log(WIDE), 2.0 * instance.s * np.maximum(log_x, 0.0)[:, None]
-        )
-        log_n = first + span * np.linspace(0.0, 1.0, SIZES) ** 2
         log_m = np.asarray(instance.features.log_width(log_n))
         log_gamma = log_lam + np.zeros_like(log_n)
         for _ in range(2):  # Newton's method; z <= N(lambda) <= min(n, m)/10, so that gamma is lambda up to a quarter
@@ -101,13 +117,14 @@ class _WidthRatio:
         share = np.exp(log_q - log_n) + rho * np.exp(log_spread - log_n)
         variance = instance.sigma**2
         risk = np.exp(log_bias) + rho * np.exp(log_leak) + variance * share
-        log_square = 2.0 * math.log(instance.target.norm)
+        square = source_norm_squared(instance)
+        log_square = math.log(square if math.isfinite(square) else instance.target.norm**2)
         of_the_target = np.logaddexp(
             2.0 * instance.s * log_lam, self._log_term(instance, log_m, log_lam, log_dimension)
         )
         with np.errstate(divide="ignore"):
             log_bound = np.logaddexp(log_square + of_the_target, np.log(variance) + log_dimension - log_n)
-            return log_n, np.log(risk) - np.log1p(-share) - log_bound
+        return np.asarray(np.log(risk) - np.log1p(-share) - log_bound)
 
     def _sizes(self, instance: Instance, log_least: Array, log_gain: Array) -> tuple[Array, Array]:
         """ln of the first sample size with min(n, m) at least exp(``log_least``), and how much farther to go in ln n until
@@ -124,14 +141,13 @@ class _WidthRatio:
         return first, (log_gain + 5.0) / min(degree, 1.0)
 
     def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
-        return np.asarray(self._table(instance, log_x)[1].max(axis=1))
+        return self._worst(instance, log_x)[1]
 
     def log_terms(self, instance: Instance, log_x: Array, tuning: Tuning) -> tuple[Array, ...]:
         return (self.log_values(instance, log_x, tuning),)
 
     def witness(self, instance: Instance, log_x: float, tuning: Tuning) -> dict[str, float]:
-        log_n, values = self._table(instance, np.array([log_x]))
-        n = float(log_n[0, np.argmax(values[0])])
+        n = float(self._worst(instance, np.array([log_x]))[0][0])
         log_m = float(instance.features.log_width(n))
         return {"lam": math.exp(-log_x), "n": math.exp(min(n, LARGEST)), "m": math.exp(min(log_m, LARGEST))}
 
@@ -152,22 +168,34 @@ class RiskRatioWithoutWidth(_WidthRatio):
 
 @dataclass(frozen=True)
 class RiskRatioWithDimension(_WidthRatio):
-    r""":math:`\sup_n E / (R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + R^2 (N(\lambda)/m) \lambda^{\min(2s, 1)})`."""
+    r""":math:`\sup_n E / (R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + \Delta)`, :math:`\Delta = R^2 (N(\lambda)/m)\lambda^{2s}` for
+    s <= 1/2 and :math:`R^2 (N(\lambda)/m)\, l_1^{2s - 1}\lambda` for s > 1/2, l_1 the first eigenvalue.
+    """
 
     name: str = "risk / (R^2 lambda^(2s) + sigma^2 N(lambda) / n + R^2 lambda^min(2s, 1) N(lambda) / m)"
 
     def _log_term(self, instance: Instance, log_m: Array, log_lam: Array, log_dimension: Array) -> Array:
-        return log_dimension - log_m + min(2.0 * instance.s, 1.0) * log_lam
+        power = min(2.0 * instance.s, 1.0)
+        return log_dimension - log_m + power * log_lam + (2.0 * instance.s - power) * _log_first(instance)
 
 
 @dataclass(frozen=True)
 class RiskRatioWithOperatorNorm(_WidthRatio):
-    r""":math:`\sup_n E / (R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + R^2 (m^{-1/2}/\lambda)^2 \lambda^{2s})`."""
+    r""":math:`\sup_n E / (R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + R^2 (\delta/\lambda)^2 \lambda^{2s})`,
+    :math:`\delta^2 = l_1 \operatorname{tr}\Sigma/m`: what the operator norm of K_m - K is of the order of (Koltchinskii and Lounici
+    2017, Theorem 4, for tr Sigma <= m l_1).
+    """
 
     name: str = "risk / (R^2 lambda^(2s) + sigma^2 N(lambda) / n + R^2 lambda^(2s - 2) / m)"
 
     def _log_term(self, instance: Instance, log_m: Array, log_lam: Array, log_dimension: Array) -> Array:
-        return (2.0 * instance.s - 2.0) * log_lam - log_m
+        norm = _log_first(instance) + math.log(_sums(instance, -DEEPEST).trace)
+        return norm - log_m + (2.0 * instance.s - 2.0) * log_lam
+
+
+def _log_first(instance: Instance) -> float:
+    """ln of the first eigenvalue."""
+    return float(instance.spectrum.log_eigenvalues(np.zeros(1))[0])
 
 
 @dataclass(frozen=True)
