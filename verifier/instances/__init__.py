@@ -1,6 +1,7 @@
 """What is asked about: spectra, targets, noise, designs, transforms, mixtures, dependence, and the instance that joins them."""
 
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction, ComponentTarget
+from verifier.instances.coordinates import PerCoordinate
 from verifier.instances.dependence import Dependence, Dependent, Independent, Repeated
 from verifier.instances.designs import (
     Design,
@@ -108,6 +109,7 @@ __all__ = [
     "MixtureSamples",
     "MovingAverage",
     "Noise",
+    "PerCoordinate",
     "Permutation",
     "PowerDirection",
     "PowerLaw",
