@@ -46,7 +46,9 @@ class PerCoordinate(Ingredient):
             raise ValueError(f"rhos={self.rhos!r} must be a tuple of 1 to {MOST_CLASSES} correlations")
         limit = STRONGEST_OF_CLASS
         checked = tuple(
-            within(f"rhos[{k}]", rho, -limit, limit, "each coordinate must forget within the samples that can be simulated")
+            within(
+                f"rhos[{k}]", rho, -limit, limit, "each coordinate must forget within the samples that can be simulated"
+            )
             for k, rho in enumerate(self.rhos)
         )
         object.__setattr__(self, "rhos", checked)

@@ -1,0 +1,634 @@
+r"""Samples whose coordinates have autocorrelations of their own: their deterministic equivalent, and Monte Carlo on real samples.
+
+Column i of the sample is :math:`\sqrt{l_i}\, C_i^{1/2} z_i`, with :math:`C_i` the Toeplitz matrix of a process of spectral density
+:math:`f_i(w)`, mean one over :math:`[0, \pi]`; the noise has the density :math:`f_\varepsilon`. In the frequency domain rows are
+independent and the entry at (w, i) has the variance :math:`l_i f_i(w)`: a variance profile (Hachem, Loubaton and Najim 2007,
+theorem 2.4). Let coordinates fall into K classes of densities :math:`f_k`, means be over w, and sums
+:math:`d_{1k}(\kappa) = \sum_{i \in k} l_i/(l_i + \kappa)`, :math:`d_{2k} = \sum_{i\in k} (l_i/(l_i+\kappa))^2`,
+:math:`b_k = \sum_{i\in k} f_i^2 (\kappa/(l_i+\kappa))^2`. One effective ridge a class takes the place of the one of independent
+samples:
+
+.. math:: \frac1{\kappa_k} = \Big\langle \frac{f_k}{V} \Big\rangle, \qquad
+          V(w) = \lambda + \frac1n \sum_j f_j(w)\, \kappa_j\, d_{1j}(\kappa_j),
+
+and with :math:`P_{kj} = \kappa_k \kappa_j \langle f_k f_j / V^2 \rangle`, :math:`a_j = d_{2j}(\kappa_j)/n`,
+:math:`z = \kappa + P\,\mathrm{diag}(a)\, z`,
+
+.. math:: E = \sum_k b_k(\kappa_k) \frac{z_k}{\kappa_k}
+            + \sigma^2 \sum_j a_j z_j \kappa_j \Big\langle \frac{f_\varepsilon f_j}{V^2} \Big\rangle .
+
+(In the notation of resolvents, :math:`\kappa_k = \lambda/\tau_k`, :math:`\tau_k = \langle f_k/(1 + \Delta)\rangle`,
+:math:`V = \lambda (1 + \Delta)`; written so, nothing is singular as :math:`\lambda \to 0`.) With one class this is the equivalent of
+separable dependence, with f = 1 that of :mod:`verifier.risk.equivalents`. As :math:`d_1/n \to 0`, V tends to a constant and the
+noise term to :math:`\sigma^2 \sum_k \langle f_\varepsilon f_k\rangle d_{2k}/n`: the mean of
+:math:`\sum_h \rho_k(h)\rho_\varepsilon(h)` over the classes, weighted by their share of :math:`d_2`, takes the place of one.
+
+*The equations.* The map :math:`\kappa \mapsto 1/\langle f_k/V \rangle` is increasing and concave (a harmonic mean of concave
+functions), so that Newton's method decreases to the solution from any point that the map does not increase (Ortega and Rheinboldt
+1970, 13.3), such as the effective ridge of :math:`n/\max_{k,w} f_k` independent samples. Its Jacobian is the matrix of the linear
+system above. Means over w are sums over midpoints, geometrically accurate for rational densities. The spectral sums come from a
+table in :math:`\ln\kappa` of step 1/2 with slopes, and Hermite's interpolation of degree 15: they are analytic in a strip of half
+width :math:`\pi` (poles at :math:`\kappa = -l_i`), and the error is below 1e-9 (tests/test_profiles.py).
+
+*Sums over a class.* Head terms belong to the class of their index; the smooth tail has the share 1/K of every class, with an end
+correction of its own (Euler and Maclaurin on the lattice of every K-th index, its derivatives from the last eight head terms).
+
+*Simulation.* Columns are drawn by their processes; noise and signs of the target's coefficients are averaged exactly. Directions
+beyond the p that are drawn enter by their mean: :math:`\frac1n\sum_{i > p} l_i C_i` beside the ridge, and their part of the target
+as label noise of the same correlations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import cho_factor, cho_solve
+from scipy.special import bernoulli
+
+from verifier.instances import Instance, PerCoordinate, eigenvalues, log_index_at
+from verifier.risk.quadrature import GREGORY, HEAD, Modes, modes
+from verifier.risk.simulate import EXHAUSTIVE_N, Replicates, default_directions
+from verifier.risk.streams import stream
+
+Array = NDArray[np.float64]
+
+ACCURACY = 1e-12  # of the means over frequencies
+STEP = 0.5  # of the table, in ln kappa
+POINTS = 8  # table rows that an interpolation sees
+LOWEST, MARGIN = -330.0, 2.0  # ln kappa where tables end, and what they hold beyond what is asked for
+CHUNK = 512  # points worked on at a time: they stay in the cache; does not change the result
+DIFFERENCE = 1e-3  # in ln lambda, of the slope and the curvature of ln E
+SETTLED = 3e-7  # in ln lambda, of the oracle's ridge
+SMALL = 0.03  # of d2/n: above it the leading order does not say where the optimum is, and it is looked for
+SCAN = np.arange(-9.0, 3.5)  # ln of ridges that are tried, relative to the ridge of the leading order
+NEGLIGIBLE = 1e-9  # of the least ridge tried: a smaller one is none
+
+
+def is_profiled(instance: Instance) -> bool:
+    """Whether the coordinates of the samples have autocorrelations of their own."""
+    return isinstance(instance.dependence, PerCoordinate)
+
+
+def _dependence(instance: Instance) -> PerCoordinate:
+    if not isinstance(instance.dependence, PerCoordinate):
+        raise ValueError(f"dependence={instance.dependence!r} must be a PerCoordinate")
+    return instance.dependence
+
+
+# ------------------------------------------------------------------------------------------------ frequencies
+
+
+@dataclass(frozen=True, eq=False)
+class Densities:
+    """Spectral densities at W midpoints of [0, pi]: ``inputs`` (K, W), ``pairs`` (W, K^2) products of two of them, and
+    ``heard`` (W, K) products with that of the noise, each over W, so that a product with them is a mean over w.
+    """
+
+    inputs: Array
+    means: Array
+    pairs: Array
+    heard: Array
+
+
+@lru_cache(maxsize=256)
+def densities(dependence: PerCoordinate) -> Densities:
+    r"""Midpoints enough for an aliasing error :math:`r^{2W} < 10^{-12}`, r the largest correlation at lag one; the products of
+    up to three densities have poles of that order only.
+    """
+    strongest = max(abs(rho) for rho in (*dependence.rhos, getattr(dependence.noise, "rho", 0.0)))
+    order = getattr(dependence.noise, "order", 0)
+    count = 16 + order + (math.ceil(0.5 * math.log(ACCURACY) / math.log(strongest)) if strongest > 0.0 else 0)
+    w = (np.arange(count) + 0.5) * math.pi / count
+    inputs = np.stack([process.spectral_density(w) for process in dependence.classes])
+    noise = np.asarray(dependence.noise.spectral_density(w))
+    pairs = (inputs[:, None] * inputs[None, :]).reshape(-1, count)
+    return Densities(inputs, inputs.T / count, pairs.T / count, (inputs * noise).T / count)
+
+
+# ------------------------------------------------------------------------------------------------ sums over classes
+
+
+@lru_cache(maxsize=32)
+def end_weights(classes: int, offset: int) -> Array:
+    r"""Weights g of the last eight terms h(I), h(I-1), ... in
+    :math:`\sum_{m \ge 0} h(I + o + mK) = \frac1K\int_I^\infty h + \sum_j g_j h(I - j)`, exact to the eighth difference.
+
+    On :math:`h = e^{-s(i - I)}` the left side less the integral is :math:`\sum_{q\ge0} B_{q+1}(1 - o/K) (sK)^q/(q+1)!`.
+    """
+    size, x, numbers = len(GREGORY), 1.0 - offset / classes, bernoulli(len(GREGORY))
+    numbers[1] = -0.5
+    wanted = [
+        classes**q * sum(math.comb(q + 1, k) * numbers[k] * x ** (q + 1 - k) for k in range(q + 2)) / (q + 1.0)
+        for q in range(size)
+    ]
+    powers = np.array([[float(m) ** q for m in range(size)] for q in range(size)])
+    return np.asarray(np.linalg.solve(powers, wanted))
+
+
+def class_shares(instance: Instance, classes: int, log_reach: float) -> tuple[Modes, Array, Array]:
+    """Nodes of the spectrum, and the share of each class in each of them, shape (K, N), and in those of the target, (K, M)."""
+    spectrum, target = instance.spectrum, instance.target
+    if math.isfinite(spectrum.size):
+        found = _enumerated(instance)
+        last, total = int(spectrum.size), len(found.eigenvalues)
+    else:
+        found = modes(instance, log_reach)
+        smooth_from = max(spectrum.head, target.head)
+        last, total = max(HEAD, smooth_from + len(GREGORY) + 1 if smooth_from > 1 else 1), len(found.eigenvalues)
+    shares = np.full((classes, total), 1.0 / classes)
+    own = (np.arange(last) % classes == np.arange(classes)[:, None]).astype(np.float64)
+    if total > last:
+        ends = np.stack([end_weights(classes, (k - last) % classes + 1) for k in range(classes)])[:, ::-1]
+        own[:, -len(GREGORY) :] += ends
+        shares[:, :last] = own / found.multiplicity[:last]
+    else:
+        shares[:, :last] = own
+    support = target.support(math.log(spectrum.size) if math.isfinite(spectrum.size) else 690.0)
+    if support is None or math.isfinite(spectrum.size):
+        return found, shares, shares
+    # An index that is no exact integer as a double has no class: it is shared by all.
+    index = np.rint(np.exp(np.minimum(support, 34.0)))
+    alive = support < math.log(spectrum.size + 0.5)
+    theirs = np.where(support < 34.0, (index - 1.0) % classes == np.arange(classes)[:, None], 1.0 / classes)
+    return found, shares, theirs[:, alive]
+
+
+def _enumerated(instance: Instance) -> Modes:
+    """All eigenvalues of a finite spectrum, and all energies."""
+    size = int(instance.spectrum.size)
+    log_l = np.asarray(instance.spectrum.log_eigenvalues(np.log(np.arange(1.0, size + 1.0))))
+    values = np.exp(log_l)
+    return Modes(values, np.ones(size), values, energies(instance, size), False, 0.0)
+
+
+def energies(instance: Instance, size: int) -> Array:
+    """Squared L2 coefficients of the target at the first ``size`` indices."""
+    spectrum, target = instance.spectrum, instance.target
+    support = target.support(math.log(size + 0.5))
+    where = np.log(np.arange(1.0, size + 1.0)) if support is None else support[support < math.log(size + 0.5)]
+    log_l = spectrum.log_eigenvalues(where)
+    energy = np.exp(target.log_energy(where, log_l) + 2.0 * target.l2_index * log_l)
+    if support is None:
+        return np.asarray(energy)
+    result = np.zeros(size)
+    result[np.rint(np.exp(where)).astype(np.int64) - 1] = energy
+    return result
+
+
+@lru_cache(maxsize=1)
+def _hermite() -> Array:
+    """Coefficients in powers of t of the polynomial with given values and slopes (in t) at t = -3, ..., 4, with rows scaled:
+    shape (16, 16), powers of (t - 1/2)/4 from values first, then slopes.
+    """
+    at, powers = (np.arange(POINTS) - 3.5) / 4.0, np.arange(2 * POINTS)
+    values = at[:, None] ** powers
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slopes = powers * np.where(powers > 0, at[:, None] ** np.maximum(powers - 1, 0), 0.0) / 4.0
+    return np.asarray(np.linalg.inv(np.concatenate([values, slopes])))
+
+
+class ClassTable:
+    """d1, d2 and the bias of each class, interpolated in ln kappa."""
+
+    def __init__(self, instance: Instance, classes: int, log_reach: float) -> None:
+        self.classes = classes
+        found, shares, target_shares = class_shares(instance, classes, log_reach)
+        self._eigenvalues, self._weights = found.eigenvalues, (shares * found.multiplicity).T
+        self._target_eigenvalues, self._energies = found.target_eigenvalues, (target_shares * found.target_energy).T
+        self.traces = np.asarray(self._eigenvalues @ self._weights)
+        self.least = float(self._eigenvalues.min())
+        self._first = 0
+        self.log_kappa = np.zeros(0)
+        self.values = np.zeros((0, 3, classes))
+        self._slopes = np.zeros((0, 3, classes))
+        self._pieces = np.zeros((0, 2 * POINTS, 3 * classes))
+
+    def moments(self) -> Array:
+        r"""Sums of :math:`l_i, l_i^2, f_i^2, f_i^2 l_i` over each class, shape (4, K)."""
+        ell, target = self._eigenvalues, self._target_eigenvalues
+        return np.stack(
+            [ell @ self._weights, ell**2 @ self._weights, self._energies.sum(axis=0), target @ self._energies]
+        )
+
+    def exact(self, log_kappa: Array) -> tuple[Array, Array]:
+        """Sums and their slopes in ln kappa, each of shape (rows, 3, K): d1, d2, bias."""
+        values, slopes = [], []
+        size = max(1, 10_000 // len(self._eigenvalues))
+        for start in range(0, len(log_kappa), size):
+            kappa = np.exp(log_kappa[start : start + size, None])
+            r = self._eigenvalues / (self._eigenvalues + kappa)
+            r2 = r * r
+            d1, d2, d3 = r @ self._weights, r2 @ self._weights, (r2 * r) @ self._weights
+            q = kappa / (self._target_eigenvalues + kappa)
+            q2 = q * q
+            b, b3 = q2 @ self._energies, (q2 * q) @ self._energies
+            values.append(np.stack([d1, d2, b], axis=1))
+            slopes.append(np.stack([d2 - d1, 2.0 * (d3 - d2), 2.0 * (b - b3)], axis=1))
+        return np.concatenate(values), np.concatenate(slopes)
+
+    def cover(self, low: float, high: float) -> None:
+        """Extend the table to the interval of ln kappa."""
+        first, last = math.floor(low / STEP) - POINTS // 2, math.ceil(high / STEP) + POINTS // 2
+        count = len(self.log_kappa)
+        if count and first >= self._first and last < self._first + count:
+            return
+        if count:
+            first, last = min(first, self._first), max(last, self._first + count - 1)
+        grid = STEP * np.arange(first, last + 1.0)
+        before = self._first - first if count else len(grid)
+        below, above = grid[:before], grid[before + count :]
+        values, slopes = self.exact(np.concatenate([below, above]))
+        self.values = np.concatenate([values[:before], self.values, values[before:]])
+        self._slopes = np.concatenate([slopes[:before], self._slopes, slopes[before:]])
+        self._first, self.log_kappa = first, grid
+        rows = len(grid) - POINTS + 1
+        window = np.arange(rows)[:, None] + np.arange(POINTS)
+        flat = (len(grid), 3 * self.classes)
+        known = np.concatenate([self.values.reshape(flat)[window], STEP * self._slopes.reshape(flat)[window]], axis=1)
+        self._pieces = np.ascontiguousarray(np.einsum("pq,rqk->rkp", _hermite(), known))
+
+    def sums(self, log_kappa: Array, *, bias: bool) -> Array:
+        """(d1, d2) or (d1, d2, bias) at the ln kappa of each class, shape (m, K) to (m, 2 or 3, K)."""
+        position = log_kappa / STEP - self._first
+        piece = np.clip(np.floor(position).astype(np.intp) - 3, 0, len(self._pieces) - 1)
+        t = (position - piece - 3.5) / 4.0
+        result = np.empty((len(log_kappa), 3 if bias else 2, self.classes))
+        for k in range(self.classes):
+            powers = _powers(t[:, k])
+            for q in range(result.shape[1]):
+                result[:, q, k] = np.einsum("mp,mp->m", self._pieces[piece[:, k], q * self.classes + k], powers)
+        return result
+
+
+def _powers(t: Array) -> Array:
+    """Powers 0 to 15 of t, shape (m, 16)."""
+    result = np.empty((len(t), 2 * POINTS))
+    result[:, 0], result[:, 1] = 1.0, t
+    result[:, 2] = t * t
+    result[:, 3:5] = result[:, 1:3] * result[:, 2:3]
+    result[:, 5:9] = result[:, 1:5] * result[:, 4:5]
+    result[:, 9:16] = result[:, 1:8] * result[:, 8:9]
+    return result
+
+
+# ------------------------------------------------------------------------------------------------ the equivalent
+
+
+class ProfileEquivalent:
+    """The equivalent of one instance: effective ridges, terms of the risk, and the oracle's ridge."""
+
+    def __init__(self, instance: Instance, log_reach: float) -> None:
+        dependence = _dependence(instance)
+        self.variance = instance.sigma**2
+        self.size = instance.spectrum.size
+        self._w = densities(dependence)
+        self._loudest = float(self._w.inputs.max())
+        self.table = ClassTable(instance, len(dependence.rhos), log_reach)
+        self._products = self._w.heard.sum(axis=0)  # <f_eps f_k>
+        self._squares = float(self._w.pairs.sum(axis=0).mean())
+
+    def effective_ridges(self, n: Array, lam: Array) -> Array:
+        r"""The scalars :math:`\kappa_k`, shape (m, K), at sample sizes and ridges of shape (m,)."""
+        lam = self._regular(n, lam)
+        start = self._above(n, lam)
+        pieces = [slice(at, at + CHUNK) for at in range(0, len(n), CHUNK)]
+        return np.concatenate([self._newton(n[piece], lam[piece], start[piece]) for piece in pieces])
+
+    def _regular(self, n: Array, lam: Array) -> Array:
+        """A sample that outnumbers the directions has no effective ridge without a ridge: the limit of a small one."""
+        if not math.isfinite(self.size):
+            return lam
+        least = 1e-12 * float(self.table.least)
+        return np.where((lam < least) & (n >= self.size / self._loudest), least, lam)
+
+    def _above(self, n: Array, lam: Array) -> Array:
+        """ln of an effective ridge that is too large for every class: that of n / max f independent samples."""
+        share = self._loudest / n
+        ceiling = np.log(lam + share * self.table.traces.sum())
+        low = float(np.log(np.maximum(lam, 1e-300)).min())
+        depth = 40.0
+        self.table.cover(max(low, float(ceiling.min()) - depth, LOWEST) - MARGIN, float(ceiling.max()) + MARGIN)
+        while True:
+            grid = self.table.log_kappa
+            kappa = np.exp(grid)
+            excess = kappa * (1.0 - self.table.values[:, 0].sum(axis=1) * share[:, None]) - lam[:, None]
+            # The excess is negative below the root, so the first point above it ends a run of negative ones.
+            if np.all(excess[:, POINTS] <= 0.0) or grid[0] <= min(low, LOWEST):
+                break
+            depth *= 2.0
+            self.table.cover(max(float(ceiling.min()) - depth, LOWEST) - MARGIN, float(grid[-1]))
+        return np.minimum(grid[np.argmax(excess > 0.0, axis=1)], ceiling)
+
+    def _newton(self, n: Array, lam: Array, log_start: Array) -> Array:
+        classes = self.table.classes
+        kappa = np.repeat(np.exp(log_start)[:, None], classes, axis=1)
+        active = np.arange(len(n))
+        for _ in range(100):
+            own = kappa[active]
+            mapped, jacobian = self._map(n[active], lam[active], own)
+            step = _solve(jacobian, own - mapped)
+            following = np.maximum(own - step, np.maximum(lam[active, None] * 1e-3, 0.05 * own))
+            kappa[active] = following
+            active = active[np.max(np.abs(following - own) / own, axis=1) > 1e-13 * 50]
+            if active.size == 0:
+                break
+        return kappa
+
+    def _map(self, n: Array, lam: Array, kappa: Array) -> tuple[Array, Array]:
+        """The map of which the effective ridges are the fixed point, shape (m, K), and one less its derivative, (m, K, K)."""
+        found = self.table.sums(np.log(kappa), bias=False)
+        scale = kappa[:, :1]
+        inverse = scale / (lam[:, None] + (kappa * found[:, 0] / n[:, None]) @ self._w.inputs)
+        mapped = scale / (inverse @ self._w.means)
+        pairs = ((inverse * inverse) @ self._w.pairs).reshape(len(n), *2 * kappa.shape[1:])
+        relative = mapped / scale
+        slopes = (relative**2)[:, :, None] * pairs * (found[:, 1] / n[:, None])[:, None, :]
+        return mapped, np.eye(kappa.shape[1]) - slopes
+
+    def terms(self, n: Array, lam: Array) -> tuple[Array, Array]:
+        """Terms of the excess risk from target and noise at sample sizes and ridges of shape (m,)."""
+        lam = self._regular(n, lam)
+        kappa = self.effective_ridges(n, lam)
+        target, noise = np.empty(len(n)), np.empty(len(n))
+        for at in range(0, len(n), CHUNK):
+            part = slice(at, at + CHUNK)
+            target[part], noise[part] = self._terms(n[part], lam[part], kappa[part])
+        return target, self.variance * noise
+
+    def _terms(self, n: Array, lam: Array, kappa: Array) -> tuple[Array, Array]:
+        found = self.table.sums(np.log(kappa), bias=True)
+        share = found[:, 1] / n[:, None]
+        scale = kappa[:, :1]
+        inverse = scale / (lam[:, None] + (kappa * found[:, 0] / n[:, None]) @ self._w.inputs)
+        squares = inverse * inverse
+        relative = kappa / scale
+        pairs = (squares @ self._w.pairs).reshape(len(n), *2 * kappa.shape[1:])
+        matrix = np.eye(kappa.shape[1]) - pairs * relative[:, :, None] * (relative * share)[:, None, :]
+        z = _solve(matrix, relative)
+        heard = squares @ self._w.heard
+        return np.sum(found[:, 2] * z / relative, axis=1), np.sum(share * z * relative * heard, axis=1)
+
+    def risk(self, n: Array, lam: Array) -> Array:
+        """Excess risk: the sum of its two terms."""
+        return np.asarray(np.add(*self.terms(n, lam)))
+
+    def optimum(self, n: Array) -> Array:
+        """The ridge that minimises the risk at each n, to 1e-6 in its logarithm; shape (m,), NaN where out of reach."""
+        start, small = self._leading_order(n)
+        log_lam, low, high = start.copy(), start - 3.0, start + 3.0
+        none = np.zeros(len(n), dtype=bool)
+        seek = np.flatnonzero(~small & np.isfinite(start))
+        if seek.size:
+            tried = start[seek, None] + SCAN
+            ridges = np.concatenate([np.zeros((seek.size, 1)), np.exp(tried)], axis=1)
+            risks = self.risk(np.repeat(n[seek], ridges.shape[1]), ridges.ravel()).reshape(ridges.shape)
+            best = np.argmin(risks[:, 1:], axis=1)
+            # Without an interior minimum the risk falls all the way to no ridge.
+            none[seek] = risks[:, 0] <= risks[np.arange(seek.size), best + 1]
+            log_lam[seek] = tried[np.arange(seek.size), best] + _vertex(np.log(risks[:, 1:]), best)
+            low[seek], high[seek] = tried[:, 0] - 12.0, tried[:, -1] + 12.0
+            inside = (best > 0) & (best < len(SCAN) - 1)
+            rows = np.arange(seek.size)
+            low[seek[inside]] = tried[rows[inside], best[inside] - 1]
+            high[seek[inside]] = tried[rows[inside], best[inside] + 1]
+        active = np.flatnonzero(np.isfinite(log_lam) & ~none)
+        for _ in range(40):
+            if active.size == 0:
+                break
+            slope, curvature = self._slope(n[active], log_lam[active])
+            at = log_lam[active]
+            low[active] = np.where(slope < 0.0, at, low[active])
+            high[active] = np.where(slope > 0.0, at, high[active])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                newton = at - slope / curvature
+            fits = (curvature > 0.0) & (newton > low[active]) & (newton < high[active])
+            step = np.where(fits, newton, 0.5 * (low[active] + high[active])) - at
+            log_lam[active] = at + step
+            active = active[np.abs(step) > SETTLED]
+        return np.where(none, 0.0, np.exp(log_lam))
+
+    def _slope(self, n: Array, log_lam: Array) -> tuple[Array, Array]:
+        """First and second derivative of ln E in ln lambda, by central differences."""
+        around = log_lam[:, None] + DIFFERENCE * np.array([-1.0, 0.0, 1.0])
+        left, middle, right = np.log(self.risk(np.repeat(n, 3), np.exp(around.ravel()))).reshape(-1, 3).T
+        return (right - left) / (2.0 * DIFFERENCE), (right - 2.0 * middle + left) / DIFFERENCE**2
+
+    def _leading_order(self, n: Array) -> tuple[Array, NDArray[np.bool_]]:
+        r"""ln of the ridge that minimises :math:`(b + \sigma^2 \sum_k \langle f_\varepsilon f_k\rangle d_{2k}/n)/(1 - \langle f^2
+        \rangle d_2/n)`, and whether :math:`d_2/n` is small there.
+        """
+        top, depth = math.log(self.table.traces.sum()) + 4.0, 40.0
+        while True:
+            self.table.cover(max(top - depth, LOWEST), top)
+            grid, values = self.table.log_kappa, self.table.values
+            room = 1.0 - self._squares * values[:, 1].sum(axis=1) / n[:, None]
+            noise = self.variance * (values[:, 1] @ self._products) / n[:, None]
+            with np.errstate(divide="ignore"):
+                risk = np.where(room > 0.02, (values[:, 2].sum(axis=1) + noise) / room, np.inf)
+            best = np.argmin(risk, axis=1)
+            if np.all(best > 2 * POINTS) or top - depth <= LOWEST:
+                break
+            depth *= 2.0
+        rows = np.arange(len(n))
+        log_kappa = grid[best] + STEP * _vertex(np.log(risk), best)
+        share = np.minimum(values[best, 0].sum(axis=1) / n, 0.9)
+        small = (self._squares * values[best, 1].sum(axis=1) / n < SMALL) & (share < 2.0 * SMALL)
+        small &= np.isfinite(risk[rows, np.maximum(best - 1, 0)])
+        found = log_kappa + np.log1p(-share)
+        return np.where(log_kappa > LOWEST + 2.0, found, np.nan), small
+
+
+def _vertex(log_values: Array, best: NDArray[np.intp]) -> Array:
+    """Where, in steps from the best, the parabola through it and its neighbours is smallest; zero at an edge."""
+    rows, last = np.arange(len(best)), log_values.shape[1] - 1
+    left, middle, right = (log_values[rows, np.clip(best + k, 0, last)] for k in (-1, 0, 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shift = 0.5 * (left - right) / (left - 2.0 * middle + right)
+    return np.clip(np.where(np.isfinite(shift) & (best > 0) & (best < last), shift, 0.0), -0.5, 0.5)
+
+
+def _solve(matrix: Array, right: Array) -> Array:
+    """Solutions of small systems, shapes (m, K, K) and (m, K), by elimination without pivots: the matrices are M-matrices."""
+    matrix, right = matrix.copy(), right.copy()
+    size = right.shape[1]
+    for j in range(size):
+        for i in range(j + 1, size):
+            factor = matrix[:, i, j] / matrix[:, j, j]
+            matrix[:, i, j:] -= factor[:, None] * matrix[:, j, j:]
+            right[:, i] -= factor * right[:, j]
+    for i in range(size - 1, -1, -1):
+        for j in range(i + 1, size):
+            right[:, i] -= matrix[:, i, j] * right[:, j]
+        right[:, i] /= matrix[:, i, i]
+    return right
+
+
+@lru_cache(maxsize=64)
+def _profile(instance: Instance, log_reach: float) -> ProfileEquivalent:
+    return ProfileEquivalent(instance, log_reach)
+
+
+def profile_for(instance: Instance) -> ProfileEquivalent:
+    """The cached equivalent, with nodes down to the smallest effective ridge that can be followed."""
+    size = instance.spectrum.size
+    if math.isfinite(size):
+        return _profile(instance, math.log(size))
+    return _profile(instance, float(log_index_at(instance.spectrum, np.array([LOWEST]), steps=16)[0]))
+
+
+def profile_terms(instance: Instance, n: ArrayLike, lam: ArrayLike) -> tuple[Array, Array]:
+    """The two terms of the risk, from target and noise, broadcast over sample sizes and ridges ``lam`` >= 0.
+
+    ``instance.dependence`` is a :class:`~verifier.instances.PerCoordinate`; ValueError otherwise. NaN where ``lam`` is.
+    """
+    sizes, ridges = np.broadcast_arrays(np.asarray(n, dtype=np.float64), np.asarray(lam, dtype=np.float64))
+    flat, ridge = sizes.ravel(), ridges.ravel()
+    target, noise = np.full(flat.shape, np.nan), np.full(flat.shape, np.nan)
+    known = np.isfinite(ridge)
+    if known.any():
+        target[known], noise[known] = profile_for(instance).terms(flat[known], ridge[known])
+    return target.reshape(sizes.shape), noise.reshape(sizes.shape)
+
+
+def profile_ridge(instance: Instance, n: ArrayLike) -> Array:
+    """The oracle's ridge, the argmin over lambda >= 0 of the risk of :func:`profile_terms`, shape of n."""
+    sizes = np.asarray(n, dtype=np.float64)
+    return profile_for(instance).optimum(sizes.ravel()).reshape(sizes.shape)
+
+
+# ------------------------------------------------------------------------------------------------ simulation
+
+
+def simulate_profile(
+    instance: Instance, pairs: Sequence[tuple[int, float]], draws: Replicates, directions: int | None = None
+) -> Array:
+    """Excess risks at each (n, lambda) on shared samples, shape (draws.count, len(pairs)).
+
+    A replicate is one sequence, of which (n, lambda) sees the first n samples. ``draws.noise`` and ``draws.signs`` must be
+    "averaged"; ``draws.controls`` and ``draws.antithetic`` are without effect. ``directions`` p: see
+    :func:`verifier.risk.simulate.default_directions`. Work n^2 (n + p) a pair up to n = 800, n p^2 + p^3 beyond.
+    """
+    if not draws.averaged:
+        raise ValueError(f"noise={draws.noise!r}, signs={draws.signs!r}: on samples in sequence both are averaged")
+    settings = {n: _Setting.at(instance, n, directions) for n in sorted({n for n, _ in pairs})}
+    risks = {n: (_short if n <= EXHAUSTIVE_N else _long)(setting, n) for n, setting in settings.items()}
+    longest, widest = max(settings), max(setting.p for setting in settings.values())
+    dependence = _dependence(instance)
+    result = np.empty((draws.count, len(pairs)))
+    for r in range(draws.count):
+        inputs, _ = dependence.draw(
+            stream(draws.seed, *draws.key, "replicate", draws.first + r, "profile"), longest, widest
+        )
+        for j, (n, lam) in enumerate(pairs):
+            result[r, j] = risks[n](inputs[:n, : settings[n].p], float(lam))
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class _Setting:
+    r"""What all replicates at one n share: the p drawn directions, and ``beyond`` (4, K), what lies beyond them in each class:
+    sums of :math:`l_i, l_i^2, f_i^2` and :math:`f_i^2 l_i`.
+    """
+
+    dependence: PerCoordinate
+    sigma2: float
+    p: int
+    ell: Array
+    f2: Array
+    beyond: Array
+
+    @classmethod
+    def at(cls, instance: Instance, n: int, directions: int | None) -> _Setting:
+        p = int(min(directions or default_directions(instance, n), instance.spectrum.size))
+        table = profile_for(instance).table
+        ell, f2 = eigenvalues(instance.spectrum, p), energies(instance, p)
+        own = np.arange(p) % table.classes == np.arange(table.classes)[:, None]
+        total = table.moments()
+        rest = total - np.stack([own @ head for head in (ell, ell**2, f2, f2 * ell)])
+        rest = np.where(rest > 1e-9 * total, rest, 0.0)  # what rounding leaves of a spectrum that was drawn as a whole
+        return cls(_dependence(instance), instance.sigma**2, p, ell, f2, rest)
+
+
+def _short(setting: _Setting, n: int) -> Callable[[Array, float], float]:
+    r"""Risk of a sequence given its drawn inputs z (n, p), the mean over noise and signs: with
+    :math:`A = (XX'/n + \lambda)^{-1}`, X of all directions,
+    :math:`\sum_j f_j^2 \sum_i (\delta_{ij} - l_i z_i'Az_j/n)^2` over drawn directions, and first order in the others.
+    """
+    correlations = setting.dependence.input_correlations(n)
+    beside, squares, energy, cross = np.tensordot(setting.beyond, correlations, 1)
+    labels = energy + setting.sigma2 * setting.dependence.noise_correlation(n)
+
+    def risk(z: Array, lam: float) -> float:
+        kernel = ((z * setting.ell) @ z.T + beside) / n
+        kernel.flat[:: n + 1] += lam
+        factor = cho_factor(kernel, lower=True)
+        solved, inverse = cho_solve(factor, z), cho_solve(factor, np.eye(n))
+        shrunk = np.eye(setting.p) - setting.ell[:, None] * (z.T @ solved) / n
+        passed = solved * setting.ell
+        # A (sum l_i^2 z_i z_i' + rest) A is what predictions make of the labels.
+        heard = passed @ passed.T + inverse @ squares @ inverse
+        return (
+            float(np.sum(shrunk**2, axis=0) @ setting.f2)
+            + float(np.sum(heard * labels)) / n**2
+            + float(np.sum((squares @ solved) * solved, axis=0) @ setting.f2) / n**2
+            + float(setting.beyond[2].sum())
+            - 2.0 * float(np.sum(inverse * cross)) / n
+        )
+
+    return risk
+
+
+def _long(setting: _Setting, n: int) -> Callable[[Array, float], float]:
+    """The same, with the Toeplitz matrices of long sequences replaced by circulants: both ends are taken for neighbours, where
+    inputs that are not correlated meet. What is n x n is then diagonal in the frequencies.
+    """
+    w = 2.0 * math.pi * np.arange(n // 2 + 1) / n
+    twice = np.full(len(w), 2.0)  # a frequency stands for its mirror image too
+    twice[0] = 1.0
+    if n % 2 == 0:
+        twice[-1] = 1.0
+    f = np.stack([process.spectral_density(w) for process in setting.dependence.classes])
+    beside, squares, energy, cross = setting.beyond @ f
+    labels = energy + setting.sigma2 * setting.dependence.noise.spectral_density(w)
+    one, ell = np.eye(setting.p), setting.ell
+
+    def risk(z: Array, lam: float) -> float:
+        turned = np.fft.rfft(z, axis=0, norm="ortho")
+        b = 1.0 / (lam + beside / n)
+
+        def gram(weight: Array) -> Array:
+            scaled = turned * np.sqrt(weight * twice)[:, None]
+            return np.asarray(scaled.real.T @ scaled.real + scaled.imag.T @ scaled.imag)
+
+        shrunk = np.linalg.inv(one + ell[:, None] * gram(b) / n)
+        inner = shrunk * ell
+        noise, rest = gram(b * b * labels), gram(b * b * squares)
+        heard = float(np.sum((noise @ shrunk) * shrunk, axis=0) @ ell**2)
+        heard += float((twice * b * b * squares) @ labels) - 2.0 / n * float(
+            np.sum(inner * gram(b**3 * squares * labels))
+        )
+        heard += float(np.sum((inner @ rest) * (noise @ inner).T)) / n**2
+        missed = float((twice * b) @ cross) - float(np.sum(inner * gram(b * b * cross))) / n
+        return (
+            float(np.sum(shrunk**2, axis=0) @ setting.f2)
+            + heard / n**2
+            + float(np.sum((rest @ shrunk) * shrunk, axis=0) @ setting.f2) / n**2
+            + float(setting.beyond[2].sum())
+            - 2.0 * missed / n
+        )
+
+    return risk
+
+
+__all__ = [
+    "ProfileEquivalent",
+    "is_profiled",
+    "profile_ridge",
+    "profile_terms",
+    "simulate_profile",
+]
