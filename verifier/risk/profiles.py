@@ -18,8 +18,8 @@ and with :math:`P_{kj} = \kappa_k \kappa_j \langle f_k f_j / V^2 \rangle`, :math
             + \sigma^2 \sum_j a_j z_j \kappa_j \Big\langle \frac{f_\varepsilon f_j}{V^2} \Big\rangle .
 
 (In the notation of resolvents, :math:`\kappa_k = \lambda/\tau_k`, :math:`\tau_k = \langle f_k/(1 + \Delta)\rangle`,
-:math:`V = \lambda (1 + \Delta)`; written so, nothing is singular as :math:`\lambda \to 0`.) With one class this is the equivalent of
-separable dependence, with f = 1 that of :mod:`verifier.risk.equivalents`. As :math:`d_1/n \to 0`, V tends to a constant and the
+:math:`V = \lambda (1 + \Delta)`; written so, nothing is singular as :math:`\lambda \to 0`.) With one class this is the
+equivalent of separable dependence, with f = 1 that of :mod:`verifier.risk.equivalents`. As :math:`d_1/n \to 0`, V tends to a constant and the
 noise term to :math:`\sigma^2 \sum_k \langle f_\varepsilon f_k\rangle d_{2k}/n`: the mean of
 :math:`\sum_h \rho_k(h)\rho_\varepsilon(h)` over the classes, weighted by their share of :math:`d_2`, takes the place of one.
 
@@ -27,7 +27,7 @@ noise term to :math:`\sigma^2 \sum_k \langle f_\varepsilon f_k\rangle d_{2k}/n`:
 functions), so that Newton's method decreases to the solution from any point that the map does not increase (Ortega and Rheinboldt
 1970, 13.3), such as the effective ridge of :math:`n/\max_{k,w} f_k` independent samples. Its Jacobian is the matrix of the linear
 system above. Means over w are sums over midpoints, geometrically accurate for rational densities. The spectral sums come from a
-table in :math:`\ln\kappa` of step 1/2 with slopes, and Hermite's interpolation of degree 15: they are analytic in a strip of half
+table in :math:`\ln\kappa` of step 1/2 with slopes, and Hermite's interpolation at eight of them: they are analytic in a strip of half
 width :math:`\pi` (poles at :math:`\kappa = -l_i`), and the error is below 1e-9 (tests/test_profiles.py).
 
 *Sums over a class.* Head terms belong to the class of their index; the smooth tail has the share 1/K of every class, with an end
@@ -43,6 +43,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
@@ -51,7 +52,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import bernoulli
 
 from verifier.instances import Instance, PerCoordinate, eigenvalues, log_index_at
-from verifier.risk.quadrature import GREGORY, HEAD, Modes, modes
+from verifier.risk.quadrature import DEEPEST_LOG, GREGORY, HEAD, Modes, decay_of, modes
 from verifier.risk.simulate import EXHAUSTIVE_N, Replicates, default_directions
 from verifier.risk.streams import stream
 
@@ -59,14 +60,14 @@ Array = NDArray[np.float64]
 
 ACCURACY = 1e-12  # of the means over frequencies
 STEP = 0.5  # of the table, in ln kappa
-POINTS = 8  # table rows that an interpolation sees
+POINTS = 10
 LOWEST, MARGIN = -330.0, 2.0  # ln kappa where tables end, and what they hold beyond what is asked for
 CHUNK = 512  # points worked on at a time: they stay in the cache; does not change the result
 DIFFERENCE = 1e-3  # in ln lambda, of the slope and the curvature of ln E
 SETTLED = 3e-7  # in ln lambda, of the oracle's ridge
 SMALL = 0.03  # of d2/n: above it the leading order does not say where the optimum is, and it is looked for
 SCAN = np.arange(-9.0, 3.5)  # ln of ridges that are tried, relative to the ridge of the leading order
-NEGLIGIBLE = 1e-9  # of the least ridge tried: a smaller one is none
+EXACT_LOG = 34.0  # ln of indices that are exact as doubles
 
 
 def is_profiled(instance: Instance) -> bool:
@@ -148,14 +149,18 @@ def class_shares(instance: Instance, classes: int, log_reach: float) -> tuple[Mo
         shares[:, :last] = own / found.multiplicity[:last]
     else:
         shares[:, :last] = own
-    support = target.support(math.log(spectrum.size) if math.isfinite(spectrum.size) else 690.0)
-    if support is None or math.isfinite(spectrum.size):
+    if math.isfinite(spectrum.size):
         return found, shares, shares
-    # An index that is no exact integer as a double has no class: it is shared by all.
-    index = np.rint(np.exp(np.minimum(support, 34.0)))
-    alive = support < math.log(spectrum.size + 0.5)
-    theirs = np.where(support < 34.0, (index - 1.0) % classes == np.arange(classes)[:, None], 1.0 / classes)
-    return found, shares, theirs[:, alive]
+    theirs = np.full((classes, len(found.target_eigenvalues)), 1.0 / classes)
+    support = target.support(DEEPEST_LOG / max(decay_of(spectrum), 1.0))
+    if support is None:
+        theirs[:, :last] = shares[:, :last]
+    else:
+        # An index that is no exact integer as a double has no class: it is shared by all.
+        exact = support < EXACT_LOG
+        index = np.rint(np.exp(support[exact]))
+        theirs[:, exact] = (index - 1.0) % classes == np.arange(classes)[:, None]
+    return found, shares, theirs
 
 
 def _enumerated(instance: Instance) -> Modes:
@@ -180,16 +185,28 @@ def energies(instance: Instance, size: int) -> Array:
     return result
 
 
+CENTRE = 0.5 * (POINTS - 1)  # of the points that an interpolation sees, in table steps
+DEGREES = 2 * POINTS  # coefficients of a polynomial with given values and slopes at all of them
+
+
 @lru_cache(maxsize=1)
 def _hermite() -> Array:
-    """Coefficients in powers of t of the polynomial with given values and slopes (in t) at t = -3, ..., 4, with rows scaled:
-    shape (16, 16), powers of (t - 1/2)/4 from values first, then slopes.
+    """Coefficients, in powers of (position - CENTRE)/CENTRE, of the polynomial with given values and slopes a step at the
+    positions 0, ..., POINTS - 1: shape (DEGREES, DEGREES), values first, then slopes.
     """
-    at, powers = (np.arange(POINTS) - 3.5) / 4.0, np.arange(2 * POINTS)
-    values = at[:, None] ** powers
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slopes = powers * np.where(powers > 0, at[:, None] ** np.maximum(powers - 1, 0), 0.0) / 4.0
-    return np.asarray(np.linalg.inv(np.concatenate([values, slopes])))
+    # The matrix is badly conditioned: in exact arithmetic.
+    at = [Fraction(2 * j - POINTS + 1, POINTS - 1) for j in range(POINTS)]
+    rows = [[x**p for p in range(DEGREES)] for x in at]
+    rows += [[p * x ** (p - 1) * Fraction(2, POINTS - 1) if p else Fraction(0) for p in range(DEGREES)] for x in at]
+    rows = [row + [Fraction(int(i == j)) for j in range(DEGREES)] for i, row in enumerate(rows)]
+    for j in range(DEGREES):
+        chosen = next(i for i in range(j, DEGREES) if rows[i][j] != 0)
+        rows[j], rows[chosen] = rows[chosen], rows[j]
+        rows[j] = [value / rows[j][j] for value in rows[j]]
+        for i in range(DEGREES):
+            if i != j and rows[i][j] != 0:
+                rows[i] = [one - rows[i][j] * other for one, other in zip(rows[i], rows[j], strict=True)]
+    return np.array([[float(value) for value in row[DEGREES:]] for row in rows])
 
 
 class ClassTable:
@@ -206,7 +223,7 @@ class ClassTable:
         self.log_kappa = np.zeros(0)
         self.values = np.zeros((0, 3, classes))
         self._slopes = np.zeros((0, 3, classes))
-        self._pieces = np.zeros((0, 2 * POINTS, 3 * classes))
+        self._pieces = np.zeros((0, 3 * classes, DEGREES))
 
     def moments(self) -> Array:
         r"""Sums of :math:`l_i, l_i^2, f_i^2, f_i^2 l_i` over each class, shape (4, K)."""
@@ -255,8 +272,8 @@ class ClassTable:
     def sums(self, log_kappa: Array, *, bias: bool) -> Array:
         """(d1, d2) or (d1, d2, bias) at the ln kappa of each class, shape (m, K) to (m, 2 or 3, K)."""
         position = log_kappa / STEP - self._first
-        piece = np.clip(np.floor(position).astype(np.intp) - 3, 0, len(self._pieces) - 1)
-        t = (position - piece - 3.5) / 4.0
+        piece = np.clip(np.floor(position).astype(np.intp) - (POINTS // 2 - 1), 0, len(self._pieces) - 1)
+        t = (position - piece - CENTRE) / CENTRE
         result = np.empty((len(log_kappa), 3 if bias else 2, self.classes))
         for k in range(self.classes):
             powers = _powers(t[:, k])
@@ -266,13 +283,14 @@ class ClassTable:
 
 
 def _powers(t: Array) -> Array:
-    """Powers 0 to 15 of t, shape (m, 16)."""
-    result = np.empty((len(t), 2 * POINTS))
+    """Powers 0, 1, ... of t, shape (m, DEGREES)."""
+    result = np.empty((len(t), DEGREES))
     result[:, 0], result[:, 1] = 1.0, t
-    result[:, 2] = t * t
-    result[:, 3:5] = result[:, 1:3] * result[:, 2:3]
-    result[:, 5:9] = result[:, 1:5] * result[:, 4:5]
-    result[:, 9:16] = result[:, 1:8] * result[:, 8:9]
+    known = 2
+    while known < DEGREES:
+        count = min(known - 1, DEGREES - known)
+        result[:, known : known + count] = result[:, 1 : count + 1] * result[:, known - 1 : known]
+        known += count
     return result
 
 
