@@ -20,6 +20,8 @@ from verifier.instances import GaussianDesign, Instance, MixtureSamples
 from verifier.instances.ingredient import whole
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
 from verifier.risk.mixtures import simulate_mixture
+from verifier.risk.profile_samples import simulate_profile
+from verifier.risk.profiles import is_profiled
 from verifier.risk.sampled import simulate_samples
 from verifier.risk.simulate import Problem, Replicates, head_problems, problem, simulate
 from verifier.risk.simulators import Simulator, simulated_by, simulator_of
@@ -200,6 +202,9 @@ def _samples(
         chosen = simulator_of(inst) if simulator is None else simulator
         if chosen is not None:
             found[j] = _by_pack(chosen, inst, grid, draws)
+        elif is_profiled(inst):
+            pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
+            found[j] = simulate_profile(inst, pairs, draws, directions)
         elif isinstance(inst.design, GaussianDesign):
             shared[j] = _problems(inst, grid, directions)
         elif isinstance(inst.design, MixtureSamples):

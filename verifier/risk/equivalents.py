@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from verifier.instances import FullRotation, Instance, RotatedMixture, eigenvalues, log_index_at
 from verifier.risk.eigenbasis import eigenbasis
 from verifier.risk.operators import TransformedSums
+from verifier.risk.profiles import is_profiled, profile_ridge, profile_terms
 from verifier.risk.quadrature import Modes, modes
 from verifier.risk.rotated import RotatedSums
 
@@ -441,6 +442,8 @@ def ridge(instance: Instance, n: ArrayLike, tuning: Tuning = "optimal") -> Array
     """The ridge that a tuning rule uses at each n: "optimal" (the oracle), "schedule", or a function (instance, n)."""
     sizes = _sample_sizes(n)
     flat = sizes.ravel()
+    if tuning == "optimal" and is_profiled(instance):
+        return profile_ridge(instance, sizes)
     if tuning == "optimal":
         engine = equivalent_for(instance, flat, np.zeros_like(flat))
         return engine.ridge(flat, engine.optimum(flat)).reshape(sizes.shape)
@@ -515,7 +518,7 @@ def risk_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "o
     NaN where kappa lies below exp(-330), beyond what can be evaluated.
     """
     sizes = _sample_sizes(n)
-    if isinstance(lam, str) and lam == "optimal":
+    if isinstance(lam, str) and lam == "optimal" and not is_profiled(instance):
         flat = sizes.ravel()
         engine = equivalent_for(instance, flat, np.zeros_like(flat))
         kappa = engine.optimum(flat)
@@ -526,6 +529,10 @@ def risk_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "o
         except ValueError:
             raise ValueError(f"lam of shape {ridges.shape} does not fit n of shape {sizes.shape}") from None
         flat = sizes.ravel().astype(np.float64)
+        if is_profiled(instance):
+            # The oracle's ridge is NaN out of reach, and so are the terms there.
+            checked = _ridges(np.nan_to_num(ridges.ravel()), flat)
+            return profile_terms(instance, sizes, np.where(np.isnan(ridges), np.nan, checked.reshape(sizes.shape)))
         checked = _ridges(ridges.ravel(), flat)
         engine = equivalent_for(instance, flat, checked)
         kappa = engine.effective_ridge(flat, checked)

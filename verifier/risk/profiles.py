@@ -1,4 +1,4 @@
-r"""Samples whose coordinates have autocorrelations of their own: their deterministic equivalent, and Monte Carlo on real samples.
+r"""Samples whose coordinates have autocorrelations of their own: their deterministic equivalent.
 
 Column i of the sample is :math:`\sqrt{l_i}\, C_i^{1/2} z_i`, with :math:`C_i` the Toeplitz matrix of a process of spectral density
 :math:`f_i(w)`, mean one over :math:`[0, \pi]`; the noise has the density :math:`f_\varepsilon`. In the frequency domain rows are
@@ -19,42 +19,34 @@ and with :math:`P_{kj} = \kappa_k \kappa_j \langle f_k f_j / V^2 \rangle`, :math
 
 (In the notation of resolvents, :math:`\kappa_k = \lambda/\tau_k`, :math:`\tau_k = \langle f_k/(1 + \Delta)\rangle`,
 :math:`V = \lambda (1 + \Delta)`; written so, nothing is singular as :math:`\lambda \to 0`.) With one class this is the
-equivalent of separable dependence, with f = 1 that of :mod:`verifier.risk.equivalents`. As :math:`d_1/n \to 0`, V tends to a constant and the
-noise term to :math:`\sigma^2 \sum_k \langle f_\varepsilon f_k\rangle d_{2k}/n`: the mean of
+equivalent of separable dependence, with f = 1 that of :mod:`verifier.risk.equivalents`. As :math:`d_1/n \to 0`, V tends to a
+constant and the noise term to :math:`\sigma^2 \sum_k \langle f_\varepsilon f_k\rangle d_{2k}/n`: the mean of
 :math:`\sum_h \rho_k(h)\rho_\varepsilon(h)` over the classes, weighted by their share of :math:`d_2`, takes the place of one.
 
 *The equations.* The map :math:`\kappa \mapsto 1/\langle f_k/V \rangle` is increasing and concave (a harmonic mean of concave
 functions), so that Newton's method decreases to the solution from any point that the map does not increase (Ortega and Rheinboldt
 1970, 13.3), such as the effective ridge of :math:`n/\max_{k,w} f_k` independent samples. Its Jacobian is the matrix of the linear
 system above. Means over w are sums over midpoints, geometrically accurate for rational densities. The spectral sums come from a
-table in :math:`\ln\kappa` of step 1/2 with slopes, and Hermite's interpolation at eight of them: they are analytic in a strip of half
-width :math:`\pi` (poles at :math:`\kappa = -l_i`), and the error is below 1e-9 (tests/test_profiles.py).
+table in :math:`\ln\kappa` of step 1/2 with slopes, by Hermite's interpolation at ten of its rows: the sums are analytic in a
+strip of half width :math:`\pi` (poles at :math:`\kappa = -l_i`), and the error is below 1e-9 (tests/test_profiles.py).
 
 *Sums over a class.* Head terms belong to the class of their index; the smooth tail has the share 1/K of every class, with an end
 correction of its own (Euler and Maclaurin on the lattice of every K-th index, its derivatives from the last eight head terms).
-
-*Simulation.* Columns are drawn by their processes; noise and signs of the target's coefficients are averaged exactly. Directions
-beyond the p that are drawn enter by their mean: :math:`\frac1n\sum_{i > p} l_i C_i` beside the ridge, and their part of the target
-as label noise of the same correlations.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import cho_factor, cho_solve
 from scipy.special import bernoulli
 
-from verifier.instances import Instance, PerCoordinate, eigenvalues, log_index_at
+from verifier.instances import Instance, PerCoordinate, log_index_at
 from verifier.risk.quadrature import DEEPEST_LOG, GREGORY, HEAD, Modes, decay_of, modes
-from verifier.risk.simulate import EXHAUSTIVE_N, Replicates, default_directions
-from verifier.risk.streams import stream
 
 Array = NDArray[np.float64]
 
@@ -75,7 +67,8 @@ def is_profiled(instance: Instance) -> bool:
     return isinstance(instance.dependence, PerCoordinate)
 
 
-def _dependence(instance: Instance) -> PerCoordinate:
+def per_coordinate(instance: Instance) -> PerCoordinate:
+    """The dependence of an instance; ValueError where it is of another kind."""
     if not isinstance(instance.dependence, PerCoordinate):
         raise ValueError(f"dependence={instance.dependence!r} must be a PerCoordinate")
     return instance.dependence
@@ -301,7 +294,7 @@ class ProfileEquivalent:
     """The equivalent of one instance: effective ridges, terms of the risk, and the oracle's ridge."""
 
     def __init__(self, instance: Instance, log_reach: float) -> None:
-        dependence = _dependence(instance)
+        dependence = per_coordinate(instance)
         self.variance = instance.sigma**2
         self.size = instance.spectrum.size
         self._w = densities(dependence)
@@ -517,136 +510,3 @@ def profile_ridge(instance: Instance, n: ArrayLike) -> Array:
     """The oracle's ridge, the argmin over lambda >= 0 of the risk of :func:`profile_terms`, shape of n."""
     sizes = np.asarray(n, dtype=np.float64)
     return profile_for(instance).optimum(sizes.ravel()).reshape(sizes.shape)
-
-
-# ------------------------------------------------------------------------------------------------ simulation
-
-
-def simulate_profile(
-    instance: Instance, pairs: Sequence[tuple[int, float]], draws: Replicates, directions: int | None = None
-) -> Array:
-    """Excess risks at each (n, lambda) on shared samples, shape (draws.count, len(pairs)).
-
-    A replicate is one sequence, of which (n, lambda) sees the first n samples. ``draws.noise`` and ``draws.signs`` must be
-    "averaged"; ``draws.controls`` and ``draws.antithetic`` are without effect. ``directions`` p: see
-    :func:`verifier.risk.simulate.default_directions`. Work n^2 (n + p) a pair up to n = 800, n p^2 + p^3 beyond.
-    """
-    if not draws.averaged:
-        raise ValueError(f"noise={draws.noise!r}, signs={draws.signs!r}: on samples in sequence both are averaged")
-    settings = {n: _Setting.at(instance, n, directions) for n in sorted({n for n, _ in pairs})}
-    risks = {n: (_short if n <= EXHAUSTIVE_N else _long)(setting, n) for n, setting in settings.items()}
-    longest, widest = max(settings), max(setting.p for setting in settings.values())
-    dependence = _dependence(instance)
-    result = np.empty((draws.count, len(pairs)))
-    for r in range(draws.count):
-        inputs, _ = dependence.draw(
-            stream(draws.seed, *draws.key, "replicate", draws.first + r, "profile"), longest, widest
-        )
-        for j, (n, lam) in enumerate(pairs):
-            result[r, j] = risks[n](inputs[:n, : settings[n].p], float(lam))
-    return result
-
-
-@dataclass(frozen=True, eq=False)
-class _Setting:
-    r"""What all replicates at one n share: the p drawn directions, and ``beyond`` (4, K), what lies beyond them in each class:
-    sums of :math:`l_i, l_i^2, f_i^2` and :math:`f_i^2 l_i`.
-    """
-
-    dependence: PerCoordinate
-    sigma2: float
-    p: int
-    ell: Array
-    f2: Array
-    beyond: Array
-
-    @classmethod
-    def at(cls, instance: Instance, n: int, directions: int | None) -> _Setting:
-        p = int(min(directions or default_directions(instance, n), instance.spectrum.size))
-        table = profile_for(instance).table
-        ell, f2 = eigenvalues(instance.spectrum, p), energies(instance, p)
-        own = np.arange(p) % table.classes == np.arange(table.classes)[:, None]
-        total = table.moments()
-        rest = total - np.stack([own @ head for head in (ell, ell**2, f2, f2 * ell)])
-        rest = np.where(rest > 1e-9 * total, rest, 0.0)  # what rounding leaves of a spectrum that was drawn as a whole
-        return cls(_dependence(instance), instance.sigma**2, p, ell, f2, rest)
-
-
-def _short(setting: _Setting, n: int) -> Callable[[Array, float], float]:
-    r"""Risk of a sequence given its drawn inputs z (n, p), the mean over noise and signs: with
-    :math:`A = (XX'/n + \lambda)^{-1}`, X of all directions,
-    :math:`\sum_j f_j^2 \sum_i (\delta_{ij} - l_i z_i'Az_j/n)^2` over drawn directions, and first order in the others.
-    """
-    correlations = setting.dependence.input_correlations(n)
-    beside, squares, energy, cross = np.tensordot(setting.beyond, correlations, 1)
-    labels = energy + setting.sigma2 * setting.dependence.noise_correlation(n)
-
-    def risk(z: Array, lam: float) -> float:
-        kernel = ((z * setting.ell) @ z.T + beside) / n
-        kernel.flat[:: n + 1] += lam
-        factor = cho_factor(kernel, lower=True)
-        solved, inverse = cho_solve(factor, z), cho_solve(factor, np.eye(n))
-        shrunk = np.eye(setting.p) - setting.ell[:, None] * (z.T @ solved) / n
-        passed = solved * setting.ell
-        # A (sum l_i^2 z_i z_i' + rest) A is what predictions make of the labels.
-        heard = passed @ passed.T + inverse @ squares @ inverse
-        return (
-            float(np.sum(shrunk**2, axis=0) @ setting.f2)
-            + float(np.sum(heard * labels)) / n**2
-            + float(np.sum((squares @ solved) * solved, axis=0) @ setting.f2) / n**2
-            + float(setting.beyond[2].sum())
-            - 2.0 * float(np.sum(inverse * cross)) / n
-        )
-
-    return risk
-
-
-def _long(setting: _Setting, n: int) -> Callable[[Array, float], float]:
-    """The same, with the Toeplitz matrices of long sequences replaced by circulants: both ends are taken for neighbours, where
-    inputs that are not correlated meet. What is n x n is then diagonal in the frequencies.
-    """
-    w = 2.0 * math.pi * np.arange(n // 2 + 1) / n
-    twice = np.full(len(w), 2.0)  # a frequency stands for its mirror image too
-    twice[0] = 1.0
-    if n % 2 == 0:
-        twice[-1] = 1.0
-    f = np.stack([process.spectral_density(w) for process in setting.dependence.classes])
-    beside, squares, energy, cross = setting.beyond @ f
-    labels = energy + setting.sigma2 * setting.dependence.noise.spectral_density(w)
-    one, ell = np.eye(setting.p), setting.ell
-
-    def risk(z: Array, lam: float) -> float:
-        turned = np.fft.rfft(z, axis=0, norm="ortho")
-        b = 1.0 / (lam + beside / n)
-
-        def gram(weight: Array) -> Array:
-            scaled = turned * np.sqrt(weight * twice)[:, None]
-            return np.asarray(scaled.real.T @ scaled.real + scaled.imag.T @ scaled.imag)
-
-        shrunk = np.linalg.inv(one + ell[:, None] * gram(b) / n)
-        inner = shrunk * ell
-        noise, rest = gram(b * b * labels), gram(b * b * squares)
-        heard = float(np.sum((noise @ shrunk) * shrunk, axis=0) @ ell**2)
-        heard += float((twice * b * b * squares) @ labels) - 2.0 / n * float(
-            np.sum(inner * gram(b**3 * squares * labels))
-        )
-        heard += float(np.sum((inner @ rest) * (noise @ inner).T)) / n**2
-        missed = float((twice * b) @ cross) - float(np.sum(inner * gram(b * b * cross))) / n
-        return (
-            float(np.sum(shrunk**2, axis=0) @ setting.f2)
-            + heard / n**2
-            + float(np.sum((rest @ shrunk) * shrunk, axis=0) @ setting.f2) / n**2
-            + float(setting.beyond[2].sum())
-            - 2.0 * missed / n
-        )
-
-    return risk
-
-
-__all__ = [
-    "ProfileEquivalent",
-    "is_profiled",
-    "profile_ridge",
-    "profile_terms",
-    "simulate_profile",
-]
