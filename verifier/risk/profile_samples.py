@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import blas, cho_factor, cho_solve
 
 from verifier.instances import Instance, PerCoordinate, eigenvalues
 from verifier.risk.profiles import energies, per_coordinate, profile_for
@@ -122,11 +122,13 @@ def _long(setting: _Setting, n: int) -> Callable[[Array, float], float]:
 
     def risk(z: Array, lam: float) -> float:
         turned = np.fft.rfft(z, axis=0, norm="ortho")
+        parts = np.concatenate([turned.real, turned.imag])
         b = 1.0 / (lam + beside / n)
 
         def gram(weight: Array) -> Array:
-            scaled = turned * np.sqrt(weight * twice)[:, None]
-            return np.asarray(scaled.real.T @ scaled.real + scaled.imag.T @ scaled.imag)
+            half = np.sqrt(weight * twice)
+            upper = blas.dsyrk(1.0, (parts * np.concatenate([half, half])[:, None]).T)
+            return np.asarray(np.triu(upper) + np.triu(upper, 1).T)
 
         shrunk = np.linalg.inv(one + ell[:, None] * gram(b) / n)
         inner = shrunk * ell

@@ -38,10 +38,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
+from numpy.polynomial import polynomial
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import bernoulli
 
@@ -187,19 +187,15 @@ def _hermite() -> Array:
     """Coefficients, in powers of (position - CENTRE)/CENTRE, of the polynomial with given values and slopes a step at the
     positions 0, ..., POINTS - 1: shape (DEGREES, DEGREES), values first, then slopes.
     """
-    # The matrix is badly conditioned: in exact arithmetic.
-    at = [Fraction(2 * j - POINTS + 1, POINTS - 1) for j in range(POINTS)]
-    rows = [[x**p for p in range(DEGREES)] for x in at]
-    rows += [[p * x ** (p - 1) * Fraction(2, POINTS - 1) if p else Fraction(0) for p in range(DEGREES)] for x in at]
-    rows = [row + [Fraction(int(i == j)) for j in range(DEGREES)] for i, row in enumerate(rows)]
-    for j in range(DEGREES):
-        chosen = next(i for i in range(j, DEGREES) if rows[i][j] != 0)
-        rows[j], rows[chosen] = rows[chosen], rows[j]
-        rows[j] = [value / rows[j][j] for value in rows[j]]
-        for i in range(DEGREES):
-            if i != j and rows[i][j] != 0:
-                rows[i] = [one - rows[i][j] * other for one, other in zip(rows[i], rows[j], strict=True)]
-    return np.array([[float(value) for value in row[DEGREES:]] for row in rows])
+    at = (np.arange(POINTS) - CENTRE) / CENTRE
+    columns: list[Array] = []
+    for own in at:
+        others = at[at != own]
+        lagrange = polynomial.polyfromroots(others) / np.prod(own - others)
+        square, turn = polynomial.polymul(lagrange, lagrange), float(np.sum(1.0 / (own - others)))
+        columns.append(polynomial.polymul([1.0 + 2.0 * own * turn, -2.0 * turn], square))
+        columns.append(CENTRE * polynomial.polymul([-own, 1.0], square))
+    return np.stack(columns[::2] + columns[1::2], axis=1)
 
 
 class ClassTable:
@@ -333,7 +329,7 @@ class ProfileEquivalent:
                 break
             depth *= 2.0
             self.table.cover(max(float(ceiling.min()) - depth, LOWEST) - MARGIN, float(grid[-1]))
-        return np.minimum(grid[np.argmax(excess > 0.0, axis=1)], ceiling)
+        return np.asarray(np.minimum(grid[np.argmax(excess > 0.0, axis=1)], ceiling))
 
     def _newton(self, n: Array, lam: Array, log_start: Array) -> Array:
         classes = self.table.classes
