@@ -195,10 +195,15 @@ def _fractional_sum(first: FractionalNoise, second: FractionalNoise) -> float:
 
 
 def _parseval(first: Process, second: Process) -> float:
-    """The mean of f1 f2 over [0, pi], by Gauss and Legendre on panels that halve towards zero, where f may diverge."""
+    """The mean of f1 f2 over [0, pi]: Gauss and Legendre on panels that halve towards zero, and below 2^-60 pi the power of w
+    that the memory of the two gives.
+    """
     nodes, weights = np.polynomial.legendre.leggauss(32)
-    edges = np.concatenate([[0.0], math.pi * 2.0 ** np.arange(-200.0, 1.0)])
+    edges = math.pi * np.concatenate([2.0 ** np.arange(-60.0, -3.0), np.linspace(0.125, 1.0, 8)])
     half, middle = 0.5 * np.diff(edges)[:, None], 0.5 * (edges[1:] + edges[:-1])[:, None]
     w = (middle + half * nodes).ravel()
     products = first.spectral_density(w) * second.spectral_density(w) * (half * weights).ravel()
-    return math.fsum(products) / math.pi
+    least = edges[:1]
+    power = 2.0 * (first.hurst + second.hurst) - 2.0
+    below = float((least * first.spectral_density(least) * second.spectral_density(least))[0]) / (1.0 - power)
+    return (math.fsum(products) + below) / math.pi

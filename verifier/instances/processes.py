@@ -55,6 +55,9 @@ _EACH = 4096
 MOST_AT_ONCE = 1 << 21
 """Doubles that one circulant embedding draws at a time: a bound on memory."""
 
+_WIDE = 16
+"""Columns from which an autoregression is stepped through time as a whole."""
+
 _SERIES_FROM, _TERMS = 16, 8
 """Lag from which the autocorrelation of fractional noise is summed as a series in 1/h^2, and its terms: 16^-16 < 1e-19."""
 
@@ -141,7 +144,12 @@ class AR1(Ingredient):
     def draw(self, generator: np.random.Generator, n: int, columns: int) -> Array:
         sequence = generator.standard_normal((n, columns))
         sequence[1:] *= math.sqrt(1.0 - self.rho**2)  # the first sample has the stationary law already
-        return np.asarray(lfilter([1.0], [1.0, -self.rho], sequence, axis=0))
+        if columns < _WIDE:
+            return np.asarray(lfilter([1.0], [1.0, -self.rho], sequence, axis=0))
+        # A step through all columns at once reads memory in order, which the filter of scipy does not.
+        for now, last in zip(sequence[1:], sequence[:-1], strict=True):
+            now += self.rho * last
+        return sequence
 
     def describe(self) -> str:
         return f"AR(1), rho = {self.rho:g}"
@@ -202,7 +210,7 @@ class MovingAverage(Ingredient):
         for j in range(1, unit.size):
             if unit[j] != 0.0:
                 sequence += unit[j] * innovations[self.order - j : self.order - j + n]
-        return sequence
+        return np.asarray(sequence)
 
     def describe(self) -> str:
         shown = ", ".join(f"{a:g}" for a in self.weights[:6])
@@ -394,13 +402,12 @@ class Blocks(Ingredient):
         return np.maximum(1.0 - _lags(lags) / self.length, 0.0)
 
     def mixing(self, lags: int) -> Array:
-        r""":math:`b(k) = 1 - 1/\ell` at every k > 0, exactly: given the past one phase of :math:`\ell` is possible, and laws of
-        different phases are singular, as the future shows its phase too. Given the phase, samples :math:`\ell` apart are
+        r""":math:`b(k) = 1 - k/\ell^2` up to :math:`k = \ell` and :math:`1 - 1/\ell` ever after, exactly, in any number of
+        coordinates: within the run that is known, nothing else is possible; beyond, one phase of :math:`\ell` is, and laws of
+        different phases are singular, since the future shows its phase too. Given the phase, samples :math:`\ell` apart are
         independent.
         """
-        found = np.full(_count("lags", lags, 0) + 1, 1.0 - 1.0 / self.length)
-        found[0] = 1.0
-        return found
+        return np.maximum(1.0 - _lags(lags) / self.length**2, 1.0 - 1.0 / self.length)
 
     def run_law(self) -> tuple[Array, Array]:
         """One length."""

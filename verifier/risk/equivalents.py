@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from verifier.instances import FullRotation, Instance, RotatedMixture, eigenvalues, log_index_at
+from verifier.instances import FullRotation, Independent, Instance, RotatedMixture, eigenvalues, log_index_at
 from verifier.risk.eigenbasis import eigenbasis
 from verifier.risk.operators import TransformedSums
 from verifier.risk.profiles import is_profiled, profile_ridge, profile_terms
@@ -176,6 +176,10 @@ class Equivalent:
         """The sums of a transform that is not unitary, None without one."""
         return self._sums if isinstance(self._sums, TransformedSums) else None
 
+    def capacity(self, n: Array) -> Array:
+        """Degrees of freedom at a ridge of zero, where there are as many directions: n, shape of n."""
+        return n
+
     def sums(self, kappa: Array) -> Sums:
         """All sums at the given kappas, shape (k,); kappa = 0 is allowed for finite spectra."""
         return Sums(*self._in_chunks(kappa, self._sums.rows))
@@ -215,7 +219,7 @@ class Equivalent:
         any grid point above the root; relative error 1e-13.
         """
         kappa = np.zeros_like(n)
-        solve = ~((lam == 0.0) & (n >= self.size))  # a sample that outnumbers the directions needs no ridge
+        solve = ~((lam == 0.0) & (self.capacity(n) >= self.size))  # a sample that outnumbers the directions needs no ridge
         if not solve.any():
             return kappa
         m, ridge = n[solve], lam[solve]
@@ -281,9 +285,9 @@ class Equivalent:
         depth = FIRST_DEPTH
         while True:
             grid, table = self._grid(max(top - depth, floor), top)
-            permitted = table.df1 <= n[:, None]
+            permitted = table.df1 <= self.capacity(n)[:, None]
             values = self._risks(n, table, permitted)
-            decided = np.asarray(self.variance * table.df2[0] / n > values.min(axis=1))
+            decided = np.asarray(self._least_noise(n) * table.df2[0] / n > values.min(axis=1))
             if decided.all() or top - depth <= floor:
                 break
             depth *= 2.0
@@ -299,7 +303,7 @@ class Equivalent:
         boundary = np.full_like(n, math.exp(LOG_KAPPA_MIN))
         reached = log_kappa_floor(self.instance, n, np.zeros_like(n)) > LOG_KAPPA_MIN
         if math.isfinite(self.size):
-            reached |= n >= self.size
+            reached |= self.capacity(n) >= self.size
         if reached.any():
             boundary[reached] = self.effective_ridge(n[reached], np.zeros(int(reached.sum())))
         with np.errstate(divide="ignore"):
@@ -311,6 +315,10 @@ class Equivalent:
         best_kappa = np.where(outer <= inner, boundary, kappa)
         # At the cut the true optimum lies where kappa cannot be followed.
         return np.where(~reached & (best_kappa <= 2.0 * boundary), np.nan, best_kappa)
+
+    def _least_noise(self, n: Array) -> Array | float:
+        """Lower bound of the noise term over d2/n, whatever kappa."""
+        return self.variance
 
     def _risks(self, n: Array, table: Sums, permitted: NDArray[np.bool_]) -> Array:
         """Risk at each n (rows) and kappa of the grid (columns), infinite where no ridge gives it."""
@@ -416,6 +424,10 @@ def _log_least_gain(instance: Instance) -> float:
 
 @lru_cache(maxsize=128)
 def _equivalent(instance: Instance, log_reach: float) -> Equivalent:
+    if instance.dependence != Independent():
+        from verifier.risk.dependent import DependentEquivalent  # which builds on this module
+
+        return DependentEquivalent(instance, log_reach)
     return Equivalent(instance, log_reach)
 
 
