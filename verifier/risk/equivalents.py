@@ -422,9 +422,10 @@ def _log_least_gain(instance: Instance) -> float:
     return 2.0 * math.log(instance.transform.frame_bounds(instance.spectrum.size)[0])
 
 
+# Of coordinates with autocorrelations of their own only the spectral sums come from here (verifier.risk.profiles).
 @lru_cache(maxsize=128)
 def _equivalent(instance: Instance, log_reach: float) -> Equivalent:
-    if instance.dependence != Independent():
+    if instance.dependence != Independent() and not is_profiled(instance):
         from verifier.risk.dependent import DependentEquivalent  # which builds on this module
 
         return DependentEquivalent(instance, log_reach)

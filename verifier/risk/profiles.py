@@ -67,6 +67,13 @@ def is_profiled(instance: Instance) -> bool:
     return isinstance(instance.dependence, PerCoordinate)
 
 
+def largest_factor(instance: Instance) -> float:
+    """By what the slowest coordinates may need more samples than independent ones would: at least one, which it is for any other
+    kind of dependence.
+    """
+    return max(1.0, *instance.dependence.product_sums()) if isinstance(instance.dependence, PerCoordinate) else 1.0
+
+
 def per_coordinate(instance: Instance) -> PerCoordinate:
     """The dependence of an instance; ValueError where it is of another kind."""
     if not isinstance(instance.dependence, PerCoordinate):
