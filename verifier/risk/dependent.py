@@ -166,4 +166,3 @@ class DependentEquivalent(Equivalent):
         n = n[df1 < self.capacity(n)]
         falls = np.flatnonzero(self._slope(n, np.full_like(n, math.log(kappa))) >= 0.0)
         return float(n[falls[0]]) if falls.size else math.inf
-

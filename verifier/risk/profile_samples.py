@@ -22,6 +22,8 @@ from verifier.risk.streams import stream
 
 Array = NDArray[np.float64]
 
+TILE_COLUMNS = 32  # of one class, drawn from a stream of their own
+
 
 def simulate_profile(
     instance: Instance, pairs: Sequence[tuple[int, float]], draws: Replicates, directions: int | str | None = None
@@ -44,11 +46,22 @@ def simulate_profile(
     dependence = per_coordinate(instance)
     result = np.empty((draws.count, len(pairs)))
     for r in range(draws.count):
-        inputs, _ = dependence.draw(
-            stream(draws.seed, *draws.key, "replicate", draws.first + r, "profile"), longest, widest
-        )
+        inputs = _inputs(dependence, draws, draws.first + r, longest, widest)
         for j, (n, lam) in enumerate(pairs):
             result[r, j] = risks[n](inputs[:n, : settings[n].p], float(lam))
+    return result
+
+
+def _inputs(dependence: PerCoordinate, draws: Replicates, replicate: int, n: int, p: int) -> Array:
+    """Standardised inputs (n, p) of a replicate: the same numbers in the same places for every n and p."""
+    classes = dependence.classes
+    result = np.empty((n, p))
+    for k, process in enumerate(classes):
+        for start in range(k, p, len(classes) * TILE_COLUMNS):
+            columns = slice(start, start + len(classes) * TILE_COLUMNS, len(classes))
+            generator = stream(draws.seed, *draws.key, "replicate", replicate, "profile", start)
+            drawn = process.draw(generator, n, TILE_COLUMNS)
+            result[:, columns] = drawn[:, : result[:, columns].shape[1]]
     return result
 
 
