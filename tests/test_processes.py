@@ -15,6 +15,7 @@ import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.integrate import simpson
 from scipy.linalg import solve_triangular, toeplitz
 
 from properties.strategies import dependence as strategies
@@ -31,6 +32,8 @@ from verifier.instances import (
     Independent,
     Ingredient,
     Instance,
+    Mixture,
+    MixtureSamples,
     MovingAverage,
     PowerDirection,
     PowerLaw,
@@ -384,15 +387,15 @@ def test_the_law_of_run_lengths_has_its_moments(runs: Runs) -> None:
         assert total == pytest.approx(runs.mean_square_length / runs.mean_length, rel=1e-5)
 
 
-@pytest.mark.parametrize("tail", [1.05, 1.3, 2.0, 3.0])
-@pytest.mark.parametrize("longest", [None, 4097, 5000, 1_000_000])
-@pytest.mark.parametrize("delta", [1.0, 1e-3, 1e-5])
+@pytest.mark.parametrize("tail", [1.05, 2.0, 3.0])
+@pytest.mark.parametrize("longest", [None, 4097, 5000, 100_000])
+@pytest.mark.parametrize("delta", [1.0, 1e-5])
 def test_means_over_run_lengths_are_exact(tail: float, longest: int | None, delta: float) -> None:
-    """E g(L) for g = dL/(1+dL) and its square, against the sum by parts of P(L >= k) (g(k) - g(k-1)) over 1e6 lengths and,
-    beyond, its expansion in 1/(d L).
+    """E g(L) for g = dL/(1+dL) and its square, against the sum by parts of P(L >= k) (g(k) - g(k-1)) over 1e5 lengths and,
+    beyond, the integral that the sum by parts becomes.
     """
     lengths, probabilities = RegimeSwitching(tail, longest).run_law()
-    top = 1_000_000 if longest is None else longest
+    top = 100_000 if longest is None else longest
     k = np.arange(1.0, top + 1.0)
     for power in (1, 2):
 
@@ -401,12 +404,11 @@ def test_means_over_run_lengths_are_exact(tail: float, longest: int | None, delt
 
         exact = math.fsum(k**-tail * (g(k) - g(k - 1.0)))
         if longest is None:
-            # The rest is E[(g(L) - g(1e6)) 1(L > 1e6)], by the integral over the survival function.
-            u = np.linspace(math.log(top + 0.5), 100.0, 200_001)
+            u = np.linspace(math.log(top), 100.0, 50_001)
             x = np.exp(u)
             slope = power * (delta * x) ** power / (1.0 + delta * x) ** (power + 1)
-            exact += float(np.trapezoid(x**-tail * slope, u))
-        assert probabilities @ g(lengths) == pytest.approx(exact, rel=2e-8)
+            exact += float(simpson((x + 0.5) ** -tail * slope, x=u))
+        assert probabilities @ g(lengths) == pytest.approx(exact, rel=5e-9)
 
 
 def test_mixing_coefficients_bound_the_total_variation() -> None:
@@ -518,6 +520,14 @@ def test_instances_with_a_dependence_are_recorded_and_others_are_recorded_as_bef
         (lambda: Repeated(Sticky(0.5), noise="white"), "noise='white' must be 'fresh' or 'repeated'"),
         (lambda: Instance(PowerLaw(2.0), dependence=AR1(0.5)), r"dependence=AR1\(rho=0\.5\) is not a dependence"),
         (lambda: Instance(PowerLaw(2.0), dependence=Independent), "is not a dependence"),
+        (
+            lambda: Instance(
+                Mixture((0.5, 0.5), (PowerLaw(2.0), PowerLaw(3.0))),
+                design=MixtureSamples(),
+                dependence=Repeated(Sticky(0.5)),
+            ),
+            r"design=MixtureSamples\(\): samples that depend",
+        ),
         (
             lambda: Instance(PowerLaw(2.0), design=RademacherDesign(), dependence=Dependent(AR1(0.5))),
             r"design=RademacherDesign\(\): samples that depend .* use GaussianDesign\(\)",

@@ -279,11 +279,11 @@ def test_long_sequences_may_be_closed_to_a_circle() -> None:
 
 @pytest.mark.parametrize("instance", SETTINGS, ids=lambda each: each.dependence.describe())
 def test_simulation_agrees_with_the_equivalent(instance: vf.Instance) -> None:
-    """Within 4 standard errors and c/n with c = 3: at n = 100 a deviation of a tenth is seen in every setting."""
-    curve = vf.learning_curve(instance, n=(50, 100), replicates=40, seed=1)
+    """Within 4 standard errors and c/n with c = 3: at n = 100 a deviation of an eighth is seen in every setting."""
+    curve = vf.learning_curve(instance, n=(50, 100), replicates=32, seed=1)
     expected = vf.equivalent_risk(instance, n=curve.n, lam=curve.lam)
     assert np.all(np.abs(curve.risk - expected) < 4.0 * curve.stderr + 3.0 / curve.n * expected)
-    assert 4.0 * curve.stderr[1] / expected[1] < 0.07
+    assert 4.0 * curve.stderr[1] / expected[1] < 0.095
 
 
 def test_simulation_tells_a_wrong_equivalent() -> None:

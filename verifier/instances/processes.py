@@ -286,13 +286,12 @@ class FractionalNoise(Ingredient):
 def _amplitudes(process: FractionalNoise, half: int) -> Array:
     """Standard deviation of the real part of each wave of the circulant embedding of size 2 half.
 
-    The eigenvalues of the embedding are not negative: the autocorrelations are convex, decreasing and positive (Craigmile
-    2003 for every H below one).
+    The eigenvalues of the embedding are positive, because the autocorrelations are positive, decreasing and convex (Dietrich
+    and Newsam 1997); the least one is about f(pi), far above rounding. The variance of a wave is the eigenvalue times the
+    size, in two parts.
     """
     rho = process.autocorrelations(half)
-    eigenvalues = np.fft.rfft(np.concatenate([rho, rho[-2:0:-1]])).real
-    # They are at least the least value of f, less the tails; rounding is far below either.
-    amplitudes = np.sqrt(np.maximum(eigenvalues, 0.0) * half)  # size / 2, for two parts
+    amplitudes = np.sqrt(np.fft.rfft(np.concatenate([rho, rho[-2:0:-1]])).real * half)
     amplitudes.setflags(write=False)
     return np.asarray(amplitudes)
 

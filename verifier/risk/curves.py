@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances import GaussianDesign, Instance, MixtureSamples
+from verifier.instances import GaussianDesign, Independent, Instance, MixtureSamples
 from verifier.instances.ingredient import whole
+from verifier.risk.dependent_samples import simulate_dependent
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
 from verifier.risk.mixtures import simulate_mixture
 from verifier.risk.profile_samples import simulate_profile
@@ -205,6 +206,9 @@ def _samples(
         elif is_profiled(inst):
             pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
             found[j] = simulate_profile(inst, pairs, draws, directions)
+        elif inst.dependence != Independent():
+            pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
+            found[j] = simulate_dependent(inst, pairs, draws, directions if isinstance(directions, int) else None)
         elif isinstance(inst.design, GaussianDesign):
             shared[j] = _problems(inst, grid, directions)
         elif isinstance(inst.design, MixtureSamples):

@@ -72,7 +72,7 @@ class DependentEquivalent(Equivalent):
             full = share >= self._responses.capacity
             response = self._responses.at(np.where(full, 0.5 * self._responses.capacity, share), n)
             passed = share * response.inputs
-            slope = 1.0 + passed / (1.0 - passed) * (1.0 - df2 / df1)
+            slope = 1.0 + passed / np.maximum(1.0 - passed, 1e-16) * (1.0 - df2 / df1)
             value = np.where(full, -np.inf, u + np.log(response.tau) - log_lam)
             low, high = np.where(value <= 0.0, u, low), np.where(value >= 0.0, u, high)
             following = u - value / slope

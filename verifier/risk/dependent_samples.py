@@ -1,0 +1,171 @@
+r"""Monte Carlo excess risk on samples that depend on one another, drawn as :mod:`verifier.instances.dependence` draws them.
+
+The model is that of :mod:`verifier.risk.dependent`; nothing of its derivation is used for the directions that are simulated. With
+whitened inputs Z (n x p), the leading p coordinates, and the others as a ridge that is correlated over time like the inputs,
+:math:`A = r\,(\lambda + t C)^{-1}, t = \frac1n \sum_{i>p} l_i \kappa/(l_i+\kappa), r = \lambda + t`, one has (Woodbury 1950)
+
+.. math:: H = (Z'AZ/n + r L^{-1})^{-1}, \qquad b = r^2 \sum_i (f_i/l_i)^2 [H^2]_{ii}, \qquad
+          v_M = \frac1{n^2} \mathrm{tr}\,H Z' A M A Z H,
+
+for the bias, averaged over the signs of f, and the variance per unit of noise of correlation M, averaged over the noise given the
+inputs: :math:`M = C_\varepsilon` for label noise, :math:`M = C` for what the far coordinates leave over, which is correlated like
+the inputs. With :math:`B = \sum_{i>p} f_i^2 (\kappa/(l_i+\kappa))^2` and :math:`d = \frac1n\sum_{i>p} (l_i/(l_i+\kappa))^2` the risk
+of the far coordinates is :math:`T = B + d\,(J_x E + \sigma^2 J_\varepsilon)`, and that of all of them
+
+.. math:: E = b + \sigma^2 v_{C_\varepsilon} + (1 + v_C)\,T,
+
+two linear equations. Without dependence this is :meth:`verifier.risk.simulate.Problem.complete`. Runs are one row each: a run of
+length L is one input with :math:`Z'AZ = \sum z z'\, rL/(\lambda + tL)`, noise of variance :math:`L^2` where it is repeated and L
+where it is fresh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve, lapack
+
+from verifier.instances import Dependent, Instance, Repeated, White
+from verifier.risk.equivalents import equivalent_for
+from verifier.risk.responses import responses
+from verifier.risk.simulate import Problem, Replicates, problem
+from verifier.risk.streams import stream
+
+Array = NDArray[np.float64]
+
+DIRECTIONS = 512
+"""Most coordinates that are simulated by default; at n below a quarter of it, 4n."""
+
+MOST_SAMPLES = 4096
+"""Longest sequence: correlations over time are handled as matrices."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Setting:
+    """One (n, lambda): its problem, the ridge t of the far coordinates, and the factors J_x, J_eps there."""
+
+    item: Problem
+    lam: float
+    inputs: float
+    noise: float
+
+    @property
+    def far(self) -> float:
+        return self.item.ridge - self.lam
+
+    def complete(self, bias: float, own: float, passed: float) -> float:
+        """Excess risk from the bias and the two variances of the simulated coordinates."""
+        item, inflation = self.item, 1.0 + passed
+        added = (item.tail_bias + item.sigma2 * self.noise * item.tail_df2) * inflation
+        return (bias + item.sigma2 * own + added) / (1.0 - inflation * self.inputs * item.tail_df2)
+
+
+def simulate_dependent(
+    instance: Instance, pairs: Sequence[tuple[int, float]], draws: Replicates, directions: int | None = None
+) -> Array:
+    """Excess risks on dependent samples at each (n, lambda), shape (draws.count, len(pairs)).
+
+    A replicate is one sequence, of which (n, lambda) sees the first n samples. ``draws.noise`` and ``draws.signs`` must be
+    "averaged"; ``draws.controls`` and ``draws.antithetic`` are without effect. n at most 4096; work n^2 p + p^3 a pair.
+    """
+    if not draws.averaged:
+        raise ValueError(f"noise={draws.noise!r}, signs={draws.signs!r}: on dependent samples both are averaged")
+    longest = max(n for n, _ in pairs)
+    if longest > MOST_SAMPLES:
+        raise ValueError(f"n={longest}: sequences of dependent samples are simulated up to n={MOST_SAMPLES}")
+    settings = [_setting(instance, n, lam, directions or min(DIRECTIONS, 4 * n)) for n, lam in pairs]
+    width = max(len(setting.item.ell) for setting in settings)
+    dependence = instance.dependence
+    passes = [_InTime(dependence, setting) for setting in settings] if isinstance(dependence, Dependent) else None
+    result = np.empty((draws.count, len(settings)))
+    for r in range(draws.count):
+        generator = stream(draws.seed, *draws.key, "replicate", draws.first + r, "dependent")
+        inputs, _ = dependence.draw(generator, longest, width)
+        for j, setting in enumerate(settings):
+            z = inputs[: setting.item.n, : len(setting.item.ell)]
+            moments = _of_runs(dependence, setting, z) if passes is None else passes[j].moments(z)
+            result[r, j] = _risk(setting, *moments)
+    return result
+
+
+def _setting(instance: Instance, n: int, lam: float, p: int) -> _Setting:
+    item = problem(instance, n=n, lam=lam, directions=p)
+    if item.ridge == 0.0 and len(item.ell) >= responses(instance.dependence).capacity * n:
+        raise ValueError(f"lam={lam:g} at n={n} with {len(item.ell)} directions: a sample so small needs a ridge")
+    factors = _factors(instance, n, item.kappa)
+    return _Setting(item, lam, *factors)
+
+
+def _factors(instance: Instance, n: int, kappa: float) -> tuple[float, float]:
+    if kappa == 0.0:
+        return 1.0, 1.0  # nothing lies beyond the simulated coordinates
+    sizes = np.array([float(n)])
+    share = equivalent_for(instance, sizes, np.zeros(1)).sums(np.array([kappa])).df1 / sizes
+    found = responses(instance.dependence)
+    response = found.at(np.minimum(share, found.capacity), sizes)
+    return float(response.inputs[0]), float(response.noise[0])
+
+
+class _InTime:
+    """Correlations of two stationary processes over time, for one setting."""
+
+    def __init__(self, dependence: Dependent, setting: _Setting) -> None:
+        n, item = setting.item.n, setting.item
+        self.white = isinstance(dependence.inputs, White)
+        self.correlation = np.eye(1) if self.white else dependence.input_correlation(n)
+        self.noise = None if isinstance(dependence.noise, White) else dependence.noise_correlation(n)
+        self.scale = item.ridge
+        self.factor = None
+        if not self.white and setting.far > 0.0:
+            self.factor = cho_factor(setting.lam * np.eye(n) + setting.far * self.correlation, lower=True)
+
+    def moments(self, z: Array) -> tuple[Array, Array, Array]:
+        """Z'AZ/n, Z'AC_eps AZ/n and Z'ACAZ/n."""
+        n = len(z)
+        passed = z if self.factor is None else self.scale * cho_solve(self.factor, z, check_finite=False)
+        plain = passed.T @ passed / n
+        own = plain if self.noise is None else passed.T @ (self.noise @ passed) / n
+        through = plain if self.white else passed.T @ (self.correlation @ passed) / n
+        return (plain if self.factor is None else z.T @ passed / n), own, through
+
+
+def _of_runs(dependence: object, setting: _Setting, z: Array) -> tuple[Array, Array, Array]:
+    """The same for repeated inputs: a row for each run."""
+    assert isinstance(dependence, Repeated)
+    n, ridge = len(z), setting.item.ridge
+    starts = np.flatnonzero(np.concatenate([[True], z[1:, 0] != z[:-1, 0]]))
+    lengths = np.diff(starts, append=n).astype(np.float64)
+    rows = z[starts]
+    gain = ridge / (setting.lam + setting.far * lengths) if ridge > 0.0 else np.ones_like(lengths)
+
+    def weighted(weights: Array) -> Array:
+        return np.asarray((rows * weights[:, None]).T @ rows / n)
+
+    through = weighted((lengths * gain) ** 2)
+    own = through if dependence.noise == "repeated" else weighted(lengths * gain**2)
+    return weighted(lengths * gain), own, through
+
+
+def _risk(setting: _Setting, moments: Array, own: Array, through: Array) -> float:
+    item = setting.item
+    ridges = item.ridge / item.ell
+    # In units in which the diagonal is of order one, so that the inverse is good on steep spectra.
+    unit = 1.0 / np.sqrt(1.0 + ridges)
+    system = unit[:, None] * (moments + np.diag(ridges)) * unit
+    half, info = lapack.dpotrf(system, lower=1)
+    if info == 0:
+        inverse, info = lapack.dpotri(half, lower=1)
+    if info != 0:
+        raise ValueError(
+            f"lam={setting.lam:g} at n={item.n} with {len(item.ell)} directions: the system is singular in double precision; "
+            "use a larger ridge or fewer directions"
+        )
+    inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    h = unit[:, None] * inverse * unit
+    squares = h @ h
+    bias = float((item.f2 * ridges**2) @ np.diagonal(squares)) if item.ridge > 0.0 else 0.0
+    variance, passed = float(np.sum(squares * own)) / item.n, float(np.sum(squares * through)) / item.n
+    return setting.complete(bias, variance, passed)
