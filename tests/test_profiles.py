@@ -131,7 +131,7 @@ def test_the_equations_in_the_notation_of_resolvents(
 @pytest.mark.parametrize("beta", [1.7, 5.0])
 def test_sums_over_every_class(beta: float, classes: int) -> None:
     instance = sequence((0.5,) * classes, beta=beta, s=0.4)
-    table = profile_for(instance).table
+    table = profile_for(instance, 1e30).table
     log_kappa = np.array([-0.3, -2.1, -5.7])
     found, _ = table.exact(log_kappa)
     index = np.arange(1.0, 1_000_001.0)
@@ -167,7 +167,7 @@ def test_end_weights_integrate_and_sum_polynomials_times_exponentials() -> None:
 )
 def test_the_table_is_accurate_and_the_classes_add_up(spectrum: vf.Spectrum, target: vf.Target) -> None:
     instance = dataclasses.replace(sequence((0.5, 0.2, -0.1)), spectrum=spectrum, target=target)
-    table = profile_for(instance).table
+    table = profile_for(instance, 1e30).table
     table.cover(-60.0, 3.0)
     log_kappa = np.random.default_rng(0).uniform(-58.0, 3.0, 200)
     found = table.sums(np.repeat(log_kappa[:, None], 3, axis=1), bias=True)
@@ -178,7 +178,7 @@ def test_the_table_is_accurate_and_the_classes_add_up(spectrum: vf.Spectrum, tar
 
 
 def test_extending_the_table_changes_nothing() -> None:
-    one, other = (profile_for(sequence((0.5, 0.3), beta=b)).table for b in (2.31, 2.31))
+    one, other = (profile_for(sequence((0.5, 0.3), beta=b), 1e30).table for b in (2.31, 2.31))
     assert one is other
     one.cover(-5.0, 0.0)
     at = np.array([[-2.2, -1.3]])
@@ -198,7 +198,7 @@ def test_frequencies_suffice() -> None:
 @pytest.mark.parametrize("instance", SETTINGS[:5], ids=lambda each: each.dependence.describe())
 def test_the_oracles_ridge_is_the_minimum(instance: vf.Instance) -> None:
     for n in (30.0, 1e3, 1e7):
-        engine = profile_for(instance)
+        engine = profile_for(instance, n)
 
         def log_risk(log_lam: float, n: float = n, engine: object = engine) -> float:
             return float(np.log(engine.risk(np.array([n]), np.array([math.exp(log_lam)]))[0]))  # type: ignore[attr-defined]

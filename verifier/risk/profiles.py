@@ -487,12 +487,16 @@ def _profile(instance: Instance, log_reach: float) -> ProfileEquivalent:
     return ProfileEquivalent(instance, log_reach)
 
 
-def profile_for(instance: Instance) -> ProfileEquivalent:
-    """The cached equivalent, with nodes down to the smallest effective ridge that can be followed."""
+def profile_for(instance: Instance, n: float = 1.0, lam: float = 0.0) -> ProfileEquivalent:
+    """The cached equivalent that serves sample sizes up to ``n`` and ridges from ``lam`` on."""
     size = instance.spectrum.size
     if math.isfinite(size):
         return _profile(instance, math.log(size))
-    return _profile(instance, float(log_index_at(instance.spectrum, np.array([LOWEST]), steps=16)[0]))
+    # No effective ridge is below the ridge, or below that of n max f independent samples, next to the eigenvalue at twice as many.
+    reach = math.log(2.0 * n * float(densities(per_coordinate(instance)).inputs.max()))
+    level = max(math.log(lam), LOWEST) if lam > 0.0 else LOWEST
+    reach = min(reach, float(log_index_at(instance.spectrum, np.array([level]), steps=16)[0]))
+    return _profile(instance, 4.0 * math.ceil((reach + 0.5) / 4.0))
 
 
 def profile_terms(instance: Instance, n: ArrayLike, lam: ArrayLike) -> tuple[Array, Array]:
@@ -505,11 +509,12 @@ def profile_terms(instance: Instance, n: ArrayLike, lam: ArrayLike) -> tuple[Arr
     target, noise = np.full(flat.shape, np.nan), np.full(flat.shape, np.nan)
     known = np.isfinite(ridge)
     if known.any():
-        target[known], noise[known] = profile_for(instance).terms(flat[known], ridge[known])
+        engine = profile_for(instance, float(flat[known].max()), float(ridge[known].min()))
+        target[known], noise[known] = engine.terms(flat[known], ridge[known])
     return target.reshape(sizes.shape), noise.reshape(sizes.shape)
 
 
 def profile_ridge(instance: Instance, n: ArrayLike) -> Array:
     """The oracle's ridge, the argmin over lambda >= 0 of the risk of :func:`profile_terms`, shape of n."""
     sizes = np.asarray(n, dtype=np.float64)
-    return profile_for(instance).optimum(sizes.ravel()).reshape(sizes.shape)
+    return profile_for(instance, float(sizes.max())).optimum(sizes.ravel()).reshape(sizes.shape)
