@@ -57,6 +57,7 @@ LOWEST, MARGIN = -330.0, 2.0  # ln kappa where tables end, and what they hold be
 CHUNK = 512  # points worked on at a time: they stay in the cache; does not change the result
 DIFFERENCE = 1e-3  # in ln lambda, of the slope and the curvature of ln E
 SETTLED = 3e-7  # in ln lambda, of the oracle's ridge
+NEWTON = 1e-7  # last relative step: the error left is of the order of its square
 SMALL = 0.03  # of d2/n: above it the leading order does not say where the optimum is, and it is looked for
 SCAN = np.arange(-9.0, 3.5)  # ln of ridges that are tried, relative to the ridge of the leading order
 EXACT_LOG = 34.0  # ln of indices that are exact as doubles
@@ -306,12 +307,15 @@ class ProfileEquivalent:
         self._products = self._w.heard.sum(axis=0)  # <f_eps f_k>
         self._squares = float(self._w.pairs.sum(axis=0).mean())
 
-    def effective_ridges(self, n: Array, lam: Array) -> Array:
-        r"""The scalars :math:`\kappa_k`, shape (m, K), at sample sizes and ridges of shape (m,)."""
+    def effective_ridges(self, n: Array, lam: Array, near: Array | None = None) -> Array:
+        r"""The scalars :math:`\kappa_k`, shape (m, K), at sample sizes and ridges of shape (m,), NaN below exp(-330); ``near``
+        (m, K) are those of ridges nearby, where they are known.
+        """
         lam = self._regular(n, lam)
-        start = self._above(n, lam)
+        start = np.repeat(self._above(n, lam)[:, None], self.table.classes, axis=1) if near is None else near
         pieces = [slice(at, at + CHUNK) for at in range(0, len(n), CHUNK)]
-        return np.concatenate([self._newton(n[piece], lam[piece], start[piece]) for piece in pieces])
+        kappa = np.concatenate([self._newton(n[piece], lam[piece], start[piece]) for piece in pieces])
+        return np.where(kappa.min(axis=1, keepdims=True) > math.exp(LOWEST), kappa, np.nan)
 
     def _regular(self, n: Array, lam: Array) -> Array:
         """A sample that outnumbers the directions has no effective ridge without a ridge: the limit of a small one."""
@@ -321,7 +325,7 @@ class ProfileEquivalent:
         return np.where((lam < least) & (n >= self.size / self._loudest), least, lam)
 
     def _above(self, n: Array, lam: Array) -> Array:
-        """ln of an effective ridge that is too large for every class: that of n / max f independent samples."""
+        """An effective ridge that is too large for every class: that of n / max f independent samples."""
         share = self._loudest / n
         ceiling = np.log(lam + share * self.table.traces.sum())
         low = float(np.log(np.maximum(lam, 1e-300)).min())
@@ -336,11 +340,10 @@ class ProfileEquivalent:
                 break
             depth *= 2.0
             self.table.cover(max(float(ceiling.min()) - depth, LOWEST) - MARGIN, float(grid[-1]))
-        return np.asarray(np.minimum(grid[np.argmax(excess > 0.0, axis=1)], ceiling))
+        return np.asarray(np.exp(np.minimum(grid[np.argmax(excess > 0.0, axis=1)], ceiling)))
 
-    def _newton(self, n: Array, lam: Array, log_start: Array) -> Array:
-        classes = self.table.classes
-        kappa = np.repeat(np.exp(log_start)[:, None], classes, axis=1)
+    def _newton(self, n: Array, lam: Array, start: Array) -> Array:
+        kappa = start.copy()
         active = np.arange(len(n))
         for _ in range(100):
             own = kappa[active]
@@ -348,7 +351,7 @@ class ProfileEquivalent:
             step = _solve(jacobian, own - mapped)
             following = np.maximum(own - step, np.maximum(lam[active, None] * 1e-3, 0.05 * own))
             kappa[active] = following
-            active = active[np.max(np.abs(following - own) / own, axis=1) > 1e-13 * 50]
+            active = active[np.max(np.abs(following - own) / own, axis=1) > NEWTON]
             if active.size == 0:
                 break
         return kappa
@@ -366,11 +369,14 @@ class ProfileEquivalent:
 
     def terms(self, n: Array, lam: Array) -> tuple[Array, Array]:
         """Terms of the excess risk from target and noise at sample sizes and ridges of shape (m,)."""
+        return self._terms_at(n, lam, self.effective_ridges(n, lam))
+
+    def _terms_at(self, n: Array, lam: Array, kappa: Array) -> tuple[Array, Array]:
         lam = self._regular(n, lam)
-        kappa = self.effective_ridges(n, lam)
-        target, noise = np.empty(len(n)), np.empty(len(n))
-        for at in range(0, len(n), CHUNK):
-            part = slice(at, at + CHUNK)
+        target, noise = np.full(len(n), np.nan), np.full(len(n), np.nan)
+        known = np.flatnonzero(np.isfinite(kappa[:, 0]))
+        for at in range(0, len(known), CHUNK):
+            part = known[at : at + CHUNK]
             target[part], noise[part] = self._terms(n[part], lam[part], kappa[part])
         return target, self.variance * noise
 
@@ -411,10 +417,11 @@ class ProfileEquivalent:
             low[seek[inside]] = tried[rows[inside], best[inside] - 1]
             high[seek[inside]] = tried[rows[inside], best[inside] + 1]
         active = np.flatnonzero(np.isfinite(log_lam) & ~none)
+        kappa: Array | None = None
         for _ in range(40):
             if active.size == 0:
                 break
-            slope, curvature = self._slope(n[active], log_lam[active])
+            slope, curvature, kappa = self._slope(n[active], log_lam[active], kappa)
             at = log_lam[active]
             low[active] = np.where(slope < 0.0, at, low[active])
             high[active] = np.where(slope > 0.0, at, high[active])
@@ -423,14 +430,17 @@ class ProfileEquivalent:
             fits = (curvature > 0.0) & (newton > low[active]) & (newton < high[active])
             step = np.where(fits, newton, 0.5 * (low[active] + high[active])) - at
             log_lam[active] = at + step
-            active = active[np.abs(step) > SETTLED]
+            going = np.abs(step) > SETTLED
+            active, kappa = active[going], kappa[going]
         return np.where(none, 0.0, np.exp(log_lam))
 
-    def _slope(self, n: Array, log_lam: Array) -> tuple[Array, Array]:
-        """First and second derivative of ln E in ln lambda, by central differences."""
-        around = log_lam[:, None] + DIFFERENCE * np.array([-1.0, 0.0, 1.0])
-        left, middle, right = np.log(self.risk(np.repeat(n, 3), np.exp(around.ravel()))).reshape(-1, 3).T
-        return (right - left) / (2.0 * DIFFERENCE), (right - 2.0 * middle + left) / DIFFERENCE**2
+    def _slope(self, n: Array, log_lam: Array, near: Array | None) -> tuple[Array, Array, Array]:
+        """First and second derivative of ln E in ln lambda, by central differences, and the effective ridges there (m, 3, K)."""
+        sizes, ridges = np.repeat(n, 3), np.exp(log_lam[:, None] + DIFFERENCE * np.array([-1.0, 0.0, 1.0])).ravel()
+        kappa = self.effective_ridges(sizes, ridges, None if near is None else near.reshape(len(sizes), -1))
+        left, middle, right = np.log(np.add(*self._terms_at(sizes, ridges, kappa))).reshape(-1, 3).T
+        curvature = (right - 2.0 * middle + left) / DIFFERENCE**2
+        return (right - left) / (2.0 * DIFFERENCE), curvature, kappa.reshape(len(n), 3, -1)
 
     def _leading_order(self, n: Array) -> tuple[Array, NDArray[np.bool_]]:
         r"""ln of the ridge that minimises :math:`(b + \sigma^2 \sum_k \langle f_\varepsilon f_k\rangle d_{2k}/n)/(1 - \langle f^2
