@@ -77,6 +77,11 @@ def moving_averages() -> SearchStrategy[MovingAverage]:
     return st.one_of(first_order, means, several).map(MovingAverage)
 
 
+def white() -> SearchStrategy[Process]:
+    """White noise."""
+    return st.just(White())
+
+
 def short_memory() -> SearchStrategy[Process]:
     """White noise, autoregressions and moving averages."""
     return st.one_of(autoregressions(), moving_averages())
@@ -103,8 +108,12 @@ def short_runs() -> SearchStrategy[Runs]:
 
 def runs() -> SearchStrategy[Runs]:
     """Runs of every kind, those included whose lengths have no mean square."""
-    heavy = st.sampled_from([tail for tail in TAILS if tail <= 2.0]).map(RegimeSwitching)
-    return st.one_of(short_runs(), heavy)
+    return st.one_of(short_runs(), heavy_runs())
+
+
+def heavy_runs() -> SearchStrategy[Runs]:
+    """Runs whose lengths have no mean square."""
+    return st.sampled_from([tail for tail in TAILS if tail <= 2.0]).map(RegimeSwitching)
 
 
 def separable(
@@ -142,3 +151,21 @@ def dependent_instances(
     """Instances of ``plain`` whose samples depend on one another (default: with short memory)."""
     drawn = st.tuples(short_dependences() if dependences is None else dependences, plain)
     return drawn.map(lambda both: dataclasses.replace(both[1], dependence=both[0]))
+
+
+def autoregressive(
+    *, inputs: bool, noise: bool, low: float = -STRONG, high: float = STRONG
+) -> SearchStrategy[Dependence]:
+    """AR(1) of one rho for the inputs, for the noise, or for both."""
+
+    def joined(rho: float) -> Dependence:
+        if rho == 0.0:
+            return Independent()
+        return Dependent(inputs=AR1(rho) if inputs else White(), noise=AR1(rho) if noise else White())
+
+    return correlations(low, high).map(joined)
+
+
+def sticky(noise: str) -> SearchStrategy[Dependence]:
+    """Sticky chains: the last sample once more with probability rho."""
+    return repeated(correlations(low=0.0).map(Sticky), (noise,))

@@ -8,6 +8,9 @@ With target tails :math:`\sum_{j>k} f_j^2 \asymp k^{-t}` and saturation at :math
   Zhang and Lin 2023);
 * effective dimension and counting function against :math:`1/\lambda`: :math:`-1/\beta`; eigenvalues against i: beta.
 
+Samples that depend on one another have these exponents too, unless inputs and noise both have a long memory
+(:mod:`verifier.risk.memory`): then the variance falls more slowly, and the oracle balances the bias against that.
+
 A boundedly invertible transform changes neither beta (Courant and Fischer) nor any of these formulas; it may change the index
 of the target and with it t (:mod:`verifier.risk.smoothness`).
 """
@@ -35,6 +38,7 @@ from verifier.instances import (
     Truncated,
 )
 from verifier.risk.equivalents import Tuning
+from verifier.risk.memory import balanced_power, has_logarithm, variance_exponent
 from verifier.risk.observables import (
     CountingFunction,
     DimensionAtLastEigenvalue,
@@ -115,7 +119,7 @@ def _of_the_risk(instance: Instance, tuning: Tuning, index: float | None, formul
     beta = instance.beta
     tail = formula.tail * beta * min(index, formula.saturation)
     if tuning == "optimal":
-        rate = tail if instance.sigma == 0.0 else 1.0 if math.isinf(tail) else tail / (tail + 1.0)
+        rate = tail if instance.sigma == 0.0 else _balanced(instance, tail)
         return rate if math.isfinite(rate) else None
     if tuning == "schedule":
         terms = _scheduled_terms(instance, tail)
@@ -123,12 +127,19 @@ def _of_the_risk(instance: Instance, tuning: Tuning, index: float | None, formul
     return None
 
 
+def _balanced(instance: Instance, tail: float) -> float:
+    """Exponent of the oracle's risk against noise."""
+    if math.isinf(tail):
+        return variance_exponent(instance.dependence, 0.0)
+    return tail * balanced_power(instance.dependence, tail)
+
+
 def _scheduled_terms(instance: Instance, tail: float) -> tuple[float, ...]:
     """Exponents of bias and, with noise, variance under the schedule."""
     beta = instance.beta
     power = 1.0 / (2.0 * instance.s + 1.0 / beta)
     bias = power * tail / beta
-    return (bias, 1.0 - power / beta) if instance.sigma > 0.0 else (bias,)
+    return (bias, variance_exponent(instance.dependence, power / beta)) if instance.sigma > 0.0 else (bias,)
 
 
 def _of_the_spectrum(instance: Instance, observable: Observable) -> float | None:
@@ -157,8 +168,11 @@ def has_exact_order(instance: Instance, tuning: Tuning = "optimal", observable: 
         return False  # N(lambda) and the count grow as ln(1/lambda)
     if isinstance(observable, RelativeRisk):
         return all(has_exact_order(each, tuning) for each in (instance, observable.without(instance)))
+    of_the_risk = isinstance(observable, (ExcessRisk, type(None)))
+    if of_the_risk and instance.sigma > 0.0 and has_logarithm(instance.dependence):
+        return False
     index = effective_index(instance)
-    if not isinstance(observable, (ExcessRisk, type(None))) or isinstance(instance.target, BallTarget):
+    if not of_the_risk or isinstance(instance.target, BallTarget):
         return True
     if index is None or abs(index - 1.0) > 1e-9:
         return index is not None

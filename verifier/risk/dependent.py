@@ -87,6 +87,11 @@ class DependentEquivalent(Equivalent):
         share = self.sums(kappa).df1 / n
         return np.asarray(kappa * self._responses.at(np.minimum(share, self._responses.capacity), n).tau)
 
+    def ridge_of(self, n: Array, kappa: float) -> Array:
+        """The ridges that belong to one kappa, shape of n; below zero where it has too many degrees of freedom."""
+        share, capacity = float(self.sums(np.array([kappa])).df1[0]) / n, self._responses.capacity
+        return np.where(share < capacity, kappa * self._responses.at(np.minimum(share, capacity), n).tau, -1.0)
+
     def terms(self, n: Array, kappa: Array) -> tuple[Array, Array]:
         """Terms of the excess risk from target and noise at (n, kappa)."""
         sums = self.sums(kappa)

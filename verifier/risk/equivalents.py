@@ -244,6 +244,10 @@ class Equivalent:
         """lambda = kappa (1 - d1(kappa)/n), never below zero."""
         return np.maximum(kappa * (1.0 - self.sums(kappa).df1 / n), 0.0)
 
+    def ridge_of(self, n: Array, kappa: float) -> Array:
+        """The ridges that belong to one kappa, shape of n; below zero where it has too many degrees of freedom."""
+        return np.asarray(kappa * (1.0 - float(self.sums(np.array([kappa])).df1[0]) / n))
+
     def terms(self, n: Array, kappa: Array) -> tuple[Array, Array]:
         """Terms of the excess risk from target and noise at (n, kappa), infinite at the interpolation threshold."""
         sums = self.sums(kappa)

@@ -37,6 +37,7 @@ from verifier.risk.equivalents import (
     ridge,
     risk_terms,
 )
+from verifier.risk.memory import balanced_power
 from verifier.risk.mixtures import mixture_terms
 from verifier.risk.profiles import largest_factor
 from verifier.risk.quadrature import source_norm_squared
@@ -112,7 +113,7 @@ class ExcessRisk:
         if tuning == "schedule":
             power = 1.0 / (2.0 * instance.s + 1.0 / beta)
         elif tuning == "optimal" and noisy:
-            power = 1.0 / (2.0 * index + 1.0 / beta)
+            power = beta * balanced_power(instance.dependence, 2.0 * beta * index)
         else:
             power = beta
         end = DEEPEST / power if power != beta else float(log_index_at(spectrum, np.array([-DEEPEST]))[0])
@@ -132,11 +133,10 @@ class ExcessRisk:
         if tuning == "optimal":
             size = engine.size_at_optimum(kappa) * largest_factor(instance)
             return min(4.0 * math.ceil(math.log(max(size, 2.0)) / 4.0), FARTHEST) if math.isfinite(size) else FARTHEST
-        interpolated = float(engine.sums(np.array([kappa])).df1[0])
         for log_n in np.split(np.arange(4.0, FARTHEST, 4.0), [30]):  # beyond n = e^120 only where a head needs it
-            # kappa(n, lambda) grows with lambda, and kappa (1 - d1/n) is the ridge that belongs to this one.
+            # kappa(n, lambda) grows with lambda: it has fallen to this one where the ridge has to the one that belongs to it.
             n = np.exp(log_n)
-            below = np.flatnonzero(ridge(instance, n, tuning) <= kappa * (1.0 - interpolated / n))
+            below = np.flatnonzero(ridge(instance, n, tuning) <= engine.ridge_of(n, kappa))
             if below.size:
                 return float(log_n[below[0]])
         return FARTHEST

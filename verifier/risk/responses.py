@@ -30,9 +30,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
+from scipy.linalg import eigh, matmul_toeplitz, toeplitz
 
 from verifier.instances.dependence import Dependence, Dependent, Repeated
-from verifier.instances.processes import SHORT_MEMORY, Process, White
+from verifier.instances.processes import SHORT_MEMORY, FractionalNoise, Process, White
 
 Array = NDArray[np.float64]
 
@@ -42,6 +43,14 @@ FINEST = 1e-8  # half-width of the panel at an extremum of a density
 SCAN = 4096  # frequencies among which extrema are looked for
 STEP = 0.1  # in ln delta, of a table
 DEEPEST = 36.0  # ln: beyond it a correction of relative order exp(-36) is none
+LOWEST = -75.0  # ln of the least delta in a table: runs of up to 1e40 saturate at it, and below it powers go on
+
+MODES = 12  # of long memory that are taken from the matrix
+REFERENCE = 512  # its size
+TOP, PANEL, PANEL_POINTS = 1.0 / 3.0, 3.0, 8  # of the continuum: shares of the modes, ln, points on a panel
+ROUGH_POINTS = 80
+KEPT = 4096
+LEAST_FREQUENCY = -660.0  # ln; the mass of a density below it is none
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +109,13 @@ def frequency_nodes(processes: tuple[Process, ...]) -> tuple[Array, Array]:
     nodes, weights = np.polynomial.legendre.leggauss(POINTS)
     edges = np.unique(np.concatenate([_graded(a, b) for a, b in zip(points[:-1], points[1:], strict=True)]))
     half, middle = 0.5 * np.diff(edges)[:, None], 0.5 * (edges[1:] + edges[:-1])[:, None]
-    return (middle + half * nodes).ravel(), (half * weights).ravel()
+    w, weights = (middle + half * nodes).ravel(), (half * weights).ravel()
+    if any(process.hurst > SHORT_MEMORY for process in processes):  # an integrable pole at zero
+        top = math.log(float(edges[1]))
+        count = math.ceil((top - LEAST_FREQUENCY) / PANEL)
+        log_w, steps = _panels(np.linspace(LEAST_FREQUENCY, top, count + 1), PANEL_POINTS)
+        w, weights = np.concatenate([np.exp(log_w), w[POINTS:]]), np.concatenate([np.exp(log_w) * steps, weights[POINTS:]])
+    return w, weights
 
 
 def _graded(start: float, stop: float) -> Array:
@@ -151,10 +166,11 @@ class TabledResponses:
     """Short memory: one table in the logit of x for all n, interpolated by quintic splines."""
 
     def __init__(self, law: Law) -> None:
-        self.capacity = float(law.weights.sum())
+        capacity = float(law.weights.sum())
+        self.capacity = 1.0 if abs(capacity - 1.0) < 1e-9 else capacity
         self._largest = float(law.inputs.max())
         least = max(float(law.inputs.min()), 1e-12)
-        start, stop = -DEEPEST - math.log(self._largest), DEEPEST - math.log(least)
+        start, stop = max(-DEEPEST - math.log(self._largest), LOWEST), DEEPEST - math.log(least)
         log_delta = np.linspace(start, stop, math.ceil((stop - start) / STEP))
         x, rest, squares, noise = moments(law, log_delta)
         logit = np.log(x) - np.log(rest)
@@ -163,26 +179,33 @@ class TabledResponses:
         self._logit, self._factors = logit[keep], factors[keep]
         self._spline = make_interp_spline(self._logit, self._factors, k=5)
         self._slope = self._spline.derivative()
+        # Where lengths have no mean square the factors are powers of x below the table; elsewhere the powers are zero.
+        self._powers = self._slope(self._logit[0]) * (np.abs(self._slope(self._logit[0])) > 1e-7)
+        self._powers[0] = 0.0
         self._least_noise = float(np.exp(factors[:, 2].min()))
 
-    def _place(self, x: Array) -> Array:
+    def _place(self, x: Array) -> tuple[Array, Array]:
+        """Logit of x inside the table, and how far it lies below (not above zero)."""
         with np.errstate(divide="ignore", invalid="ignore"):
             logit = np.log(x / np.maximum(self.capacity - x, 0.0))
-        return np.clip(logit, self._logit[0], self._logit[-1])
+        place = np.clip(logit, self._logit[0], self._logit[-1])
+        return place, np.minimum(np.maximum(logit, -1e4) - self._logit[0], 0.0)
 
     def at(self, x: Array, n: Array) -> Response:
-        place = self._place(x)
-        log_tau, log_inputs, log_noise = self._spline(place).T
-        inside = (place > self._logit[0]) & (place < self._logit[-1])
+        place, below = self._place(x)
+        values = self._spline(place) + below[..., None] * self._powers
+        tau, inputs, noise = np.moveaxis(np.exp(values), -1, 0)
+        inside = place < self._logit[-1]
         stretch = np.where(inside, self.capacity / np.maximum(self.capacity - x, 1e-16), 0.0)
         slopes = self._slope(place) * stretch[..., None]
-        tau, inputs, noise = np.exp(log_tau), np.exp(log_inputs), np.exp(log_noise)
         tau = np.where(x >= self.capacity, 0.0, tau)
         return Response(tau, inputs, noise, slopes[..., 1], slopes[..., 2])
 
     def rough(self, x: Array, n: Array) -> tuple[Array, Array]:
-        place = self._place(x)
-        first, second = (np.exp(np.interp(place, self._logit, self._factors[:, k])) for k in (1, 2))
+        place, below = self._place(x)
+        first, second = (
+            np.exp(np.interp(place, self._logit, self._factors[:, k]) + below * self._powers[k]) for k in (1, 2)
+        )
         return first, second
 
     def least_noise(self, n: Array) -> Array:
@@ -190,6 +213,151 @@ class TabledResponses:
 
     def largest(self, n: Array) -> Array:
         return np.full_like(n, self._largest)
+
+
+class FractionalResponses:
+    """Fractional noise as inputs: a law for every n, the equation for delta solved anew at each point."""
+
+    capacity = 1.0
+
+    def __init__(self, inputs: FractionalNoise, noise: Process) -> None:
+        self._inputs, self._noise = inputs, noise
+        self._power, self._noise_power = 2.0 * inputs.hurst - 1.0, 2.0 * noise.hurst - 1.0
+        levels, self._noise_modes = _lowest_modes(inputs, noise)
+        self._modes = levels
+        # The modes hold the mass of the density below the frequency at which the continuum starts.
+        scale = math.sin(math.pi * inputs.hurst) * math.gamma(2.0 * inputs.hurst + 1.0) * math.pi**-self._power
+        total = float(levels.sum()) * (1.0 - self._power) / scale
+        self._shift = total ** (1.0 / (1.0 - self._power)) - MODES
+        self._laws: dict[float, Law] = {}
+        self._rough_tables: dict[bytes, tuple[Array, Array, Array]] = {}
+
+    def law(self, n: float) -> Law:
+        """The law at n samples, at least 3 ``MODES``: below, that of 3 ``MODES``."""
+        found = self._laws.get(n)
+        if found is None:
+            if len(self._laws) > KEPT:
+                self._laws.clear()
+            found = self._laws[n] = self._law(n, PANEL_POINTS)
+        return found
+
+    def _law(self, n: float, points: int) -> Law:
+        size = max(n, 3.0 * MODES)
+        log_start = math.log(MODES / size)
+        count = max(1, math.ceil((math.log(TOP) - log_start) / PANEL))
+        y, weights = _panels(np.linspace(log_start, math.log(TOP), count + 1), points)
+        y, weights = np.exp(y), np.exp(y) * weights
+        linear, linear_weights = _panels(np.linspace(TOP, 1.0, 3), 2 * points)
+        y, weights = np.concatenate([y, linear]), np.concatenate([weights, linear_weights])
+        w = math.pi * (y + self._shift / size * (1.0 - y))
+        return Law(
+            np.concatenate([self._modes * size**self._power, self._inputs.spectral_density(w)]),
+            np.concatenate([self._noise_modes * size**self._noise_power, self._noise.spectral_density(w)]),
+            np.concatenate([np.full(MODES, 1.0 / size), weights]),
+        )
+
+    def _stacked(self, n: Array) -> Law:
+        """Laws of all n, padded to one length, arrays of shape (k, nodes)."""
+        laws = [self.law(float(m)) for m in n]
+        width = max(len(law.weights) for law in laws)
+        shape = (len(laws), width)
+        inputs, noise, weights = np.ones(shape), np.zeros(shape), np.zeros(shape)
+        for j, law in enumerate(laws):
+            size = len(law.weights)
+            inputs[j, :size], noise[j, :size], weights[j, :size] = law.inputs, law.noise * law.weights, law.weights
+        return Law(inputs, noise, weights)
+
+    def at(self, x: Array, n: Array) -> Response:
+        law = self._stacked(n)
+        full = x >= self.capacity
+        x = np.where(full, 0.5, x)
+        wanted = np.log(x / (1.0 - x))
+        u = wanted.copy()
+        for _ in range(60):
+            odds = np.exp(u)[:, None] * law.inputs
+            rest = 1.0 / (1.0 + odds)
+            r = odds * rest
+            weighted = r * law.weights
+            mean, left, square = weighted.sum(axis=1), np.sum(rest * law.weights, axis=1), np.sum(weighted * r, axis=1)
+            # d logit x / d ln delta = E r(1 - r) / (x (1 - x)), one without dependence.
+            step = (np.log(mean / left) - wanted) * mean * left / (mean - square)
+            u -= np.clip(step, -4.0, 4.0)
+            if np.all(np.abs(step) < 1e-6):  # the error is squared by the step that has been taken
+                break
+        odds = np.exp(u)[:, None] * law.inputs
+        rest = 1.0 / (1.0 + odds)
+        r = odds * rest
+        share = np.exp(2.0 * u)[:, None] * law.inputs * rest * rest * law.noise
+        mean, square, noise = np.sum(r * law.weights, axis=1), np.sum(r * r * law.weights, axis=1), share.sum(axis=1)
+        # d ln x / d ln delta = 1 - E r^2 / x, and d E r^2 = 2 E r^2 (1 - r).
+        pace = 1.0 - square / mean
+        inputs_slope = 2.0 * (np.sum(r * r * rest * law.weights, axis=1) / square / pace - 1.0)
+        noise_slope = 2.0 * (np.sum(share * rest, axis=1) / noise / pace - 1.0)
+        tau = mean * np.exp(-u)
+        if full.any():
+            limit = np.sum(law.noise / law.inputs, axis=1)
+            tau, square, noise = np.where(full, 0.0, tau), np.where(full, 1.0, square), np.where(full, limit, noise)
+            mean = np.where(full, 1.0, mean)
+            inputs_slope, noise_slope = np.where(full, 0.0, inputs_slope), np.where(full, 0.0, noise_slope)
+        return Response(tau, square / mean**2, noise / mean**2, inputs_slope, noise_slope)
+
+    def rough(self, x: Array, n: Array) -> tuple[Array, Array]:
+        logit, inputs, noise = self._rough_table(np.ravel(n))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            place = np.log(x / np.maximum(1.0 - x, 0.0))
+        rows = range(len(logit))
+        first = np.stack([np.interp(place[j], logit[j], inputs[j]) for j in rows])
+        return np.exp(first), np.exp(np.stack([np.interp(place[j], logit[j], noise[j]) for j in rows]))
+
+    def _rough_table(self, n: Array) -> tuple[Array, Array, Array]:
+        key = n.tobytes()
+        found = self._rough_tables.get(key)
+        if found is None:
+            if len(self._rough_tables) > 16:
+                self._rough_tables.clear()
+            tables = []
+            for m in n:
+                law = self._law(float(m), 3)
+                log_delta = np.linspace(-8.0 - math.log(float(m)), 16.0, ROUGH_POINTS)
+                x, rest, squares, noise = moments(law, log_delta)
+                tables.append((np.log(x / rest), np.log(squares / x**2), np.log(noise / x**2)))
+            found = self._rough_tables[key] = tuple(np.stack(column) for column in zip(*tables, strict=True))  # type: ignore[assignment]
+        assert found is not None
+        return found
+
+    def least_noise(self, n: Array) -> Array:
+        """1 / E[f / f_eps]: Cauchy and Schwarz for E r = E sqrt(f_eps/f) r sqrt(f/f_eps)."""
+        law = self._stacked(n)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            terms = np.where(law.weights > 0.0, law.inputs * law.weights**2 / law.noise, 0.0)
+        return np.asarray(1.0 / terms.sum(axis=1))
+
+    def largest(self, n: Array) -> Array:
+        return np.array([float(self.law(float(m)).inputs.max()) for m in n])
+
+
+def _panels(edges: Array, points: int) -> tuple[Array, Array]:
+    nodes, weights = np.polynomial.legendre.leggauss(points)
+    half, middle = 0.5 * np.diff(edges)[:, None], 0.5 * (edges[1:] + edges[:-1])[:, None]
+    return (middle + half * nodes).ravel(), (half * weights).ravel()
+
+
+@lru_cache(maxsize=256)
+def _lowest_modes(inputs: Any, noise: Any) -> tuple[Array, Array]:
+    """Largest eigenvalues of the inputs' correlation matrix at the reference size and the noise in their eigenvectors, over the
+    powers of n that they grow with.
+    """
+    levels, vectors = _eigenvectors(inputs)
+    spread = matmul_toeplitz(noise.autocorrelations(REFERENCE - 1), vectors)
+    own = np.sum(vectors * spread, axis=0)
+    return levels * REFERENCE ** (1.0 - 2.0 * inputs.hurst), own * REFERENCE ** (1.0 - 2.0 * noise.hurst)
+
+
+@lru_cache(maxsize=64)
+def _eigenvectors(process: Any) -> tuple[Array, Array]:
+    matrix = toeplitz(process.autocorrelations(REFERENCE - 1))
+    levels, vectors = eigh(matrix, subset_by_index=(REFERENCE - MODES, REFERENCE - 1))
+    return levels[::-1], vectors[:, ::-1]
 
 
 def has_long_memory(dependence: Dependence) -> bool:
@@ -210,5 +378,10 @@ def _responses(dependence: Dependence) -> Responses:
     if isinstance(dependence, Repeated):
         return TabledResponses(run_law(dependence))
     if isinstance(dependence, Dependent):
+        inputs, noise = dependence.inputs, dependence.noise
+        if isinstance(inputs, FractionalNoise):
+            return FractionalResponses(inputs, noise)
+        if inputs.hurst > SHORT_MEMORY:
+            raise ValueError(f"inputs={inputs!r} of long memory have an equivalent as FractionalNoise only")
         return TabledResponses(spectral_law(dependence.inputs, dependence.noise))
     raise ValueError(f"dependence={dependence!r} has no equivalent here; use Dependent or Repeated")

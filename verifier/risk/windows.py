@@ -23,7 +23,7 @@ FARTHEST = 6.0 * math.log(10.0)
 """ln of the largest sample size at which a window starts."""
 
 
-class _OfTheRisk:
+class OfTheRisk:
     """Shared by functions of the risk at each n."""
 
     variable: str = "n"
@@ -42,7 +42,7 @@ class _OfTheRisk:
 
 
 @dataclass(frozen=True)
-class RelativeRisk(_OfTheRisk):
+class RelativeRisk(OfTheRisk):
     """Excess risk under the transform over the excess risk without it, at the same n and the claim's ridge for either."""
 
     name: str = "risk / risk without the transform"
@@ -82,7 +82,7 @@ class RelativeRiskAtTwoSizes(_AtTwoSizes, RelativeRisk):
 
 
 @dataclass(frozen=True)
-class SlopeBesidePlain(_AtTwoSizes, _OfTheRisk):
+class SlopeBesidePlain(_AtTwoSizes, OfTheRisk):
     r"""Distance of the slope under a transform from that without it, over the same window, in units of ``margin``, against the
     sample size at which the window starts: :math:`|a_T(n) - a(n)| / m`, :math:`a(n) = -\ln(E(32n)/E(n))/\ln 32`, n from 100 to
     ``farthest``. What finite samples do to either slope cancels, and so does a constant factor between the curves.
@@ -97,13 +97,13 @@ class SlopeBesidePlain(_AtTwoSizes, _OfTheRisk):
 
     def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
         plain = dataclasses.replace(instance, transform=Identity())
-        difference = _slopes(instance, log_x, tuning) - _slopes(plain, log_x, tuning)
+        difference = slopes(instance, log_x, tuning) - slopes(plain, log_x, tuning)
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(np.abs(difference) / self.margin))
 
 
 @dataclass(frozen=True)
-class SlopeBesideHeaviest(_OfTheRisk):
+class SlopeBesideHeaviest(OfTheRisk):
     r"""Distance of the slope of a mixture of power laws from that of its heaviest component alone, over the same window, in units
     of ``margin``, against the sample size at which the window starts: :math:`|a(n) - a_1(n)| / m`,
     :math:`a(n) = -\ln(E(32n)/E(n))/\ln 32`, n from 100 to 1e6. What finite samples do to either slope cancels.
@@ -117,12 +117,12 @@ class SlopeBesideHeaviest(_OfTheRisk):
 
     def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
         alone = dataclasses.replace(instance, spectrum=heaviest(instance.spectrum))
-        difference = _slopes(instance, log_x, tuning) - _slopes(alone, log_x, tuning)
+        difference = slopes(instance, log_x, tuning) - slopes(alone, log_x, tuning)
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(np.abs(difference) / self.margin))
 
 
-def _slopes(instance: Instance, log_n: Array, tuning: Tuning) -> Array:
+def slopes(instance: Instance, log_n: Array, tuning: Tuning) -> Array:
     """Slopes between n and 32 n, both from one call: the equivalent is set up once."""
     log_window = math.log(WINDOW)
     values = ExcessRisk().log_values(instance, np.concatenate([log_n, log_n + log_window]), tuning)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from verifier.claims import Bound, Claim, Prediction, StraightLine, Theta
 from verifier.instances import Instance
 from verifier.risk.equivalents import Tuning, equivalent_for, ridge
+from verifier.risk.memory import balanced_power
 from verifier.risk.observables import ExcessRisk, Observable, crossover, saturated_index
 from verifier.risk.simulators import has_equivalent
 from verifier.verdicts.certify import (
@@ -280,7 +281,8 @@ def _longest_period(observable: Any, instance: Instance, tuning: Tuning) -> floa
     """Longest period of an oscillation in ln x, 0 where nothing oscillates.
 
     Where the observable does not know it: interpolation resolves index i at n of the order i; a ridge that balances bias and
-    variance resolves it at n of the order i^(2 beta s + 1), with the index at which the target decays.
+    variance resolves it at n of the order i^(2 beta s + 1), with the index at which the target decays (and more where samples have
+    a long memory).
     """
     known = _periods(observable, instance, tuning)
     if known:
@@ -291,7 +293,7 @@ def _longest_period(observable: Any, instance: Instance, tuning: Tuning) -> floa
     if max(periods) == 0.0 or not isinstance(observable, ExcessRisk):
         return 0.0
     index = instance.s if tuning == "schedule" else saturated_index(instance)
-    return max(periods) * (2.0 * (instance.spectrum.tail_index or 1.0) * index + 1.0)
+    return max(periods) / balanced_power(instance.dependence, 2.0 * (instance.spectrum.tail_index or 1.0) * index)
 
 
 def _followed(claim: Claim, instance: Instance, farther: bool) -> tuple[Evidence, bool]:

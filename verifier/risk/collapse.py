@@ -1,0 +1,274 @@
+r"""Effective sample sizes: the factor n/n_eff that a learning curve of dependent samples shows, beside the factors that are claimed.
+
+*What is measured.* The factor :math:`\varphi(n)` with :math:`E_{dep}(n) = E_{iid}(n/\varphi)`, both at the ridge that is best for
+them: how many dependent samples are worth one independent sample. Curves collapse on :math:`n_{eff} = n/\Phi` when
+:math:`\varphi(n) \to \Phi`.
+
+*What it tends to.* By :mod:`verifier.risk.dependent`, :math:`E_{dep} = (b + \sigma^2 J_\varepsilon(x)\, d_2/n)/(1 - J_x(x)\, d_2/n)` with
+:math:`x = d_1/n`. With label noise :math:`x \to 0` at the oracle's ridge, where
+:math:`J_\varepsilon \to \sum_h \rho_x(h)\rho_\varepsilon(h)` for memory that is short: the long-run variance of the score
+:math:`x_t\varepsilon_t`, as for estimators of moments (Newey and West 1987), since ridge regression averages just this. Then
+:math:`E_{dep}(n)/E_{iid}(n/\varphi) \to 1` for that :math:`\varphi`, whatever spectrum and target. It is 1 as soon as inputs or noise are
+white (Ziemann and Tu 2022), which no formula in one sequence alone can know.
+
+*What is claimed.* Lemma 4 and Theorem 4 read as :math:`1 + 2\sum_k b(k)^{\delta/(2+\delta)}` with mixing coefficients b, for AR(1)
+:math:`b(k) = |\rho|^k` of one coordinate; Figure 3 reads as :math:`(1+\rho)/(1-\rho)`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verifier.instances import Independent, Instance, Process, Repeated, Runs, SingleEigenfunction, White
+from verifier.risk.equivalents import Tuning, effective_dimension, ridge, risk_terms
+from verifier.risk.observables import ExcessRisk, Experiment
+from verifier.risk.windows import OfTheRisk, slopes
+
+Array = NDArray[np.float64]
+
+LAST = 20.0
+"""How much of the end of the range of ln n a limit is read off."""
+
+MARGIN = 12.0
+"""How far before the end of what can be followed it ends, in ln n: a sample may be worth more independent ones than it has."""
+
+STEPS = 60
+CLOSE = 1e-10  # in ln n
+FLATTEST = 1e-3
+
+
+@runtime_checkable
+class Factor(Protocol):
+    """A formula for n/n_eff."""
+
+    @property
+    def text(self) -> str:
+        """The formula, for people."""
+
+    def value(self, instance: Instance) -> float:
+        """Its value for the dependence of an instance, infinite where a sum diverges."""
+
+
+def dependent_sequence(instance: Instance) -> Process | Runs:
+    """The sequence whose correlation a formula in one rho speaks of: that of the inputs, of the noise where they are white."""
+    dependence = instance.dependence
+    if isinstance(dependence, Repeated):
+        return dependence.runs
+    inputs, noise = getattr(dependence, "inputs", White()), getattr(dependence, "noise", White())
+    return noise if isinstance(inputs, White) else inputs
+
+
+@dataclass(frozen=True)
+class LagOneFactor:
+    r""":math:`(1+\rho)/(1-\rho)`, rho the correlation of neighbours in the sequence that is dependent (Figure 3)."""
+
+    text: str = "(1 + rho)/(1 - rho)"
+
+    def value(self, instance: Instance) -> float:
+        rho = float(dependent_sequence(instance).autocorrelations(1)[1])
+        return (1.0 + rho) / (1.0 - rho)
+
+
+@dataclass(frozen=True)
+class MixingFactor:
+    r""":math:`1 + 2\sum_{k \ge 1} |\rho|^{k p}`, :math:`p = \delta/(2 + \delta)` for moments of order :math:`2 + \delta`, with the
+    mixing coefficient of one coordinate at lag one, rho (Theorem 4): infinitely many moments give p = 1.
+    """
+
+    power: float = 1.0
+
+    @property
+    def text(self) -> str:
+        return f"1 + 2 sum_k |rho|^({self.power:g} k)"
+
+    def value(self, instance: Instance) -> float:
+        base = abs(float(dependent_sequence(instance).autocorrelations(1)[1])) ** self.power
+        return (1.0 + base) / (1.0 - base)
+
+
+@dataclass(frozen=True)
+class ScoreFactor:
+    r""":math:`\sum_h \rho_x(h)\rho_\varepsilon(h)`, the long-run variance of the products of inputs and noise."""
+
+    text: str = "sum_h rho_x(h) rho_eps(h)"
+
+    def value(self, instance: Instance) -> float:
+        return instance.dependence.product_sum()
+
+
+@dataclass(frozen=True)
+class NoFactor:
+    """n itself: dependence costs nothing."""
+
+    text: str = "1"
+
+    def value(self, instance: Instance) -> float:
+        return 1.0
+
+
+def independent(instance: Instance) -> Instance:
+    """The instance with independent samples."""
+    return dataclasses.replace(instance, dependence=Independent())
+
+
+def log_measured_factor(instance: Instance, log_n: Array, log_risk: Array, tuning: Tuning = "optimal") -> Array:
+    r"""ln of :math:`\varphi` with :math:`E_{iid}(n/\varphi)` the risk given by its logarithm at each n, shape of ``log_n``.
+
+    The curve of independent samples falls strictly, so the root is unique; secants in ln E against ln n, to 1e-10.
+    """
+    plain, risk = independent(instance), ExcessRisk()
+
+    def off(at: Array) -> Array:
+        return risk.log_values(plain, at, tuning) - log_risk
+
+    u, v = log_n.copy(), np.maximum(log_n - 0.5, 0.0)
+    at_u, at_v = off(u), off(v)
+    for _ in range(STEPS):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slope = (at_u - at_v) / (u - v)
+        # No learning curve is flatter or steeper for long: what says so is rounding between two points that coincide.
+        slope = np.where(np.isfinite(slope) & (slope < -FLATTEST), slope, -0.5)
+        following = np.clip(v - np.clip(at_v / slope, -MARGIN / 3.0, MARGIN / 3.0), 0.0, log_n + 0.9 * MARGIN)
+        u, at_u, settled = v, at_v, np.abs(following - v) < CLOSE
+        v = following
+        if np.all(settled):
+            break
+        at_v = off(v)
+    return np.asarray(log_n - v)
+
+
+def measured_factor(instance: Instance, n: float, tuning: Tuning = "optimal") -> float:
+    """n/n_eff at one sample size, by the equivalents of dependent and of independent samples."""
+    log_n = np.array([math.log(n)])
+    return float(np.exp(log_measured_factor(instance, log_n, ExcessRisk().log_values(instance, log_n, tuning), tuning))[0])
+
+
+def measured_factors(
+    instance: Instance, n: Sequence[float] | Array, risk: Array, stderr: Array, z: float = 2.0, tuning: Tuning = "optimal"
+) -> tuple[Array, Array, Array]:
+    """n/n_eff that a simulated curve shows, with its interval: value, lower and upper end at each n, from risks and their
+    standard errors; ``z`` of them either way. A risk is turned into a sample size by the equivalent of independent samples.
+    """
+    log_n = np.log(np.asarray(n, dtype=np.float64))
+    middle, low, high = (
+        np.exp(log_measured_factor(instance, log_n, np.log(np.maximum(level, 1e-300)), tuning))
+        for level in (risk, risk - z * stderr, risk + z * stderr)
+    )
+    return middle, low, high
+
+
+@dataclass(frozen=True)
+class _BesideFactor(OfTheRisk):
+    """Shared by what holds a measured factor against a claimed one, at the far end of what can be followed."""
+
+    factor: Factor
+
+    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        ranges = [ExcessRisk().log_range(each, tuning) for each in (instance, independent(instance))]
+        low, high = max(low for low, _ in ranges), min(high for _, high in ranges) - MARGIN
+        return max(low, high - LAST), high
+
+    def _log_quotient(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        measured = log_measured_factor(instance, log_x, ExcessRisk().log_values(instance, log_x, tuning), tuning)
+        claimed = self.factor.value(instance)
+        return measured - (math.log(claimed) if claimed > 0.0 else -math.inf)
+
+
+@dataclass(frozen=True)
+class OffTheFactor(_BesideFactor):
+    r"""How far the measured n/n_eff is from a claimed one, :math:`\max(\varphi/\Phi, \Phi/\varphi)`, over the last twenty e-folds of n:
+    one where the curves collapse on :math:`n/\Phi`.
+    """
+
+    @property
+    def name(self) -> str:
+        return f"measured n/n_eff over {self.factor.text}, or its inverse"
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        return np.abs(self._log_quotient(instance, log_x, tuning))
+
+
+@dataclass(frozen=True)
+class AboveTheFactor(_BesideFactor):
+    r"""The measured n/n_eff over a claimed one, :math:`\varphi/\Phi`, over the last twenty e-folds of n: at most one where
+    :math:`E_{dep}(n) \le E_{iid}(n/\Phi)`.
+    """
+
+    @property
+    def name(self) -> str:
+        return f"measured n/n_eff over {self.factor.text}"
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        return self._log_quotient(instance, log_x, tuning)
+
+
+@dataclass(frozen=True)
+class VarianceAboveTheFactor(_BesideFactor):
+    r"""The noise term of the risk over that of independent samples at the same n and ridge, over a claimed n/n_eff, over the last
+    twenty e-folds of n: at most one where dependence inflates the variance by :math:`\Phi` at most.
+    """
+
+    @property
+    def name(self) -> str:
+        return f"variance / (variance of independent samples times {self.factor.text})"
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        n, claimed = np.exp(log_x), self.factor.value(instance)
+        lam = ridge(independent(instance), n, tuning)
+        noise = [risk_terms(each, n=n, lam=lam)[1] for each in (instance, independent(instance))]
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(noise[0]) - np.log(noise[1]) - math.log(claimed))
+
+    def experiment(self, instance: Instance, tuning: Tuning, sizes: tuple[int, ...]) -> Experiment:
+        return Experiment(without_target(instance), sizes, tuning)
+
+
+@dataclass(frozen=True)
+class VarianceOverBound(OfTheRisk):
+    r"""The noise term of the risk over :math:`\sigma^2 N(\lambda)/n` at the claim's ridge, against n."""
+
+    name: str = "variance / (sigma^2 N(lambda) / n)"
+
+    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        return ExcessRisk().log_range(instance, tuning)
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        n = np.exp(log_x)
+        lam = ridge(instance, n, tuning)
+        noise = risk_terms(instance, n=n, lam=lam)[1]
+        return np.asarray(np.log(noise) + log_x - np.log(instance.sigma**2 * effective_dimension(instance, lam)))
+
+    def experiment(self, instance: Instance, tuning: Tuning, sizes: tuple[int, ...]) -> Experiment:
+        return Experiment(without_target(instance), sizes, tuning)
+
+
+def without_target(instance: Instance) -> Instance:
+    """The instance with a target of negligible norm, whose risk is the variance alone."""
+    return dataclasses.replace(instance, target=SingleEigenfunction(s=instance.s, norm=1e-8, index=1))
+
+
+@dataclass(frozen=True)
+class SlopeBesideIndependent(OfTheRisk):
+    r"""Distance of the slope on dependent samples from that on independent ones over the same window, in units of ``margin``,
+    against the sample size at which the window starts: :math:`|a_{dep}(n) - a_{iid}(n)|/m`,
+    :math:`a(n) = -\ln(E(32n)/E(n))/\ln 32`, n from 100 to ``farthest``.
+    """
+
+    farthest: float = 200.0
+    margin: float = 0.05
+    name: str = "|slope over a factor of 32 in n - that of independent samples| / .05"
+
+    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        return math.log(100.0), math.log(self.farthest)
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        difference = slopes(instance, log_x, tuning) - slopes(independent(instance), log_x, tuning)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(np.abs(difference) / self.margin))

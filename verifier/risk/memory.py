@@ -1,0 +1,87 @@
+r"""What the memory of dependent samples does to exponents: the order of the noise term in the degrees of freedom.
+
+With :math:`N \asymp n^q` degrees of freedom the noise term of the equivalent (:mod:`verifier.risk.dependent`) is of the order of
+:math:`J_\varepsilon(N/n)\, N/n`. From the functions of :mod:`verifier.risk.responses`, with f of the order of :math:`w^{-h}`,
+:math:`f_\varepsilon` of :math:`w^{-h_\varepsilon}` near frequency 0, h = 2H - 1 (0 for short memory) and
+:math:`a = h + h_\varepsilon - 1`:
+
+* :math:`a < 0`: :math:`J_\varepsilon` is bounded, and nothing changes; a = 0 brings a logarithm;
+* a > 0 and :math:`q \le 2 - 2H_x`: the lowest frequencies of n samples, 1/n, decide, :math:`J_\varepsilon \asymp n^a`;
+* a > 0 and larger q: frequencies below :math:`(N/n)^{1/h}` are fitted whole (saturated), :math:`J_\varepsilon \asymp (n/N)^{a/h}`;
+* inputs repeated in runs with :math:`P(L \ge k) = k^{-\tau}`, :math:`1 < \tau < 2`, the noise with them: :math:`J_\varepsilon \asymp
+  (n/N)^{2 - \tau}`, :math:`2 - \tau = 2H - 1`; :math:`\tau = 2` brings a logarithm. Fresh noise: bounded.
+
+The oracle balances that against the bias, :math:`N^{-t'}`. Long memory of the inputs alone, or of the noise alone, changes no
+exponent: :math:`a > 0` needs :math:`H_x + H_\varepsilon > 3/2`.
+"""
+
+from __future__ import annotations
+
+from verifier.instances import Dependence, Dependent, Repeated
+from verifier.instances.processes import SHORT_MEMORY
+
+EDGE = 1e-9  # Hurst exponents and their sums are compared to rounding
+
+
+def excess_memory(dependence: Dependence) -> float:
+    r"""What decides whether exponents change: :math:`a = 2H_x + 2H_\varepsilon - 3` of processes, :math:`2H - 1` of runs whose noise is
+    repeated with the inputs where their lengths have no mean square, :math:`-1` for what has none of either.
+    """
+    if isinstance(dependence, Repeated):
+        if dependence.noise != "repeated":
+            return -1.0
+        tail = getattr(dependence.runs, "tail", None)
+        endless = tail is not None and getattr(dependence.runs, "longest", None) is None
+        return 2.0 - float(tail) if endless and tail is not None else -1.0
+    if isinstance(dependence, Dependent):
+        return 2.0 * (dependence.inputs.hurst + dependence.noise.hurst) - 3.0
+    return -1.0
+
+
+def variance_exponent(dependence: Dependence, q: float) -> float:
+    """Exponent of the noise term in n with n^q degrees of freedom, 0 <= q <= 1; 1 - q for independent samples."""
+    a = excess_memory(dependence)
+    if a <= EDGE:
+        return 1.0 - q
+    if isinstance(dependence, Repeated):
+        return (1.0 - q) * (1.0 - a)
+    assert isinstance(dependence, Dependent)
+    h = 2.0 * dependence.inputs.hurst - 1.0
+    return 1.0 - q - a if q <= 1.0 - h else (1.0 - q) * (1.0 - a / h)
+
+
+def balanced_power(dependence: Dependence, tail: float) -> float:
+    """The q at which the noise term with n^q degrees of freedom is of the order of the bias, n^(-q t'), t' = ``tail`` > 0: that of
+    the oracle, 1/(t' + 1) for independent samples.
+    """
+    a = excess_memory(dependence)
+    if a <= EDGE:
+        return 1.0 / (tail + 1.0)
+    rest = 1.0 - a
+    if isinstance(dependence, Dependent):
+        h = 2.0 * dependence.inputs.hurst - 1.0
+        if rest / (tail + 1.0) <= 1.0 - h:
+            return rest / (tail + 1.0)
+        rest = 1.0 - a / h
+    return rest / (tail + rest)
+
+
+def has_logarithm(dependence: Dependence) -> bool:
+    """Whether the noise term carries a logarithm, because a sum of correlations diverges as one."""
+    if isinstance(dependence, Repeated) and getattr(dependence.runs, "tail", None) is None:
+        return False
+    return abs(excess_memory(dependence)) <= EDGE
+
+
+def distance_from_borders(dependence: Dependence, tail: float) -> float:
+    """How far a dependence is from where the formulas change, in exponents of n: near a border the crossover lies beyond any n.
+    Infinite for short memory.
+    """
+    a = excess_memory(dependence)
+    if isinstance(dependence, Repeated):
+        return abs(a) if a != -1.0 else float("inf")
+    if not isinstance(dependence, Dependent) or SHORT_MEMORY == dependence.inputs.hurst == dependence.noise.hurst:
+        return float("inf")
+    if a <= EDGE:
+        return abs(a)
+    return min(a, abs((1.0 - a) / (tail + 1.0) - (2.0 - 2.0 * dependence.inputs.hurst)))
