@@ -26,7 +26,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances import Independent, Instance, Process, Repeated, Runs, SingleEigenfunction, White
+from verifier.instances import Independent, Instance, PerCoordinate, Process, Repeated, Runs, SingleEigenfunction, White
 from verifier.risk.equivalents import Tuning, effective_dimension, ridge, risk_terms
 from verifier.risk.observables import ExcessRisk, Experiment
 from verifier.risk.windows import OfTheRisk, slopes
@@ -104,6 +104,19 @@ class ScoreFactor:
 
 
 @dataclass(frozen=True)
+class SlowestFactor:
+    r"""The largest of :math:`\sum_h \rho_k(h)\rho_\varepsilon(h)` over the coordinates: mixing coefficients of a vector are no
+    smaller than those of its slowest coordinate.
+    """
+
+    text: str = "max_k sum_h rho_k(h) rho_eps(h)"
+
+    def value(self, instance: Instance) -> float:
+        dependence = instance.dependence
+        return max(dependence.product_sums()) if isinstance(dependence, PerCoordinate) else dependence.product_sum()
+
+
+@dataclass(frozen=True)
 class NoFactor:
     """n itself: dependence costs nothing."""
 
@@ -147,11 +160,18 @@ def log_measured_factor(instance: Instance, log_n: Array, log_risk: Array, tunin
 def measured_factor(instance: Instance, n: float, tuning: Tuning = "optimal") -> float:
     """n/n_eff at one sample size, by the equivalents of dependent and of independent samples."""
     log_n = np.array([math.log(n)])
-    return float(np.exp(log_measured_factor(instance, log_n, ExcessRisk().log_values(instance, log_n, tuning), tuning))[0])
+    return float(
+        np.exp(log_measured_factor(instance, log_n, ExcessRisk().log_values(instance, log_n, tuning), tuning))[0]
+    )
 
 
 def measured_factors(
-    instance: Instance, n: Sequence[float] | Array, risk: Array, stderr: Array, z: float = 2.0, tuning: Tuning = "optimal"
+    instance: Instance,
+    n: Sequence[float] | Array,
+    risk: Array,
+    stderr: Array,
+    z: float = 2.0,
+    tuning: Tuning = "optimal",
 ) -> tuple[Array, Array, Array]:
     """n/n_eff that a simulated curve shows, with its interval: value, lower and upper end at each n, from risks and their
     standard errors; ``z`` of them either way. A risk is turned into a sample size by the equivalent of independent samples.
