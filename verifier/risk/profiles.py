@@ -222,13 +222,6 @@ class ClassTable:
         self._slopes = np.zeros((0, 3, classes))
         self._pieces = np.zeros((0, 3 * classes, DEGREES))
 
-    def moments(self) -> Array:
-        r"""Sums of :math:`l_i, l_i^2, f_i^2, f_i^2 l_i` over each class, shape (4, K)."""
-        ell, target = self._eigenvalues, self._target_eigenvalues
-        return np.stack(
-            [ell @ self._weights, ell**2 @ self._weights, self._energies.sum(axis=0), target @ self._energies]
-        )
-
     def exact(self, log_kappa: Array) -> tuple[Array, Array]:
         """Sums and their slopes in ln kappa, each of shape (rows, 3, K): d1, d2, bias."""
         values, slopes = [], []
@@ -392,6 +385,19 @@ class ProfileEquivalent:
         z = _solve(matrix, relative)
         heard = squares @ self._w.heard
         return np.sum(found[:, 2] * z / relative, axis=1), np.sum(share * z * relative * heard, axis=1)
+
+    def at(self, n: float, lam: float) -> tuple[Array, Array, Array]:
+        r"""At one sample size and ridge: :math:`\kappa_k` (K,), :math:`\kappa_k^2\langle f_kf_j/V^2\rangle` (K, K), and that with
+        the density of the noise (K,): what a class hears of the risk of class j, and of the noise, for each unit of its
+        :math:`d_2/n`.
+        """
+        sizes, ridges = np.array([n]), self._regular(np.array([n]), np.array([lam]))
+        kappa = self.effective_ridges(sizes, ridges)[0]
+        df1 = self.table.sums(np.log(kappa)[None], bias=False)[0, 0]
+        inverse = kappa[0] / (ridges[0] + (kappa * df1 / n) @ self._w.inputs)
+        squares, relative = inverse * inverse, (kappa / kappa[0]) ** 2
+        pairs = (squares @ self._w.pairs).reshape(len(kappa), -1)
+        return kappa, relative[:, None] * pairs, relative * (squares @ self._w.heard)
 
     def risk(self, n: Array, lam: Array) -> Array:
         """Excess risk: the sum of its two terms."""
