@@ -38,6 +38,7 @@ Array = NDArray[np.float64]
 LEAST = 128
 """Directions that are drawn, unless there are fewer: twice the samples, and at least so many."""
 
+LEAST_RIDGE = 1e-8  # of the last eigenvalue, where all directions are drawn
 TILE_COLUMNS = 32  # of one class, drawn from a stream of their own
 
 
@@ -112,23 +113,24 @@ class _Setting:
         drawn = np.stack([1.0 - shrunk, (1.0 - shrunk) ** 2, shrunk**2 * f2], axis=-1) * own[:, :, None]
         rest = whole - drawn.sum(axis=1)
         rest = np.where(rest > 1e-9 * whole, rest, 0.0)  # what rounding leaves of a spectrum that was drawn as a whole
-        # kappa d1 is the sum of l kappa/(l + kappa).
+        # kappa d1 is the sum of l kappa/(l + kappa). No ridge at all is the limit of a small one.
+        far = kappa * rest[:, 0]
+        lam = max(lam, LEAST_RIDGE * float(ell[-1])) if float(far.sum()) < LEAST_RIDGE * float(ell[-1]) * n else lam
         passed = (rest[:, 1] / n)[:, None] * np.column_stack([pairs, heard])
-        return cls(per_coordinate(instance), n, lam, instance.sigma**2, ell, f2, kappa * rest[:, 0], rest[:, 2], passed)
+        return cls(per_coordinate(instance), n, lam, instance.sigma**2, ell, f2, far, rest[:, 2], passed)
 
     @property
     def p(self) -> int:
         return len(self.ell)
 
-    def complete(self, inverse: Array, noises: Array) -> float:
-        """Excess risk from H = (Z'BZ/n + 1/L)^-1, shape (p, p), and Z'BMBZ, shape (K + 1, p, p), for the correlations M of each
-        class and of the noise.
+    def complete(self, inverse: Array, heard: Array) -> float:
+        """Excess risk from H = (Z'BZ/n + 1/L)^-1, shape (p, p), and the diagonals of HZ'BMBZH, shape (K + 1, p), for the correlations
+        M of each class and of the noise.
         """
         classes = len(self.far)
         squares = inverse * inverse
         bias = _by_class(squares @ (self.f2 / self.ell**2), classes)
-        variance = np.stack([_by_class(np.sum((inverse @ each) * inverse, axis=1), classes) for each in noises], axis=1)
-        variance = variance / self.n**2
+        variance = np.stack([_by_class(each, classes) for each in heard], axis=1) / self.n**2
         # T = B + F E + sigma^2 F_eps,  E = b + sigma^2 v_eps + v T + T.
         f, f_noise = self.passed[:, :-1], self.sigma2 * self.passed[:, -1]
         known = bias + self.sigma2 * variance[:, -1]
@@ -153,7 +155,8 @@ def _short(setting: _Setting) -> Callable[[Array], float]:
     def risk(z: Array) -> float:
         passed = cho_solve(factor, z)
         inverse = _inverse(z.T @ passed / n, setting.ell)
-        return setting.complete(inverse, np.stack([passed.T @ (each @ passed) for each in correlations]))
+        heard = passed @ inverse
+        return setting.complete(inverse, np.stack([np.sum(heard * (each @ heard), axis=0) for each in correlations]))
 
     return risk
 
@@ -181,7 +184,9 @@ def _long(setting: _Setting) -> Callable[[Array], float]:
             upper = blas.dsyrk(1.0, (parts * np.concatenate([half, half])[:, None]).T)
             return np.asarray(np.triu(upper) + np.triu(upper, 1).T)
 
-        return setting.complete(_inverse(gram(b) / n, setting.ell), np.stack([gram(b * b * each) for each in f]))
+        inverse = _inverse(gram(b) / n, setting.ell)
+        heard = [np.sum((inverse @ gram(b * b * each)) * inverse, axis=1) for each in f]
+        return setting.complete(inverse, np.stack(heard))
 
     return risk
 
