@@ -124,7 +124,7 @@ class _Setting:
         return len(self.ell)
 
     def complete(self, inverse: Array, heard: Array) -> float:
-        """Excess risk from H = (Z'BZ/n + 1/L)^-1, shape (p, p), and the diagonals of HZ'BMBZH, shape (K + 1, p), for the correlations
+        """Excess risk from H = (Z'BZ/n + 1/L)^-1, shape (p, p), and the diagonals of HZ'BMBZH, shape (K + 1, p), for correlations
         M of each class and of the noise.
         """
         classes = len(self.far)
