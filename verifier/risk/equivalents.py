@@ -218,7 +218,9 @@ class Equivalent:
         any grid point above the root; relative error 1e-13.
         """
         kappa = np.zeros_like(n)
-        solve = ~((lam == 0.0) & (self.capacity(n) >= self.size))  # a sample that outnumbers the directions needs no ridge
+        solve = ~(
+            (lam == 0.0) & (self.capacity(n) >= self.size)
+        )  # a sample that outnumbers the directions needs no ridge
         if not solve.any():
             return kappa
         m, ridge = n[solve], lam[solve]
