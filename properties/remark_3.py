@@ -19,13 +19,14 @@ crossover from one to the other lies beyond any sample size: hypotheses keep a t
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from properties.hypotheses import alpha, assumption_r, noisy_labels
 from properties.strategies import hardest_targets, instances, noises, power_laws, smoothness
 from properties.strategies.dependence import dependent_instances, fractional, heavy_runs, repeated, separable, white
 from verifier.claims import Exponent, Reading
-from verifier.instances import Instance, Repeated
+from verifier.instances import Dependence, Instance, Repeated
 from verifier.testing import check
 
 SOURCE = "Remark 3, section 2.1"
@@ -33,8 +34,15 @@ LATEX = r"\mathcal{E}(n) \sim n^{-\alpha}"
 OFF = 0.1
 """How far from a border between two regimes, in exponents of n."""
 
+
+def diverges(dependence: Dependence) -> bool:
+    """H_x + H_eps > 3/2."""
+    return math.isinf(dependence.product_sum())
+
+
 plain = instances(power_laws(), hardest_targets(smoothness(0.05, 1.0), ("S-tail",)), noises(silent=False))
 both = dependent_instances(plain, separable(fractional(), fractional()))
+jointly_long = dependent_instances(plain, separable(fractional(), fractional()).filter(diverges))
 
 
 def joint_memory(instance: Instance) -> float:
@@ -144,7 +152,7 @@ READINGS = (
     reading(
         "in-n-eff",
         "with n_eff = n^(4 - 2 H_x - 2 H_eps) the exponent in n_eff is alpha, for H_x + H_eps >= 1.55",
-        domain=both,
+        domain=jointly_long,
         hypotheses=(assumption_r, noisy_labels, long_joint_memory, off_the_border),
         predict=in_n_eff,
         prediction="exponent = (4 - 2 H_x - 2 H_eps) 2s/(2s + 1/beta)",
@@ -156,7 +164,7 @@ READINGS = (
     reading(
         "in-n-eff-low-frequencies-left",
         "with n_eff = n^(4 - 2 H_x - 2 H_eps) the exponent in n_eff is alpha, for H_x + H_eps >= 1.55 and N << n^(2 - 2 H_x)",
-        domain=both,
+        domain=jointly_long,
         hypotheses=(assumption_r, noisy_labels, long_joint_memory, low_frequencies_left),
         predict=in_n_eff,
         prediction="exponent = (4 - 2 H_x - 2 H_eps) 2s/(2s + 1/beta)",
@@ -168,7 +176,7 @@ READINGS = (
         "two-regimes",
         "the exponent is (1 - a) alpha or, once low frequencies are used up, 2 s beta (1 - gamma)/(2 s beta + 1 - gamma), for "
         "H_x + H_eps >= 1.55",
-        domain=both,
+        domain=jointly_long,
         hypotheses=(assumption_r, noisy_labels, long_joint_memory, off_the_border),
         predict=in_two_regimes,
         prediction="exponent = (1 - a) alpha, or that of the saturated spectrum",

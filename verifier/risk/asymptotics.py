@@ -38,7 +38,7 @@ from verifier.instances import (
     Truncated,
 )
 from verifier.risk.equivalents import Tuning
-from verifier.risk.memory import balanced_power, has_logarithm, variance_exponent
+from verifier.risk.memory import averages_out, balanced_power, has_logarithm, variance_exponent
 from verifier.risk.observables import (
     CountingFunction,
     DimensionAtLastEigenvalue,
@@ -114,6 +114,8 @@ def least_exponent(
 
 
 def _of_the_risk(instance: Instance, tuning: Tuning, index: float | None, formula: Formula) -> float | None:
+    if not averages_out(instance):
+        return None  # rare long runs may decide the mean
     if index is None or math.isfinite(instance.spectrum.size) or instance.spectrum.tail_index is None:
         return None
     beta = instance.beta

@@ -14,8 +14,8 @@ kappa of :mod:`verifier.risk.equivalents`, and the functions of :math:`x = d_1(\
 (Couillet, Debbah and Silverstein 2011, theorem 1), so that :math:`\kappa = \lambda/\tau` and :math:`\delta\tau = d_1/n`.
 One more derivative gives the second moments: samples of weight f pass on the risk E and the noise :math:`\sigma^2 f_\varepsilon`
 as :math:`\frac{d_2}{n}` times the means of :math:`(\delta f/(1+\delta f))^2/x^2` and of that over f. With independent samples
-:math:`\tau = 1 - x, J = 1`. Where the inputs are white the noise may be correlated in any way: C is the identity, the noise has unit variance in
-every basis, and E is that of independent samples.
+:math:`\tau = 1 - x, J = 1`. Where the inputs are white the noise may be correlated in any way: C is the
+identity, any basis will do, and E is that of independent samples.
 
 Everything stays parametrised by kappa. :math:`d\ln\tau/d\ln x = -xJ_x/(1-xJ_x)` makes the equation for a given ridge one of
 Newton's; the optimum is the root of :math:`d\ln E/d\ln\kappa` in the bracket around the best point of a grid.
@@ -162,8 +162,8 @@ class DependentEquivalent(Equivalent):
         return np.asarray(np.exp(u))
 
     def size_at_optimum(self, kappa: float) -> float:
-        """The n, a power of e^(1/2), from which on the ridge that minimises the risk has at most this kappa; infinite where there is
-        none.
+        """The n, a power of e^(1/2), from which on the ridge that minimises the risk has at most this kappa; infinite where
+        there is none.
         """
         log_n = np.arange(0.5, FARTHEST, 0.5)
         n = np.exp(log_n)

@@ -8,8 +8,8 @@ With :math:`N \asymp n^q` degrees of freedom the noise term of the equivalent (:
 * :math:`a < 0`: :math:`J_\varepsilon` is bounded, and nothing changes; a = 0 brings a logarithm;
 * a > 0 and :math:`q \le 2 - 2H_x`: the lowest frequencies of n samples, 1/n, decide, :math:`J_\varepsilon \asymp n^a`;
 * a > 0 and larger q: frequencies below :math:`(N/n)^{1/h}` are fitted whole (saturated), :math:`J_\varepsilon \asymp (n/N)^{a/h}`;
-* inputs repeated in runs with :math:`P(L \ge k) = k^{-\tau}`, :math:`1 < \tau < 2`, the noise with them: :math:`J_\varepsilon \asymp
-  (n/N)^{2 - \tau}`, :math:`2 - \tau = 2H - 1`; :math:`\tau = 2` brings a logarithm. Fresh noise: bounded.
+* inputs repeated in runs with :math:`P(L \ge k) = k^{-\tau}`, :math:`1 < \tau < 2`, the noise with them:
+  :math:`J_\varepsilon \asymp (n/N)^{2 - \tau}`, :math:`2 - \tau = 2H - 1`; :math:`\tau = 2` brings a logarithm. Fresh noise: bounded.
 
 The oracle balances that against the bias, :math:`N^{-t'}`. Long memory of the inputs alone, or of the noise alone, changes no
 exponent: :math:`a > 0` needs :math:`H_x + H_\varepsilon > 3/2`.
@@ -17,22 +17,21 @@ exponent: :math:`a > 0` needs :math:`H_x + H_\varepsilon > 3/2`.
 
 from __future__ import annotations
 
-from verifier.instances import Dependence, Dependent, Repeated
+from verifier.instances import Dependence, Dependent, Instance, Repeated
 from verifier.instances.processes import SHORT_MEMORY
 
 EDGE = 1e-9  # Hurst exponents and their sums are compared to rounding
 
 
 def excess_memory(dependence: Dependence) -> float:
-    r"""What decides whether exponents change: :math:`a = 2H_x + 2H_\varepsilon - 3` of processes, :math:`2H - 1` of runs whose noise is
-    repeated with the inputs where their lengths have no mean square, :math:`-1` for what has none of either.
+    r"""What decides whether exponents change: :math:`a = 2H_x + 2H_\varepsilon - 3` of processes, :math:`2 - \tau` of runs with
+    a tail of exponent tau whose noise is repeated with the inputs, :math:`-1` for what has neither.
     """
     if isinstance(dependence, Repeated):
         if dependence.noise != "repeated":
             return -1.0
-        tail = getattr(dependence.runs, "tail", None)
-        endless = tail is not None and getattr(dependence.runs, "longest", None) is None
-        return 2.0 - float(tail) if endless and tail is not None else -1.0
+        tail = _endless_tail(dependence)
+        return -1.0 if tail is None else 2.0 - tail
     if isinstance(dependence, Dependent):
         return 2.0 * (dependence.inputs.hurst + dependence.noise.hurst) - 3.0
     return -1.0
@@ -66,10 +65,29 @@ def balanced_power(dependence: Dependence, tail: float) -> float:
     return rest / (tail + rest)
 
 
+def averages_out(instance: Instance) -> bool:
+    r"""Whether the mean risk is that of typical samples, which the equivalent describes.
+
+    Without a longest run, a sample of n is a single run with the probability :math:`P(R \ge n) \asymp n^{1-\tau}`, and then the
+    risk does not fall at all. The mean falls no faster than that: under fresh noise with :math:`\tau \le 2`, and without noise,
+    that may be all of the risk. (With repeated noise, and with :math:`\tau > 2`, the typical risk falls more slowly.)
+    """
+    dependence = instance.dependence
+    if not isinstance(dependence, Repeated) or _endless_tail(dependence) is None:
+        return True
+    tail = _endless_tail(dependence)
+    assert tail is not None
+    return instance.sigma > 0.0 and (tail > 2.0 or dependence.noise == "repeated")
+
+
+def _endless_tail(dependence: Repeated) -> float | None:
+    """Exponent of the tail of run lengths, None where it is not a power or is cut."""
+    tail = getattr(dependence.runs, "tail", None)
+    return None if tail is None or getattr(dependence.runs, "longest", None) is not None else float(tail)
+
+
 def has_logarithm(dependence: Dependence) -> bool:
     """Whether the noise term carries a logarithm, because a sum of correlations diverges as one."""
-    if isinstance(dependence, Repeated) and getattr(dependence.runs, "tail", None) is None:
-        return False
     return abs(excess_memory(dependence)) <= EDGE
 
 

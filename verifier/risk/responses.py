@@ -4,14 +4,14 @@ freedom take up, all that the deterministic equivalent needs to know of a depend
 Let :math:`\mu` be the limit of the joint law of f, an eigenvalue of the correlation matrix C of the inputs, and of
 :math:`f_\varepsilon`, the diagonal entry of that of the noise in the eigenbasis of C. For stationary processes they are the two
 spectral densities at a uniform frequency (Grenander and Szego 1958). For inputs repeated in runs of length L there is one
-eigenvalue L a run and the others are 0, so that :math:`E_\mu g(f) = E g(L) / E L` where g(0) = 0; :math:`f_\varepsilon` is 1 for fresh
-noise, L for noise that is repeated with the input. With :math:`r = \delta f / (1 + \delta f)`
+eigenvalue L a run and the others are 0, so that :math:`E_\mu g(f) = E g(L) / E L` where g(0) = 0; :math:`f_\varepsilon` is 1 for
+fresh noise, L for noise that is repeated with the input. With :math:`r = \delta f / (1 + \delta f)`
 
 .. math:: x = E_\mu r, \quad \tau = x/\delta, \quad J_x = E_\mu r^2 / x^2, \quad J_\varepsilon = E_\mu[r^2 f_\varepsilon/f] / x^2,
 
 each a function of x alone, as x determines :math:`\delta`. For independent samples :math:`\tau = 1 - x` and both factors are 1. As
-x tends to 0, :math:`\tau \to 1`, :math:`J_x \to \sum_h \rho_x(h)^2` and :math:`J_\varepsilon \to \sum_h \rho_x(h) \rho_\varepsilon(h)`
-(Parseval). What they are for: :mod:`verifier.risk.dependent`. The derivation is that of the equivalent for separable covariances
+x tends to 0, :math:`\tau \to 1`, :math:`J_x \to \sum_h \rho_x(h)^2` and
+:math:`J_\varepsilon \to \sum_h \rho_x(h) \rho_\varepsilon(h)` (Parseval). What they are for: :mod:`verifier.risk.dependent`. The derivation is that of the equivalent for separable covariances
 (Couillet, Debbah and Silverstein 2011, theorem 1; Paul and Silverstein 2009).
 
 *Long memory.* Where f diverges at frequency 0, like :math:`w^{1-2H}`, n samples do not resolve frequencies below 1/n and the law
@@ -22,6 +22,7 @@ depends on n. Its lowest modes are those of the correlation matrix at one refere
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -47,9 +48,12 @@ LOWEST = -75.0  # ln of the least delta in a table: runs of up to 1e40 saturate 
 
 MODES = 12  # of long memory that are taken from the matrix
 REFERENCE = 512  # its size
-TOP, PANEL, PANEL_POINTS = 1.0 / 3.0, 3.0, 8  # of the continuum: shares of the modes, ln, points on a panel
+TOP, PANEL = 1.1, 3.0  # of the continuum: the frequency below which panels are equally long in ln w, and their length
+PANEL_POINTS, ROUGH_PANEL_POINTS = 8, 3
+FARTHEST = 640.0  # ln n up to which there are panels
 ROUGH_POINTS = 80
 KEPT = 4096
+NEAR_ZERO = 1e-6
 LEAST_FREQUENCY = -660.0  # ln; the mass of a density below it is none
 
 
@@ -107,14 +111,17 @@ def frequency_nodes(processes: tuple[Process, ...]) -> tuple[Array, Array]:
     """
     points = sorted({0.0, math.pi, *(w for process in processes for w in _extrema(process))})
     nodes, weights = np.polynomial.legendre.leggauss(POINTS)
-    edges = np.unique(np.concatenate([_graded(a, b) for a, b in zip(points[:-1], points[1:], strict=True)]))
+    edges = np.unique(np.concatenate([_graded(a, b) for a, b in itertools.pairwise(points)]))
     half, middle = 0.5 * np.diff(edges)[:, None], 0.5 * (edges[1:] + edges[:-1])[:, None]
     w, weights = (middle + half * nodes).ravel(), (half * weights).ravel()
     if any(process.hurst > SHORT_MEMORY for process in processes):  # an integrable pole at zero
         top = math.log(float(edges[1]))
         count = math.ceil((top - LEAST_FREQUENCY) / PANEL)
         log_w, steps = _panels(np.linspace(LEAST_FREQUENCY, top, count + 1), PANEL_POINTS)
-        w, weights = np.concatenate([np.exp(log_w), w[POINTS:]]), np.concatenate([np.exp(log_w) * steps, weights[POINTS:]])
+        w, weights = (
+            np.concatenate([np.exp(log_w), w[POINTS:]]),
+            np.concatenate([np.exp(log_w) * steps, weights[POINTS:]]),
+        )
     return w, weights
 
 
@@ -152,14 +159,14 @@ def run_law(dependence: Repeated) -> Law:
 
 
 def moments(law: Law, log_delta: Array) -> tuple[Array, Array, Array, Array]:
-    """x, capacity - x, E r^2 and E r^2 f_eps / f at each delta, shape (k,): positive terms throughout."""
-    odds = np.exp(log_delta)[:, None] * law.inputs
-    rest = 1.0 / (1.0 + odds)
-    r = odds * rest
-    r2 = r * r
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.exp(log_delta)[:, None] ** 2 * law.inputs * rest * rest  # r^2 / f, also where f = 0
-    return r @ law.weights, rest @ law.weights, r2 @ law.weights, share @ (law.weights * law.noise)
+    """tau, capacity - x, J_x tau^2 and J_eps tau^2 at each delta, shape (k,): sums of positive terms, none of which is small
+    because delta is.
+    """
+    rest = 1.0 / (1.0 + np.exp(log_delta)[:, None] * law.inputs)
+    passed = law.inputs * rest
+    squares = rest * rest
+    mass = law.weights * law.inputs
+    return rest @ mass, rest @ law.weights, (passed * rest) @ mass, squares @ (mass * law.noise)
 
 
 class TabledResponses:
@@ -172,9 +179,9 @@ class TabledResponses:
         least = max(float(law.inputs.min()), 1e-12)
         start, stop = max(-DEEPEST - math.log(self._largest), LOWEST), DEEPEST - math.log(least)
         log_delta = np.linspace(start, stop, math.ceil((stop - start) / STEP))
-        x, rest, squares, noise = moments(law, log_delta)
-        logit = np.log(x) - np.log(rest)
-        factors = np.stack([np.log(x) - log_delta, np.log(squares / x**2), np.log(noise / x**2)], axis=1)
+        tau, rest, squares, noise = moments(law, log_delta)
+        logit = np.log(tau) + log_delta - np.log(rest)
+        factors = np.stack([np.log(tau), np.log(squares / tau**2), np.log(noise / tau**2)], axis=1)
         keep = np.concatenate([[True], np.diff(logit) > 1e-3])
         self._logit, self._factors = logit[keep], factors[keep]
         self._spline = make_interp_spline(self._logit, self._factors, k=5)
@@ -223,12 +230,14 @@ class FractionalResponses:
     def __init__(self, inputs: FractionalNoise, noise: Process) -> None:
         self._inputs, self._noise = inputs, noise
         self._power, self._noise_power = 2.0 * inputs.hurst - 1.0, 2.0 * noise.hurst - 1.0
-        levels, self._noise_modes = _lowest_modes(inputs, noise)
+        pair: tuple[Any, Any] = (inputs, noise)
+        levels, self._noise_modes = _lowest_modes(*pair)
         self._modes = levels
         # The modes hold the mass of the density below the frequency at which the continuum starts.
         scale = math.sin(math.pi * inputs.hurst) * math.gamma(2.0 * inputs.hurst + 1.0) * math.pi**-self._power
         total = float(levels.sum()) * (1.0 - self._power) / scale
         self._shift = total ** (1.0 / (1.0 - self._power)) - MODES
+        self._continuum = {points: self._nodes(points) for points in (PANEL_POINTS, ROUGH_PANEL_POINTS)}
         self._laws: dict[float, Law] = {}
         self._rough_tables: dict[bytes, tuple[Array, Array, Array]] = {}
 
@@ -243,18 +252,28 @@ class FractionalResponses:
 
     def _law(self, n: float, points: int) -> Law:
         size = max(n, 3.0 * MODES)
-        log_start = math.log(MODES / size)
-        count = max(1, math.ceil((math.log(TOP) - log_start) / PANEL))
-        y, weights = _panels(np.linspace(log_start, math.log(TOP), count + 1), points)
-        y, weights = np.exp(y), np.exp(y) * weights
-        linear, linear_weights = _panels(np.linspace(TOP, 1.0, 3), 2 * points)
-        y, weights = np.concatenate([y, linear]), np.concatenate([weights, linear_weights])
-        w = math.pi * (y + self._shift / size * (1.0 - y))
+        # Modes j > MODES stand at w_j with (w_j / pi - shift / n) / (1 - shift / n) = (j - 1/2) / n.
+        stretch = 1.0 - self._shift / size
+        start = math.log(math.pi * (MODES * stretch + self._shift) / size)
+        panels = int((math.log(TOP) - start) / PANEL)
+        count = 4 * points + panels * points
+        log_w, steps = _panels(np.array([start, math.log(TOP) - panels * PANEL]), points)
+        w = np.exp(log_w)
+        inputs, noise, weights = self._continuum[points]
         return Law(
-            np.concatenate([self._modes * size**self._power, self._inputs.spectral_density(w)]),
-            np.concatenate([self._noise_modes * size**self._noise_power, self._noise.spectral_density(w)]),
-            np.concatenate([np.full(MODES, 1.0 / size), weights]),
+            np.concatenate([self._modes * size**self._power, _density(self._inputs, w), inputs[:count]]),
+            np.concatenate([self._noise_modes * size**self._noise_power, _density(self._noise, w), noise[:count]]),
+            np.concatenate([np.full(MODES, 1.0 / size), w * steps / (math.pi * stretch), weights[:count] / stretch]),
         )
+
+    def _nodes(self, points: int) -> tuple[Array, Array, Array]:
+        """Densities and weights on [TOP, pi], then on panels downwards from TOP to frequencies that no n resolves."""
+        linear, linear_weights = _panels(np.linspace(TOP, math.pi, 3), 2 * points)
+        edges = math.log(TOP) - PANEL * np.arange(math.ceil(FARTHEST / PANEL) + 1.0)
+        log_w, steps = _panels(edges, points)
+        w = np.concatenate([linear, np.exp(log_w)])
+        weights = np.concatenate([linear_weights, -np.exp(log_w) * steps])
+        return _density(self._inputs, w), _density(self._noise, w), weights / math.pi
 
     def _stacked(self, n: Array) -> Law:
         """Laws of all n, padded to one length, arrays of shape (k, nodes)."""
@@ -273,33 +292,32 @@ class FractionalResponses:
         x = np.where(full, 0.5, x)
         wanted = np.log(x / (1.0 - x))
         u = wanted.copy()
+        # Everything over its power of delta, E r = delta E f / (1 + delta f), and weights first: at the largest n a square of
+        # delta is no normal double, nor is one of f.
+        mass = law.weights * law.inputs
         for _ in range(60):
-            odds = np.exp(u)[:, None] * law.inputs
-            rest = 1.0 / (1.0 + odds)
-            r = odds * rest
-            weighted = r * law.weights
-            mean, left, square = weighted.sum(axis=1), np.sum(rest * law.weights, axis=1), np.sum(weighted * r, axis=1)
+            rest = 1.0 / (1.0 + np.exp(u)[:, None] * law.inputs)
+            gained = mass * rest
+            mean, left = gained.sum(axis=1), np.sum(rest * law.weights, axis=1)
             # d logit x / d ln delta = E r(1 - r) / (x (1 - x)), one without dependence.
-            step = (np.log(mean / left) - wanted) * mean * left / (mean - square)
+            step = (u + np.log(mean / left) - wanted) * mean * left / np.sum(gained * rest, axis=1)
             u -= np.clip(step, -4.0, 4.0)
             if np.all(np.abs(step) < 1e-6):  # the error is squared by the step that has been taken
                 break
-        odds = np.exp(u)[:, None] * law.inputs
-        rest = 1.0 / (1.0 + odds)
-        r = odds * rest
-        share = np.exp(2.0 * u)[:, None] * law.inputs * rest * rest * law.noise
-        mean, square, noise = np.sum(r * law.weights, axis=1), np.sum(r * r * law.weights, axis=1), share.sum(axis=1)
-        # d ln x / d ln delta = 1 - E r^2 / x, and d E r^2 = 2 E r^2 (1 - r).
-        pace = 1.0 - square / mean
-        inputs_slope = 2.0 * (np.sum(r * r * rest * law.weights, axis=1) / square / pace - 1.0)
-        noise_slope = 2.0 * (np.sum(share * rest, axis=1) / noise / pace - 1.0)
-        tau = mean * np.exp(-u)
+        rest = 1.0 / (1.0 + np.exp(u)[:, None] * law.inputs)
+        gained = mass * rest
+        squares, shares = gained * law.inputs * rest, law.noise * law.inputs * rest * rest
+        mean, square, noise = gained.sum(axis=1), squares.sum(axis=1), shares.sum(axis=1)
+        # d ln x / d ln delta = E r(1 - r) / x, and d E r^2 = 2 E r^2 (1 - r).
+        pace = np.sum(gained * rest, axis=1) / mean
+        inputs_slope = 2.0 * (np.sum(squares * rest, axis=1) / square / pace - 1.0)
+        noise_slope = 2.0 * (np.sum(shares * rest, axis=1) / noise / pace - 1.0)
+        tau, inputs, noise = mean, square / mean**2, noise / mean**2
         if full.any():
             limit = np.sum(law.noise / law.inputs, axis=1)
-            tau, square, noise = np.where(full, 0.0, tau), np.where(full, 1.0, square), np.where(full, limit, noise)
-            mean = np.where(full, 1.0, mean)
+            tau, inputs, noise = np.where(full, 0.0, tau), np.where(full, 1.0, inputs), np.where(full, limit, noise)
             inputs_slope, noise_slope = np.where(full, 0.0, inputs_slope), np.where(full, 0.0, noise_slope)
-        return Response(tau, square / mean**2, noise / mean**2, inputs_slope, noise_slope)
+        return Response(tau, inputs, noise, inputs_slope, noise_slope)
 
     def rough(self, x: Array, n: Array) -> tuple[Array, Array]:
         logit, inputs, noise = self._rough_table(np.ravel(n))
@@ -317,10 +335,10 @@ class FractionalResponses:
                 self._rough_tables.clear()
             tables = []
             for m in n:
-                law = self._law(float(m), 3)
+                law = self._law(float(m), ROUGH_PANEL_POINTS)
                 log_delta = np.linspace(-8.0 - math.log(float(m)), 16.0, ROUGH_POINTS)
-                x, rest, squares, noise = moments(law, log_delta)
-                tables.append((np.log(x / rest), np.log(squares / x**2), np.log(noise / x**2)))
+                tau, rest, squares, noise = moments(law, log_delta)
+                tables.append((np.log(tau / rest) + log_delta, np.log(squares / tau**2), np.log(noise / tau**2)))
             found = self._rough_tables[key] = tuple(np.stack(column) for column in zip(*tables, strict=True))  # type: ignore[assignment]
         assert found is not None
         return found
@@ -334,6 +352,17 @@ class FractionalResponses:
 
     def largest(self, n: Array) -> Array:
         return np.array([float(self.law(float(m)).inputs.max()) for m in n])
+
+
+def _density(process: Process, w: Array) -> Array:
+    """The spectral density, a power of w to twelve digits below a frequency of 1e-6."""
+    far = w >= NEAR_ZERO
+    found = np.empty_like(w)
+    found[far] = process.spectral_density(w[far])
+    if not far.all():
+        lowest = float(process.spectral_density(np.array([NEAR_ZERO]))[0])
+        found[~far] = lowest * (w[~far] / NEAR_ZERO) ** (1.0 - 2.0 * process.hurst)
+    return found
 
 
 def _panels(edges: Array, points: int) -> tuple[Array, Array]:

@@ -51,7 +51,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas
 
-from verifier.instances import Design, Instance
+from verifier.instances import Design, Independent, Instance
 from verifier.risk.simulate import Problem, Replicates, problem
 from verifier.risk.streams import stream
 
@@ -101,6 +101,11 @@ def sampled_risk(
     """
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
         raise ValueError(f"n={n!r} must be a whole number of samples, at least 1")
+    if instance.dependence != Independent():
+        raise ValueError(
+            f"dependence={instance.dependence!r}: designs draw independent samples; use "
+            "verifier.risk.dependent_samples.simulate_dependent"
+        )
     ridges = np.atleast_1d(np.asarray(lam, dtype=np.float64))
     if ridges.ndim != 1 or ridges.size == 0:
         raise ValueError(f"lam={lam!r} must be one ridge or a sequence of ridges")

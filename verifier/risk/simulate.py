@@ -64,7 +64,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.special import gammaincinv, ndtr
 
-from verifier.instances import GaussianDesign, Instance, eigenvalues
+from verifier.instances import GaussianDesign, Independent, Instance, eigenvalues
 from verifier.instances.spectra import MAX_HEAD
 from verifier.risk.controls import control
 from verifier.risk.eigenbasis import eigenbasis
@@ -349,6 +349,11 @@ def simulated_risk(
         raise ValueError(
             f"design={instance.design!r}: Bartlett's decomposition stands for Gaussian inputs only; use "
             "verifier.risk.sampled.sampled_risk"
+        )
+    if instance.dependence != Independent():
+        raise ValueError(
+            f"dependence={instance.dependence!r}: Bartlett's decomposition stands for independent samples only; use "
+            "verifier.risk.dependent_samples.simulate_dependent"
         )
     n = _sample_size(n)
     ridges = np.atleast_1d(np.asarray(lam, dtype=np.float64))

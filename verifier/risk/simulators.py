@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifier.instances import Instance
+from verifier.risk.memory import averages_out
 from verifier.risk.streams import stream
 
 Array = NDArray[np.float64]
@@ -63,12 +64,14 @@ def simulator_of(instance: Instance) -> Simulator | None:
 def has_equivalent(instance: Instance, simulator: Simulator | None = None) -> bool:
     """Whether the deterministic equivalent covers the instance, simulated in the given way or its own.
 
-    An ingredient declines with ``equivalent = False``; a simulator accepts with ``equivalent = True``.
+    An ingredient declines with ``equivalent = False``; a simulator accepts with ``equivalent = True``. Samples whose rare long
+    runs decide the mean risk (:func:`verifier.risk.memory.averages_out`) have none.
     """
     chosen = simulator_of(instance) if simulator is None else simulator
     if chosen is not None and not getattr(chosen, "equivalent", False):
         return False
-    return all(getattr(getattr(instance, f.name), "equivalent", True) for f in dataclasses.fields(instance))
+    accepted = all(getattr(getattr(instance, f.name), "equivalent", True) for f in dataclasses.fields(instance))
+    return accepted and averages_out(instance)
 
 
 def simulated_by(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from verifier.claims import AtLeast, AtMost, Bound, Claim, Exponent
-from verifier.instances import Instance
+from verifier.instances import Independent, Instance
 from verifier.risk.asymptotics import theorem_exponent
 from verifier.risk.curves import learning_curve
 from verifier.risk.observables import ExcessRisk
@@ -28,6 +28,7 @@ from verifier.verdicts.reference import (
     PILOT,
     REFERENCE_SIZES,
     WIDEST,
+    WITHOUT_REFERENCE,
     finite_size_allowance,
     finite_size_constant,
     needed_replicates,
@@ -140,6 +141,8 @@ def _obstacle(claim: Claim, instance: Instance) -> str | None:
     predicted, reference = claim.predicted(instance), treatment_free(instance)
     if not isinstance(predicted, (Exponent, AtLeast, AtMost)) or not isinstance(claim.observable, ExcessRisk):
         return f"simulation alone cannot decide {predicted.describe()}"
+    if instance.dependence != Independent():
+        return WITHOUT_REFERENCE
     if not has_equivalent(reference):
         return "an ingredient without an equivalent needs an attribute 'plain', the ingredient without its treatment"
     if theorem_exponent(reference, claim.tuning) is None:

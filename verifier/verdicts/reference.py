@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifier.claims import AtLeast, AtMost, Claim, Exponent
-from verifier.instances import Instance
+from verifier.instances import Independent, Instance
 from verifier.risk.asymptotics import theorem_exponent
 from verifier.risk.curves import learning_curve
 from verifier.risk.equivalents import equivalent_risk, ridge
@@ -39,6 +39,10 @@ Array = NDArray[np.float64]
 
 WIDEST = 0.1
 """A tolerance above this decides nothing."""
+
+WITHOUT_REFERENCE = (
+    "samples that depend on one another have no reference: what memory does to a slope at these sizes is not of order c/n"
+)
 
 REFERENCE_SIZES = (200, 1600)
 REFERENCE_CONFIRMATION_SIZES = (200, 3200)
@@ -86,6 +90,8 @@ def judge_by_reference(
     kinds = (Exponent, AtLeast, AtMost)
     if not isinstance(predicted, kinds) or not isinstance(claim.observable, ExcessRisk):
         return undecided(predicted, f"simulation alone cannot decide {predicted.describe()}", route="B")
+    if instance.dependence != Independent():
+        return undecided(predicted, WITHOUT_REFERENCE, route="B")
     reference = treatment_free(instance)
     theorem = theorem_exponent(reference, claim.tuning)
     if not has_equivalent(reference):

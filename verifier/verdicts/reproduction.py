@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from verifier.claims import Claim
 from verifier.exhibits import Exhibit, Panel, Series, Window
-from verifier.instances import GaussianDesign, Instance, MixtureSamples
+from verifier.instances import GaussianDesign, Independent, Instance, MixtureSamples
 from verifier.risk.curves import Curve, learning_curves
 from verifier.risk.equivalents import equivalent_risk
 from verifier.risk.mixtures import mixture_risk
@@ -142,7 +142,10 @@ def _simulated(claim: Claim, panel: Panel, seed: int, key: tuple[str | int, ...]
     if not panel.simulated:
         return [None] * len(panel.series)
     instances = [each.instance for each in panel.series]
-    plain = all(isinstance(instance.design, GaussianDesign) for instance in instances) and claim.simulator is None
+    plain = (
+        all(isinstance(each.design, GaussianDesign) and each.dependence == Independent() for each in instances)
+        and claim.simulator is None
+    )
     pieces = [
         learning_curves(
             instances,
