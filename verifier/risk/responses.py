@@ -11,7 +11,8 @@ fresh noise, L for noise that is repeated with the input. With :math:`r = \delta
 
 each a function of x alone, as x determines :math:`\delta`. For independent samples :math:`\tau = 1 - x` and both factors are 1. As
 x tends to 0, :math:`\tau \to 1`, :math:`J_x \to \sum_h \rho_x(h)^2` and
-:math:`J_\varepsilon \to \sum_h \rho_x(h) \rho_\varepsilon(h)` (Parseval). What they are for: :mod:`verifier.risk.dependent`. The derivation is that of the equivalent for separable covariances
+:math:`J_\varepsilon \to \sum_h \rho_x(h) \rho_\varepsilon(h)` (Parseval). What they are for:
+:mod:`verifier.risk.dependent`. The derivation is that of the equivalent for separable covariances
 (Couillet, Debbah and Silverstein 2011, theorem 1; Paul and Silverstein 2009).
 
 *Long memory.* Where f diverges at frequency 0, like :math:`w^{1-2H}`, n samples do not resolve frequencies below 1/n and the law
@@ -52,7 +53,7 @@ TOP, PANEL = 1.1, 3.0  # of the continuum: the frequency below which panels are 
 PANEL_POINTS, ROUGH_PANEL_POINTS = 8, 3
 FARTHEST = 640.0  # ln n up to which there are panels
 ROUGH_POINTS = 80
-KEPT = 4096
+KEPT, FEW = 4096, 8  # laws of single n, and of whole grids, kept at a time
 NEAR_ZERO = 1e-6
 LEAST_FREQUENCY = -660.0  # ln; the mass of a density below it is none
 
@@ -239,7 +240,8 @@ class FractionalResponses:
         self._shift = total ** (1.0 / (1.0 - self._power)) - MODES
         self._continuum = {points: self._nodes(points) for points in (PANEL_POINTS, ROUGH_PANEL_POINTS)}
         self._laws: dict[float, Law] = {}
-        self._rough_tables: dict[bytes, tuple[Array, Array, Array]] = {}
+        self._stacks: dict[bytes, Law] = {}
+        self._rough_tables: dict[float, Array] = {}
 
     def law(self, n: float) -> Law:
         """The law at n samples, at least 3 ``MODES``: below, that of 3 ``MODES``."""
@@ -277,6 +279,15 @@ class FractionalResponses:
 
     def _stacked(self, n: Array) -> Law:
         """Laws of all n, padded to one length, arrays of shape (k, nodes)."""
+        key = n.tobytes()
+        found = self._stacks.get(key)
+        if found is None:
+            if len(self._stacks) > FEW:
+                self._stacks.clear()
+            found = self._stacks[key] = self._stack(n)
+        return found
+
+    def _stack(self, n: Array) -> Law:
         laws = [self.law(float(m)) for m in n]
         width = max(len(law.weights) for law in laws)
         shape = (len(laws), width)
@@ -320,27 +331,26 @@ class FractionalResponses:
         return Response(tau, inputs, noise, inputs_slope, noise_slope)
 
     def rough(self, x: Array, n: Array) -> tuple[Array, Array]:
-        logit, inputs, noise = self._rough_table(np.ravel(n))
         with np.errstate(divide="ignore", invalid="ignore"):
             place = np.log(x / np.maximum(1.0 - x, 0.0))
-        rows = range(len(logit))
-        first = np.stack([np.interp(place[j], logit[j], inputs[j]) for j in rows])
-        return np.exp(first), np.exp(np.stack([np.interp(place[j], logit[j], noise[j]) for j in rows]))
+        tables = [self._rough_table(float(m)) for m in np.ravel(n)]
+        first, second = (
+            np.stack([np.interp(row, table[0], table[k]) for row, table in zip(place, tables, strict=True)])
+            for k in (1, 2)
+        )
+        return np.exp(first), np.exp(second)
 
-    def _rough_table(self, n: Array) -> tuple[Array, Array, Array]:
-        key = n.tobytes()
-        found = self._rough_tables.get(key)
+    def _rough_table(self, n: float) -> Array:
+        """Logit of x, ln J_x and ln J_eps, shape (3, k)."""
+        found = self._rough_tables.get(n)
         if found is None:
-            if len(self._rough_tables) > 16:
+            if len(self._rough_tables) > KEPT:
                 self._rough_tables.clear()
-            tables = []
-            for m in n:
-                law = self._law(float(m), ROUGH_PANEL_POINTS)
-                log_delta = np.linspace(-8.0 - math.log(float(m)), 16.0, ROUGH_POINTS)
-                tau, rest, squares, noise = moments(law, log_delta)
-                tables.append((np.log(tau / rest) + log_delta, np.log(squares / tau**2), np.log(noise / tau**2)))
-            found = self._rough_tables[key] = tuple(np.stack(column) for column in zip(*tables, strict=True))  # type: ignore[assignment]
-        assert found is not None
+            law = self._law(n, ROUGH_PANEL_POINTS)
+            log_delta = np.linspace(-8.0 - math.log(n), 16.0, ROUGH_POINTS)
+            tau, rest, squares, noise = moments(law, log_delta)
+            found = np.stack([np.log(tau / rest) + log_delta, np.log(squares / tau**2), np.log(noise / tau**2)])
+            self._rough_tables[n] = found
         return found
 
     def least_noise(self, n: Array) -> Array:
