@@ -19,10 +19,11 @@ from typing import Any
 
 from properties.hypotheses import alpha, assumption_r, noisy_labels
 from properties.lemma_4 import autoregressions, plain, positive
+from properties.strategies.coordinates import per_coordinate
 from properties.strategies.dependence import autoregressive, dependent_instances, short_dependences, sticky
 from verifier.claims import AtLeast, Bound, Exponent, Reading
 from verifier.instances import Instance
-from verifier.risk.collapse import AboveTheFactor, LagOneFactor, MixingFactor, OffTheFactor, ScoreFactor
+from verifier.risk.collapse import AboveTheFactor, LagOneFactor, MixingFactor, OffTheFactor, ScoreFactor, SlowestFactor
 from verifier.testing import check
 
 SOURCE = "Theorem 4, section 2.1; proof in appendix A.9"
@@ -181,6 +182,41 @@ READINGS = (
         latex=UPPER,
         expected="FALSIFIED",
         note="Negative correlation of the inputs, or of the noise, wins nothing; of both, it loses.",
+    ),
+    reading(
+        "exponent-coordinates",
+        "with the oracle's ridge the risk has the exponent alpha where coordinates are AR(1) of up to four rho in turn",
+        domain=dependent_instances(plain, per_coordinate()),
+        predict=exactly,
+        expected="SURVIVED",
+        note="A vector autoregression whose matrix commutes with Sigma; noise of any short memory.",
+    ),
+    collapse(
+        "collapse-score-coordinates",
+        "curves of coordinates that are AR(1) of up to four rho in turn collapse on n over the mean of sum_h rho_i(h) rho_eps(h)",
+        ScoreFactor(),
+        domain=dependent_instances(plain, per_coordinate()),
+        expected="SURVIVED",
+        note="One factor, the mean over coordinates: the noise adds up over directions, each with a factor of its own.",
+    ),
+    collapse(
+        "collapse-slowest-coordinate",
+        "curves of coordinates that are AR(1) of up to four rho in turn collapse on n over the largest sum_h rho_i(h) rho_eps(h)",
+        SlowestFactor(),
+        domain=dependent_instances(plain, per_coordinate()),
+        expected="FALSIFIED",
+        note="Mixing coefficients are those of the slowest coordinate; the others are worth more samples.",
+    ),
+    reading(
+        "upper-bound-slowest-coordinate",
+        "for coordinates that are AR(1) of up to four rho in turn, E_dep(n) <= E_iid(n / max_i sum_h rho_i(h) rho_eps(h))",
+        observable=AboveTheFactor(SlowestFactor()),
+        domain=dependent_instances(plain, per_coordinate()),
+        predict=the_factor,
+        prediction="n/n_eff <= max_i sum_h rho_i(h) rho_eps(h)",
+        latex=UPPER,
+        expected="SURVIVED",
+        note="What mixing coefficients know suffices for a bound.",
     ),
 )
 

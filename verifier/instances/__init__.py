@@ -3,6 +3,7 @@ them.
 """
 
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction, ComponentTarget
+from verifier.instances.coordinates import PerCoordinate
 from verifier.instances.dependence import Dependence, Dependent, Independent, Repeated
 from verifier.instances.designs import (
     Design,
@@ -114,6 +115,7 @@ __all__ = [
     "MixtureSamples",
     "MovingAverage",
     "Noise",
+    "PerCoordinate",
     "Permutation",
     "PowerDirection",
     "PowerLaw",

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction
+from verifier.instances.coordinates import PerCoordinate
 from verifier.instances.dependence import Dependence, Independent
 from verifier.instances.designs import Design, GaussianDesign, MixtureSamples
 from verifier.instances.features import AllFeatures, Features
@@ -98,6 +99,25 @@ class Instance:
             raise ValueError(
                 f"spectrum={self.spectrum!r}: samples that depend on one another, {self.dependence!r}, need one eigenbasis; use "
                 "a Mixture or any other spectrum"
+            )
+        if isinstance(self.dependence, PerCoordinate):
+            self._check_per_coordinate()
+
+    def _check_per_coordinate(self) -> None:
+        if getattr(self.target, "supremum", False):
+            raise ValueError(
+                f"target={self.target!r} is the worst target of a ball where all coordinates are alike; with "
+                f"{self.dependence!r} use a single target, such as CriticalTarget"
+            )
+        if MOST_TRANSFORMED < self.spectrum.size < math.inf:
+            raise ValueError(
+                f"spectrum={self.spectrum!r} has {self.spectrum.size:g} eigenvalues; with {self.dependence!r} give it at most "
+                f"{MOST_TRANSFORMED}, or infinitely many"
+            )
+        if self.noise.sigma == 0.0:
+            raise ValueError(
+                f"noise={self.noise!r}: coordinates of their own autocorrelation, {self.dependence!r}, need label noise (without "
+                "it the sample is interpolated, and nothing used here gives the exponent); use Noise(sigma=1.0)"
             )
 
     def _check_features(self) -> None:

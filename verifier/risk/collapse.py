@@ -26,7 +26,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances import Independent, Instance, Process, Repeated, Runs, SingleEigenfunction, White
+from verifier.instances import Independent, Instance, PerCoordinate, Process, Repeated, Runs, SingleEigenfunction, White
 from verifier.risk.equivalents import Tuning, effective_dimension, ridge, risk_terms
 from verifier.risk.observables import ExcessRisk, Experiment
 from verifier.risk.windows import OfTheRisk, slopes
@@ -106,6 +106,19 @@ class ScoreFactor:
 
     def value(self, instance: Instance) -> float:
         return instance.dependence.product_sum()
+
+
+@dataclass(frozen=True)
+class SlowestFactor:
+    r"""The largest of :math:`\sum_h \rho_k(h)\rho_\varepsilon(h)` over the coordinates: mixing coefficients of a vector are no
+    smaller than those of its slowest coordinate.
+    """
+
+    text: str = "max_k sum_h rho_k(h) rho_eps(h)"
+
+    def value(self, instance: Instance) -> float:
+        dependence = instance.dependence
+        return max(dependence.product_sums()) if isinstance(dependence, PerCoordinate) else dependence.product_sum()
 
 
 @dataclass(frozen=True)

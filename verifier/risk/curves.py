@@ -22,6 +22,8 @@ from verifier.risk.dependent_samples import simulate_dependent
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
 from verifier.risk.feature_samples import simulate_features
 from verifier.risk.mixtures import simulate_mixture
+from verifier.risk.profile_samples import simulate_profile
+from verifier.risk.profiles import is_profiled
 from verifier.risk.sampled import simulate_samples
 from verifier.risk.simulate import Problem, Replicates, head_problems, problem, simulate
 from verifier.risk.simulators import Simulator, simulated_by, simulator_of
@@ -202,6 +204,9 @@ def _samples(
         chosen = simulator_of(inst) if simulator is None else simulator
         if chosen is not None:
             found[j] = _by_pack(chosen, inst, grid, draws)
+        elif is_profiled(inst):
+            pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
+            found[j] = simulate_profile(inst, pairs, draws, directions)
         elif inst.dependence != Independent():
             pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
             found[j] = simulate_dependent(inst, pairs, draws, directions if isinstance(directions, int) else None)

@@ -30,6 +30,7 @@ from verifier.instances import FullRotation, Independent, Instance, RotatedMixtu
 from verifier.risk.eigenbasis import eigenbasis
 from verifier.risk.features import FeatureSums, WidthSums, curved_moments, moments, width_ratio
 from verifier.risk.operators import TransformedSums
+from verifier.risk.profiles import is_profiled, profile_ridge, profile_terms
 from verifier.risk.quadrature import Modes, modes
 from verifier.risk.rotated import RotatedSums
 from verifier.risk.sums import CurvedSums, Sums
@@ -554,11 +555,12 @@ def _log_least_gain(instance: Instance) -> float:
     return 2.0 * math.log(instance.transform.frame_bounds(instance.spectrum.size)[0])
 
 
+# Of coordinates with autocorrelations of their own only the spectral sums come from here (verifier.risk.profiles).
 @lru_cache(maxsize=128)
 def _equivalent(instance: Instance, log_reach: float) -> Equivalent:
     if instance.features.finite:
         return FeatureEquivalent(instance, log_reach)
-    if instance.dependence != Independent():
+    if instance.dependence != Independent() and not is_profiled(instance):
         from verifier.risk.dependent import DependentEquivalent  # which builds on this module
 
         return DependentEquivalent(instance, log_reach)
@@ -588,6 +590,8 @@ def ridge(instance: Instance, n: ArrayLike, tuning: Tuning = "optimal") -> Array
     """The ridge that a tuning rule uses at each n: "optimal" (the oracle), "schedule", or a function (instance, n)."""
     sizes = _sample_sizes(n)
     flat = sizes.ravel()
+    if tuning == "optimal" and is_profiled(instance):
+        return profile_ridge(instance, sizes)
     if tuning == "optimal":
         engine = equivalent_for(instance, flat, np.zeros_like(flat))
         return engine.ridge(flat, engine.optimum(flat)).reshape(sizes.shape)
@@ -661,6 +665,9 @@ def risk_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "o
 
     NaN where kappa lies below exp(-330), beyond what can be evaluated.
     """
+    if is_profiled(instance):
+        sizes, _, ridges = _with_ridges(instance, _sample_sizes(n), lam)
+        return profile_terms(instance, sizes, ridges.reshape(sizes.shape))
     engine, sizes, kappa = _placed(instance, n, lam)
     target, noise = engine.terms(sizes.ravel(), kappa)
     return target.reshape(sizes.shape), noise.reshape(sizes.shape)
@@ -682,15 +689,22 @@ def _placed(instance: Instance, n: ArrayLike, lam: ArrayLike | Tuning) -> tuple[
         flat = sizes.ravel()
         engine = equivalent_for(instance, flat, np.zeros_like(flat))
         return engine, sizes, engine.optimum(flat)
+    sizes, flat, checked = _with_ridges(instance, sizes, lam)
+    engine = equivalent_for(instance, flat, checked)
+    return engine, sizes, engine.effective_ridge(flat, checked)
+
+
+def _with_ridges(instance: Instance, sizes: Array, lam: ArrayLike | Tuning) -> tuple[Array, Array, Array]:
+    """Sample sizes broadcast against the ridges of a rule, and both flat; a ridge out of reach is NaN."""
     ridges = ridge(instance, sizes, lam) if isinstance(lam, str) or callable(lam) else _numbers("lam", lam)
     try:
         sizes, ridges = np.broadcast_arrays(sizes, ridges)
     except ValueError:
         raise ValueError(f"lam of shape {ridges.shape} does not fit n of shape {sizes.shape}") from None
-    flat = sizes.ravel().astype(np.float64)
-    checked = _ridges(ridges.ravel(), flat)
-    engine = equivalent_for(instance, flat, checked)
-    return engine, sizes, engine.effective_ridge(flat, checked)
+    flat, known = sizes.ravel().astype(np.float64), ridges.ravel()
+    if isinstance(lam, str) and lam == "optimal":
+        return sizes, flat, known
+    return sizes, flat, _ridges(known, flat)
 
 
 def effective_dimension(instance: Instance, lam: ArrayLike) -> Array:

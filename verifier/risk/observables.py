@@ -41,6 +41,7 @@ from verifier.risk.equivalents import (
 )
 from verifier.risk.memory import balanced_power
 from verifier.risk.mixtures import mixture_terms
+from verifier.risk.profiles import largest_factor
 from verifier.risk.quadrature import source_norm_squared
 from verifier.risk.smoothness import index_after
 
@@ -139,7 +140,7 @@ class ExcessRisk:
             return FARTHEST
         engine, kappa = equivalent(instance, level - 1.0), math.exp(level - 1.0)
         if tuning == "optimal":
-            size = engine.size_at_optimum(kappa)
+            size = engine.size_at_optimum(kappa) * largest_factor(instance)
             return min(4.0 * math.ceil(math.log(max(size, 2.0)) / 4.0), FARTHEST) if math.isfinite(size) else FARTHEST
         for log_n in np.split(np.arange(4.0, FARTHEST, 4.0), [30]):  # beyond n = e^120 only where a head needs it
             # kappa(n, lambda) grows with lambda: it has fallen to this one where the ridge has to the one that belongs to it.
