@@ -29,8 +29,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifier.instances import Instance
-from verifier.risk.equivalents import GRID_STEP, LOG_KAPPA_MIN, Equivalent, Sums
+from verifier.risk.equivalents import GRID_STEP, LOG_KAPPA_MIN, Equivalent
 from verifier.risk.responses import responses
+from verifier.risk.sums import Sums
 
 Array = NDArray[np.float64]
 

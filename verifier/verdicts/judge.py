@@ -340,7 +340,7 @@ def _on_plateau(observable: Observable, instance: Instance, tuning: Tuning, log_
     lam = ridge(instance, n, tuning)
     engine = equivalent_for(instance, n, lam)
     kappa = engine.effective_ridge(n, lam)
-    if engine.sums(kappa).df1[-1] <= PLATEAU * engine.most_degrees(n)[-1]:
+    if engine.sums(kappa).df1[-1] <= PLATEAU * engine.capacity(n)[-1]:
         return False
     # A rule that falls as fast as kappa, or faster, interpolates for ever: then the slope there is that of the limit.
     with np.errstate(divide="ignore", invalid="ignore"):
