@@ -267,7 +267,7 @@ class ClassTable:
         t = (position - piece - CENTRE) / CENTRE
         chosen = self._pieces[piece, np.arange(self.classes), : 3 if bias else 2]
         powers = _powers(t.ravel()).reshape(*t.shape, DEGREES)
-        return np.einsum("mkqp,mkp->mqk", chosen, powers)
+        return np.asarray(np.einsum("mkqp,mkp->mqk", chosen, powers))
 
 
 def _powers(t: Array) -> Array:
