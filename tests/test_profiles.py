@@ -11,6 +11,7 @@ from scipy.optimize import minimize_scalar
 
 import verifier as vf
 from verifier.risk import profile_samples
+from verifier.risk.collapse import SlowestFactor, measured_factor
 from verifier.risk.equivalents import effective_dimension
 from verifier.risk.profiles import POINTS, densities, end_weights, profile_for, profile_ridge, profile_terms
 from verifier.risk.simulate import Replicates
@@ -226,6 +227,16 @@ def test_one_factor_at_large_n() -> None:
     # Opposite signs, averaged: neither the factor of one class nor one.
     mean = vf.PerCoordinate(rhos=(0.8, -0.8), noise=vf.AR1(0.8)).product_sum()
     assert mean == pytest.approx(0.5 * (1.64 / 0.36 + 0.36 / 1.64))
+
+
+def test_the_measured_factor_is_the_mean_and_not_the_largest() -> None:
+    instance = sequence((0.8, -0.5), vf.AR1(0.6))
+    assert measured_factor(instance, 1e12) == pytest.approx(instance.dependence.product_sum(), rel=1e-4)
+    largest = SlowestFactor().value(instance)
+    assert largest == max(vf.PerCoordinate((0.8, -0.5), vf.AR1(0.6)).product_sums())
+    assert measured_factor(instance, 1e12) < 0.8 * largest
+    shared = dataclasses.replace(instance, dependence=vf.Dependent(vf.AR1(0.8), vf.AR1(0.6)))
+    assert SlowestFactor().value(shared) == pytest.approx(largest)
 
 
 # ------------------------------------------------------------------------------------------------ simulation

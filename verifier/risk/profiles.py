@@ -220,7 +220,7 @@ class ClassTable:
         self.log_kappa = np.zeros(0)
         self.values = np.zeros((0, 3, classes))
         self._slopes = np.zeros((0, 3, classes))
-        self._pieces = np.zeros((0, 3 * classes, DEGREES))
+        self._pieces = np.zeros((0, classes, 3, DEGREES))
 
     def exact(self, log_kappa: Array) -> tuple[Array, Array]:
         """Sums and their slopes in ln kappa, each of shape (rows, 3, K): d1, d2, bias."""
@@ -257,19 +257,17 @@ class ClassTable:
         window = np.arange(rows)[:, None] + np.arange(POINTS)
         flat = (len(grid), 3 * self.classes)
         known = np.concatenate([self.values.reshape(flat)[window], STEP * self._slopes.reshape(flat)[window]], axis=1)
-        self._pieces = np.ascontiguousarray(np.einsum("pq,rqk->rkp", _hermite(), known))
+        pieces = np.einsum("pq,rqk->rkp", _hermite(), known).reshape(rows, 3, self.classes, DEGREES)
+        self._pieces = np.ascontiguousarray(pieces.transpose(0, 2, 1, 3))
 
     def sums(self, log_kappa: Array, *, bias: bool) -> Array:
         """(d1, d2) or (d1, d2, bias) at the ln kappa of each class, shape (m, K) to (m, 2 or 3, K)."""
         position = log_kappa / STEP - self._first
         piece = np.clip(np.floor(position).astype(np.intp) - (POINTS // 2 - 1), 0, len(self._pieces) - 1)
         t = (position - piece - CENTRE) / CENTRE
-        result = np.empty((len(log_kappa), 3 if bias else 2, self.classes))
-        for k in range(self.classes):
-            powers = _powers(t[:, k])
-            for q in range(result.shape[1]):
-                result[:, q, k] = np.einsum("mp,mp->m", self._pieces[piece[:, k], q * self.classes + k], powers)
-        return result
+        chosen = self._pieces[piece, np.arange(self.classes), : 3 if bias else 2]
+        powers = _powers(t.ravel()).reshape(*t.shape, DEGREES)
+        return np.asarray(np.einsum("mkqp,mkp->mqk", chosen, powers))
 
 
 def _powers(t: Array) -> Array:
