@@ -207,7 +207,9 @@ class Instance:
             transform=cast(Transform, Ingredient.from_json(record["transform"]))
             if "transform" in record
             else Identity(),
-            features=cast(Features, Ingredient.from_json(record["features"])) if "features" in record else AllFeatures(),
+            features=cast(Features, Ingredient.from_json(record["features"]))
+            if "features" in record
+            else AllFeatures(),
         )
 
     @cached_property

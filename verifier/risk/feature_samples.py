@@ -79,7 +79,9 @@ def simulate_features(
     if not draws.averaged:
         raise ValueError(f"noise={draws.noise!r}, signs={draws.signs!r}: with random features both are averaged")
     if not isinstance(instance.features, GaussianFeatures):
-        raise ValueError(f"features={instance.features!r} must be GaussianFeatures; others are simulated by their package")
+        raise ValueError(
+            f"features={instance.features!r} must be GaussianFeatures; others are simulated by their package"
+        )
     settings = [_setting(instance, n, lam, directions) for n, lam in pairs]
     largest = max(len(item.ell) for item in settings)
     mirrors = (1.0, -1.0) if draws.antithetic else (1.0,)

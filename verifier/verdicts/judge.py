@@ -50,7 +50,9 @@ LOOK_BACK, GAINING = 2.0 / 3.0, 1e-3
 last third of the curve.
 """
 
-SLOWER = 0.01  # by which a part that is in the minority may decay more slowly than the whole over the last third of a curve
+SLOWER = (
+    0.01  # by which a part that is in the minority may decay more slowly than the whole over the last third of a curve
+)
 
 SETTLED = 0.004  # half-width at which the first look is enough: twice the floor, so that little is extrapolated
 FIRST_REACH = 64.0  # ln n of the first look; curves that have not settled by then are followed to the end
