@@ -17,7 +17,7 @@ import verifier as vf
 from verifier.risk.asymptotics import theorem_exponent
 from verifier.risk.equivalents import FeatureEquivalent, equivalent_for, risk_terms, width_parts
 from verifier.risk.feature_samples import simulate_features
-from verifier.risk.observables import ExcessRisk
+from verifier.risk.observables import BiasRatio, ExcessRisk
 from verifier.risk.simulate import Replicates, problem
 from verifier.verdicts.certify import agreement_constant, certify
 from verifier.verdicts.judge import assess
@@ -183,7 +183,7 @@ def _middle(beta: float, q: float) -> float:
     return 1.0 - (1.0 - q) / beta
 
 
-@pytest.mark.parametrize("beta, s", [(2.0, 0.3), (3.0, 0.45), (2.0, 0.75), (1.5, 0.9), (2.5, 1.4)])
+@pytest.mark.parametrize(("beta", "s"), [(2.0, 0.3), (3.0, 0.45), (2.0, 0.75), (1.5, 0.9), (2.5, 1.4)])
 def test_exponents_are_those_measured(beta: float, s: float) -> None:
     for q in (0.1, 0.3, 0.45, 0.6, 0.9, 1.2):
         instance = an_instance(beta, s, 1.0, 1.0, q)
@@ -213,7 +213,7 @@ def a_claim(instance: vf.Instance, exponent: float, tuning: str = "optimal") -> 
 
 
 @pytest.mark.parametrize(
-    "instance, tuning",
+    ("instance", "tuning"),
     [  # each is on another regime's slope for the first sixty units of ln n, and some for ever
         (an_instance(1.13, 1.31, 100.0, 1e9, 0.59), "optimal"),
         (an_instance(3.65, 0.7, 1.0, 1e8), "schedule"),
@@ -250,7 +250,7 @@ def test_extreme_constants() -> None:
     assert verdicts.count("consistent") >= 30
 
 
-@pytest.mark.parametrize("degree, factor", [(0.8, 1.0), (0.3, 1.0), (0.0, 30.0)])
+@pytest.mark.parametrize(("degree", "factor"), [(0.8, 1.0), (0.3, 1.0), (0.0, 30.0)])
 def test_simulation_certifies_the_equivalent(degree: float, factor: float) -> None:
     instance = an_instance(2.0, 0.6, 1.0, factor, degree)
     experiment = ExcessRisk().experiment(instance, "optimal", (50, 100, 1600))
@@ -300,5 +300,7 @@ def test_what_is_refused(changed: dict[str, object]) -> None:
         vf.GaussianFeatures(0.5, 0.0)
     with pytest.raises(ValueError, match="degree"):
         vf.GaussianFeatures(1.0, -0.1)
+    with pytest.raises(ValueError, match="infinite width only"):
+        BiasRatio().log_range(an_instance(2.0, 0.5, 1.0, 10.0), "optimal")
     with pytest.raises(ValueError, match="features"):
         problem(an_instance(2.0, 0.5, 1.0, 10.0), n=20, lam=0.1)
