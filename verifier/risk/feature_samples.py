@@ -17,9 +17,9 @@ in the tail act as noise of variance T on the samples, and what the tail sends i
 
 four linear equations; v, w, x, y are the responses of E and M to unit noise on either side (traces of K, P and Q), and
 :math:`b_t = \sum_{i>p} f_i^2(1-r_i)^2`, :math:`k_t = \sum_{i>p} f_i^2 r_i(1-r_i)`. With no head they are the equivalent itself.
-They follow from taking one direction, one row or one feature out at a time, as in a cavity computation; against twice, four times as
-many directions the error is measured (tests/test_features.py). Label noise and the signs of the target's coefficients are averaged
-exactly. Nothing is subtracted.
+They follow from taking one direction, one row or one feature out at a time, as in a cavity computation; what is left out is
+measured against more directions, and against regressions on explicit features (tests/test_features.py). Label noise and the signs
+of the target's coefficients are averaged exactly. Nothing is subtracted.
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ from verifier.instances import (
     Truncated,
     tail_index,
 )
+from verifier.instances.features import MOST_DEGREE
 from verifier.verdicts.parameters import moved, numbers_of
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
