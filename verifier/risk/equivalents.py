@@ -437,7 +437,10 @@ class FeatureEquivalent(Equivalent):
             at_few, at_many = few[active], many[active]
             share = ridge[active] * np.exp(-u[active])
             value = _features_excess(u[active], z, at_few, at_many, ridge[active])
-            slope = spread / at_few * np.maximum(1.0 - z / at_many, 0.0) + np.maximum(1.0 - z / at_few, 0.0) * spread / at_many
+            slope = (
+                spread / at_few * np.maximum(1.0 - z / at_many, 0.0)
+                + np.maximum(1.0 - z / at_few, 0.0) * spread / at_many
+            )
             lower[active] = np.where(value < 0.0, u[active], lower[active])
             upper[active] = np.where(value > 0.0, u[active], upper[active])
             with np.errstate(divide="ignore", invalid="ignore"):
