@@ -128,8 +128,8 @@ class Instance:
             )
         if getattr(self.target, "supremum", False):
             raise ValueError(
-                f"target={self.target!r} is the worst target of a ball; with features={self.features!r} use a single target, such "
-                "as CriticalTarget"
+                f"target={self.target!r} is the worst target of a ball; with features={self.features!r} use a single target, "
+                "such as CriticalTarget"
             )
 
     def _check_rotated(self, mixture: RotatedMixture) -> None:

@@ -315,6 +315,11 @@ def _log(values: Array | int) -> Array:
         return np.asarray(np.log(values))
 
 
+def _of_the_kernel(instance: Instance, name: str) -> None:
+    if instance.features.finite:
+        raise ValueError(f"features={instance.features!r}: {name} is known at infinite width only; leave features out")
+
+
 class _OneTerm:
     """Shared by observables that are one term."""
 
@@ -465,6 +470,7 @@ class BiasRatio(_Deterministic):
     variable: str = "1/lambda"
 
     def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        _of_the_kernel(instance, type(self).__name__)
         first = float(instance.spectrum.log_eigenvalues(np.zeros(1))[0])
         return -first - 8.0 * math.log(10.0), -first + 8.0 * math.log(10.0)
 
@@ -518,6 +524,7 @@ class _WorstOverSampleSizes(_OneTerm):
     variable: str = "1/lambda"
 
     def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        _of_the_kernel(instance, type(self).__name__)
         return _ridge_range(instance)
 
     def _log_ratio(self, instance: Instance, n: Array, lam: Array, dimension: Array, df2: Array, bias: Array) -> Array:

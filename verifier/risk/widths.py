@@ -58,8 +58,9 @@ class _WidthRatio:
     r"""Supremum over n of the risk with m(n) features over a bound, at each lambda with N(lambda) <= min(n, m)/10.
 
     The bound is :math:`R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + \Delta`, with a term for the features that is the subclass's,
-    and R^2 the smallest admissible, :math:`\sum_i g_i^2` (the norm of the target where that is infinite). The sample sizes run from the smallest that is permitted to where both N/n and N/m are far below lambda^(2s), so that more
-    samples change nothing.
+    and R^2 the smallest admissible, :math:`\sum_i g_i^2` (the norm of the target where that is infinite). The sample
+    sizes run from the smallest that is permitted to where both N/n and N/m are far below lambda^(2s), so that more samples change
+    nothing.
     """
 
     variable: str = "1/lambda"

@@ -51,7 +51,8 @@ LOOK_BACK, GAINING = 2.0 / 3.0, 1e-3
 last third of the curve.
 """
 
-SLOWER = 0.01  # by which a part that is in the minority may decay more slowly than the whole over the last third of a curve
+SLOWER = 0.01
+"""By how much a part in the minority may decay more slowly than the whole over the last third of a curve."""
 
 SETTLED = 0.004  # half-width at which the first look is enough: twice the floor, so that little is extrapolated
 FIRST_REACH = 64.0  # ln n of the first look; curves that have not settled by then are followed to the end
@@ -206,14 +207,18 @@ def _assess_limit(claim: Claim, instance: Instance, predicted: Prediction, farth
     tolerance = limit.half_width + (RESERVED if _is_random(claim, instance) else 0.0)
     if plateau or limit.half_width > WIDEST * max(1.0, abs(limit.exponent)):
         why = (
-            "the curve is still on its plateau (noise not met, or sample interpolated) at every n that can be reached"
-            if not instance.features.finite
-            else "the curve is on its way from one regime to another (noise, sample or width) at every n that can be reached"
+            f"the curve is still on its {_plateau_of(instance)} at every n that can be reached"
             if plateau
             else f"the extrapolated exponent is known to +-{limit.half_width:.3f} only"
         )
         return undecided(predicted, why, limit.exponent, tolerance, evidence=evidence)
     return compare(predicted, limit, tolerance, evidence)
+
+
+def _plateau_of(instance: Instance) -> str:
+    if instance.features.finite:
+        return "way from one regime to another (noise not met, sample or width used up)"
+    return "plateau (noise not met, or sample interpolated)"
 
 
 def _out_of_scope(unmet: str) -> Judgement:

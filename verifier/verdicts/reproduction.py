@@ -142,9 +142,9 @@ def _simulated(claim: Claim, panel: Panel, seed: int, key: tuple[str | int, ...]
     if not panel.simulated:
         return [None] * len(panel.series)
     instances = [each.instance for each in panel.series]
-    plain = (
-        all(isinstance(each.design, GaussianDesign) and each.dependence == Independent() for each in instances)
-        and claim.simulator is None
+    plain = claim.simulator is None and all(
+        isinstance(each.design, GaussianDesign) and each.dependence == Independent() and not each.features.finite
+        for each in instances
     )
     pieces = [
         learning_curves(
