@@ -71,24 +71,28 @@ def time_modes(dependence: Dependence, n: int, generator: np.random.Generator) -
 
 @lru_cache(maxsize=8)
 def _stationary(inputs: Process, noise: Process, n: int) -> Modes:
-    if isinstance(inputs, White):  # every basis is an eigenbasis; the noise has unit variance in all of them on average
-        return Modes(np.ones(n), np.ones(n))
+    if isinstance(inputs, White):  # the rows are independent in the eigenbasis of the noise as in any other
+        return Modes(np.ones(n), _stationary(noise, noise, n).inputs) if not isinstance(noise, White) else _ones(n)
+    if n <= DENSE and not isinstance(inputs, AR1):
+        return _dense(inputs, noise, n)
     if isinstance(inputs, AR1):
         frequencies = kac_murdock_szego(inputs.rho, n)
         mu = (1.0 - inputs.rho**2) / (1.0 - 2.0 * inputs.rho * np.cos(frequencies) + inputs.rho**2)
-        if isinstance(noise, White):
-            return Modes(mu, np.ones(n))
-        if noise == inputs:
-            return Modes(mu, mu)
-        if n > DENSE:
-            return Modes(mu, _density(noise, frequencies, n))
-    if n <= DENSE:
-        return _dense(inputs, noise, n)
-    frequencies = math.pi * np.arange(1, n + 1) / (n + 1.0)
-    mu = _density(inputs, frequencies, n)
+    else:
+        frequencies = math.pi * np.arange(1, n + 1) / (n + 1.0)
+        mu = _density(inputs, frequencies, n)
     if noise == inputs:
         return Modes(mu, mu)
-    return Modes(mu, np.ones(n) if isinstance(noise, White) else _density(noise, frequencies, n))
+    if isinstance(noise, White):
+        return Modes(mu, np.ones(n))
+    if n <= DENSE:
+        return _dense(inputs, noise, n)
+    return Modes(mu, _density(noise, frequencies, n))
+
+
+def _ones(n: int) -> Modes:
+    ones = np.ones(n)
+    return Modes(ones, ones)
 
 
 def _dense(inputs: Process, noise: Process, n: int) -> Modes:
