@@ -3,8 +3,8 @@
     OPENBLAS_NUM_THREADS=1 python benchmarks/dependent_streams.py [--n 100000] [--longest 1000000] [--runs 5] [--out FILE.csv]
 
 512 directions, one second moment X'X of n p^2 operations, drawing included, paired with dsyrk alone before and after each run
-in the same process; the median share of the runs. Then one run at the longest n, with the peak memory of the process. AR(1) in
-law and as a path, and fractional noise; the eigenvalues are computed anew in every run.
+in the same process; the median share of the runs. Then one run in law at the longest n, with the peak memory of the
+process. AR(1) in law and as a path, and fractional noise; the eigenvalues are computed anew in every run.
 """
 
 from __future__ import annotations
@@ -58,9 +58,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/dependent_streams.csv"))
     arguments = parser.parse_args()
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
     rows = []
     for n, count in ((arguments.n, arguments.runs), (arguments.longest, 1)):
         for name, make in STREAMS.items():
+            if n == arguments.longest and name == "AR(1), path":
+                continue  # its cost grows as that at the smaller n
             share, seconds, rate = sorted(measured(make, n) for _ in range(count))[count // 2]
             rows.append(
                 {
@@ -76,8 +79,7 @@ def main() -> None:
                 }
             )
             print(rows[-1], flush=True)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows).to_csv(arguments.out, index=False)
+            pd.DataFrame(rows).to_csv(arguments.out, index=False)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 from scipy.linalg import eigvalsh, toeplitz
 
-from verifier.instances import AR1, Dependent, FractionalNoise, Instance, MovingAverage, PowerLaw, Process, Repeated, Sticky, White
+from verifier.instances import (
+    AR1,
+    Dependent,
+    FractionalNoise,
+    Instance,
+    MovingAverage,
+    PowerLaw,
+    Process,
+    Repeated,
+    Sticky,
+    White,
+)
 from verifier.risk.dependent import DependentEquivalent
 from verifier.risk.dependent_samples import simulate_dependent
 from verifier.risk.dependent_streams import (
