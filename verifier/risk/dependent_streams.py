@@ -27,6 +27,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +67,7 @@ def time_modes(dependence: Dependence, n: int, generator: np.random.Generator) -
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
         raise ValueError(f"n={n!r} must be a whole number of samples, at least 1")
     if isinstance(dependence, Repeated):
-        lengths = np.asarray(dependence.runs.run_lengths(generator, n), dtype=np.float64)
+        lengths: Array = np.asarray(dependence.runs.run_lengths(generator, n), dtype=np.float64)
         return Modes(lengths, lengths if dependence.noise == "repeated" else np.ones_like(lengths))
     if isinstance(dependence, Dependent):
         return _stationary(dependence.inputs, dependence.noise, int(n))
@@ -74,7 +75,7 @@ def time_modes(dependence: Dependence, n: int, generator: np.random.Generator) -
 
 
 @lru_cache(maxsize=8)
-def _stationary(inputs: Process, noise: Process, n: int) -> Modes:
+def _stationary(inputs: Any, noise: Any, n: int) -> Modes:
     if isinstance(inputs, White):  # the rows are independent in the eigenbasis of the noise as in any other
         return Modes(np.ones(n), _stationary(noise, noise, n).inputs) if not isinstance(noise, White) else _ones(n)
     if n <= DENSE and not isinstance(inputs, AR1):
@@ -124,7 +125,7 @@ def _density(process: Process, basis: Process, frequencies: Array, n: int) -> Ar
 
 
 @lru_cache(maxsize=32)
-def _lowest(process: Process, basis: Process) -> tuple[Array, float]:
+def _lowest(process: Any, basis: Any) -> tuple[Array, float]:
     """Variances along the modes of lowest frequency at n = ``DENSE``, and the shift s, in [0, 1], for which f(pi (j - s)/n)
     continues the eigenvalues there.
     """
@@ -161,7 +162,7 @@ def kac_murdock_szego(rho: float, n: int) -> Array:
         step, theta = float(np.max(np.abs(following - theta))), following
         if step <= 1e-15 * math.pi:
             break
-    return theta
+    return np.asarray(theta)
 
 
 # ---------------------------------------------------------------------------------------------------- second moments
@@ -277,7 +278,7 @@ def simulate_dependent_stream(
         for (n, p), members in groups.items():
             key = (*draws.key, "replicate", draws.first + r, "dependent stream", n)
             source = stream(draws.seed, *key).bit_generator.seed_seq
-            generator = np.random.Generator(np.random.SFC64(source))
+            generator = np.random.Generator(np.random.SFC64(cast(np.random.SeedSequence, source)))
             modes = time_modes(instance.dependence, n, generator)
             weights: list[Array] = []
             for j in members:
