@@ -6,8 +6,8 @@ eigenbasis of C, whose eigenvalues are :math:`\mu_j`, the rows stay independent 
 .. math:: X'X = \sum_j \mu_j z_j z_j', \qquad X' C_\varepsilon X = \sum_j \mu_j e_j z_j z_j', \qquad
           X'AX = \sum_j \mu_j a(\mu_j) z_j z_j', \; A = a(C),
 
-the second wherever :math:`C_\varepsilon` has the same eigenbasis: exactly where the noise is white or of the inputs' own process, or
-the inputs are white. For two different stationary processes only the diagonal of :math:`C_\varepsilon` in the eigenbasis of C is
+the second wherever :math:`C_\varepsilon` has the same eigenbasis: exactly where the noise is white or of the inputs' own process,
+or the inputs are white. For two different stationary processes only the diagonal of :math:`C_\varepsilon` in the eigenbasis of C is
 kept: for short memory an error of order 1/n (Szego 1915; Gray 2006, section 4). Noise of long memory has correlations between its
 lowest modes there that stay at any n. The mean of :math:`X'C_\varepsilon X` does not contain them (at n = 2048 it is good to
 7e-4 in every pair that was tried); the variance of its entries does, and at n = 2048 comes out too small by up to 3 % where the
@@ -27,6 +27,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -70,7 +71,7 @@ def time_modes(dependence: Dependence, n: int, generator: np.random.Generator) -
         lengths: Array = np.asarray(dependence.runs.run_lengths(generator, n), dtype=np.float64)
         return Modes(lengths, lengths if dependence.noise == "repeated" else np.ones_like(lengths))
     if isinstance(dependence, Dependent):
-        return _stationary(dependence.inputs, dependence.noise, int(n))
+        return _stationary(cast(Any, dependence.inputs), cast(Any, dependence.noise), int(n))
     raise ValueError(f"dependence={dependence!r} must be Dependent or Repeated to be streamed")
 
 
@@ -114,9 +115,9 @@ def _density(process: Process, basis: Process, frequencies: Array, n: int) -> Ar
     """Variances of ``process`` along the eigenvectors of ``basis``, by increasing frequency; their mean is one."""
     if process.hurst <= _SHORT:
         mu = np.asarray(process.spectral_density(frequencies), dtype=np.float64)
-        return mu * (n / mu.sum())
-    low, shift = _lowest(process, basis)
-    mu = np.empty(n)
+        return np.asarray(mu * (n / mu.sum()))
+    low, shift = _lowest(cast(Any, process), cast(Any, basis))
+    mu: Array = np.empty(n)
     mu[:LOW_MODES] = low * (n / DENSE) ** (2.0 * process.hurst - 1.0)
     mu[LOW_MODES:] = process.spectral_density(math.pi * (np.arange(LOW_MODES + 1, n + 1) - shift) / n)
     # What is missing from the trace is spread over the continuum, whose error is of order 1/n in each mode.
@@ -136,7 +137,7 @@ def _lowest(process: Any, basis: Any) -> tuple[Array, float]:
     shift = float(np.interp(values[-1], fit, shifts))
     if basis == process:
         return values, shift
-    levels, vectors = eigh(toeplitz(basis.autocorrelations(DENSE - 1)))
+    _, vectors = eigh(toeplitz(basis.autocorrelations(DENSE - 1)))
     # Order by frequency: the number of changes of sign of the eigenvector, which its level need not follow.
     changes = np.sum(vectors[1:] * vectors[:-1] < 0.0, axis=0)
     vectors = vectors[:, np.argsort(changes, kind="stable")[:LOW_MODES]]
@@ -215,7 +216,7 @@ def path_moments(
     inputs, noise = dependence.inputs, dependence.noise
     if not isinstance(inputs, (AR1, White)) or not isinstance(noise, (AR1, White)):
         raise ValueError(f"dependence={dependence!r}: a path is streamed for processes AR1 and White alone")
-    if any(a >= b for a, b in zip(sizes, sizes[1:], strict=False)) or not sizes or sizes[0] < 1:
+    if any(a >= b for a, b in pairwise(sizes)) or not sizes or sizes[0] < 1:
         raise ValueError(f"sizes={sizes!r} must be increasing and at least 1")
     rho = inputs.rho if isinstance(inputs, AR1) else 0.0
     r = noise.rho if isinstance(noise, AR1) else 0.0
