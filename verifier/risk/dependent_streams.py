@@ -83,7 +83,7 @@ def _stationary(inputs: Any, noise: Any, n: int) -> Modes:
         return _dense(inputs, noise, n)
     if isinstance(inputs, AR1):
         frequencies = kac_murdock_szego(inputs.rho, n)
-        mu = (1.0 - inputs.rho**2) / (1.0 - 2.0 * inputs.rho * np.cos(frequencies) + inputs.rho**2)
+        mu: Array = (1.0 - inputs.rho**2) / (1.0 - 2.0 * inputs.rho * np.cos(frequencies) + inputs.rho**2)
     else:
         frequencies = math.pi * np.arange(1, n + 1) / (n + 1.0)
         mu = _density(inputs, inputs, frequencies, n)
@@ -114,8 +114,8 @@ def _dense(inputs: Process, noise: Process, n: int) -> Modes:
 def _density(process: Process, basis: Process, frequencies: Array, n: int) -> Array:
     """Variances of ``process`` along the eigenvectors of ``basis``, by increasing frequency; their mean is one."""
     if process.hurst <= _SHORT:
-        mu = np.asarray(process.spectral_density(frequencies), dtype=np.float64)
-        return np.asarray(mu * (n / mu.sum()))
+        density = process.spectral_density(frequencies)
+        return np.asarray(density * (n / density.sum()), dtype=np.float64)
     low, shift = _lowest(cast(Any, process), cast(Any, basis))
     mu: Array = np.empty(n)
     mu[:LOW_MODES] = low * (n / DENSE) ** (2.0 * process.hurst - 1.0)
@@ -244,14 +244,14 @@ def path_moments(
 def _recursion(values: Array, rho: float, state: Array) -> Array:
     """Replace the rows v_t by y_t = rho y_{t-1} + v_t, started from ``state``; the last y."""
     if rho == 0.0:
-        return values[-1].copy()
+        return np.array(values[-1])
     powers = rho ** np.arange(_BLOCK + 1.0)
     triangle = np.tril(toeplitz(powers[:_BLOCK]))
     for top in range(0, len(values), _BLOCK):
         block = values[top : top + _BLOCK]
         k = len(block)
         block[:] = triangle[:k, :k] @ block + powers[1 : k + 1, None] * state
-        state = block[-1].copy()
+        state = np.array(block[-1])
     return state
 
 
