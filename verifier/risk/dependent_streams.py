@@ -83,7 +83,7 @@ def _stationary(inputs: Any, noise: Any, n: int) -> Modes:
         return _dense(inputs, noise, n)
     if isinstance(inputs, AR1):
         frequencies = kac_murdock_szego(inputs.rho, n)
-        mu: Array = (1.0 - inputs.rho**2) / (1.0 - 2.0 * inputs.rho * np.cos(frequencies) + inputs.rho**2)
+        mu: Array = np.asarray(inputs.spectral_density(frequencies))
     else:
         frequencies = math.pi * np.arange(1, n + 1) / (n + 1.0)
         mu = _density(inputs, inputs, frequencies, n)
