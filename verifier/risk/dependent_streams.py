@@ -85,7 +85,7 @@ def _stationary(inputs: Any, noise: Any, n: int) -> Modes:
         frequencies = kac_murdock_szego(inputs.rho, n)
         mu: Array = np.asarray(inputs.spectral_density(frequencies))
     else:
-        frequencies = math.pi * np.arange(1, n + 1) / (n + 1.0)
+        frequencies = np.asarray(math.pi * np.arange(1, n + 1) / (n + 1.0), dtype=np.float64)
         mu = _density(inputs, inputs, frequencies, n)
     if noise == inputs:
         return Modes(mu, mu)
