@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from verifier.instances import GaussianDesign, Independent, Instance, MixtureSamples
 from verifier.instances.ingredient import whole
 from verifier.risk.dependent_samples import simulate_dependent
+from verifier.risk.dependent_streams import simulate_dependent_stream
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
 from verifier.risk.feature_samples import simulate_features
 from verifier.risk.mixtures import simulate_mixture
@@ -29,6 +30,10 @@ from verifier.risk.simulate import Problem, Replicates, head_problems, problem, 
 from verifier.risk.simulators import Simulator, simulated_by, simulator_of
 
 Array = NDArray[np.float64]
+
+LONGEST_DEPENDENT = 2000
+"""Longest sequence of dependent samples that is drawn whole; longer ones are streamed in law."""
+
 Ridges = float | Sequence[float] | Array
 Tuning = str | Sequence[float] | Array | Callable[[Instance, int], Ridges]
 
@@ -208,8 +213,7 @@ def _samples(
             pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
             found[j] = simulate_profile(inst, pairs, draws, directions)
         elif inst.dependence != Independent():
-            pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
-            found[j] = simulate_dependent(inst, pairs, draws, directions if isinstance(directions, int) else None)
+            found[j] = _dependent(inst, grid, draws, directions if isinstance(directions, int) else None)
         elif inst.features.finite:
             pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
             found[j] = simulate_features(inst, pairs, draws, None if isinstance(directions, str) else directions)
@@ -224,6 +228,18 @@ def _samples(
         ends = np.cumsum([len(own) for own in shared.values()])
         found |= dict(zip(shared, np.split(common, ends[:-1], axis=1), strict=True))
     return [found[j] for j in range(len(instances))]
+
+
+def _dependent(inst: Instance, grid: Grid, draws: Replicates, directions: int | None) -> Array:
+    """Risks on dependent samples: the sequences themselves while they are short, streams in law beyond."""
+    pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
+    result = np.empty((draws.count, len(pairs)))
+    short = np.array([m <= LONGEST_DEPENDENT for m, _ in pairs])
+    for simulated, chosen in ((simulate_dependent, short), (simulate_dependent_stream, ~short)):
+        if chosen.any():
+            own = [pair for pair, taken in zip(pairs, chosen, strict=True) if taken]
+            result[:, chosen] = simulated(inst, own, draws, directions)
+    return result
 
 
 def _by_pack(simulator: Simulator, inst: Instance, grid: Grid, draws: Replicates) -> Array:
