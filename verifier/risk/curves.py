@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from verifier.instances import GaussianDesign, Independent, Instance, MixtureSamples
 from verifier.instances.ingredient import whole
-from verifier.risk.dependent_samples import simulate_dependent
-from verifier.risk.dependent_streams import simulate_dependent_stream
+from verifier.risk.dependent_samples import MOST_SAMPLES, simulate_dependent
+from verifier.risk.dependent_streams import in_one_eigenbasis, simulate_dependent_stream
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
 from verifier.risk.feature_samples import simulate_features
 from verifier.risk.mixtures import simulate_mixture
@@ -234,7 +234,8 @@ def _dependent(inst: Instance, grid: Grid, draws: Replicates, directions: int | 
     """Risks on dependent samples: the sequences themselves while they are short, streams in law beyond."""
     pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
     result = np.empty((draws.count, len(pairs)))
-    short = np.array([m <= LONGEST_DEPENDENT for m, _ in pairs])
+    most = LONGEST_DEPENDENT if in_one_eigenbasis(inst.dependence) else MOST_SAMPLES
+    short = np.array([m <= most for m, _ in pairs])
     for simulated, chosen in ((simulate_dependent, short), (simulate_dependent_stream, ~short)):
         if chosen.any():
             own = [pair for pair, taken in zip(pairs, chosen, strict=True) if taken]

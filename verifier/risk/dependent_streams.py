@@ -75,6 +75,15 @@ def time_modes(dependence: Dependence, n: int, generator: np.random.Generator) -
     raise ValueError(f"dependence={dependence!r} must be Dependent or Repeated to be streamed")
 
 
+def in_one_eigenbasis(dependence: Dependence) -> bool:
+    """Whether the moments here have the law of the samples': not where noise of long memory is not that of correlated inputs, whose
+    lowest modes stay correlated in the eigenbasis of C.
+    """
+    if not isinstance(dependence, Dependent) or isinstance(dependence.inputs, White):
+        return True
+    return dependence.noise.hurst <= _SHORT or dependence.noise == dependence.inputs
+
+
 @lru_cache(maxsize=8)
 def _stationary(inputs: Any, noise: Any, n: int) -> Modes:
     if isinstance(inputs, White):  # the rows are independent in the eigenbasis of the noise as in any other
