@@ -49,7 +49,7 @@ positive = (
 
 
 def no_silent_frequency(instance: Instance) -> bool:
-    """The spectral density of the inputs is at least a hundredth: at few samples and a small ridge noise passes where it is zero."""
+    """The spectral density of the inputs is at least a hundredth: a small ridge lets noise pass where it is zero."""
     inputs = getattr(instance.dependence, "inputs", None)
     return inputs is None or float(np.min(inputs.spectral_density(FREQUENCIES))) >= 0.01
 

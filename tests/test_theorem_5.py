@@ -25,6 +25,7 @@ from verifier.risk.widths import (
 )
 from verifier.verdicts.judge import assess
 from verifier.verdicts.judgement import CONSISTENT, VIOLATED
+from verifier.verdicts.parameters import paths_of
 
 T5 = {reading.reading: reading for reading in theorem_5.READINGS}
 R4 = {reading.reading: reading for reading in remark_4.READINGS}
@@ -201,3 +202,8 @@ def test_strategies_start_from_infinite_width_and_reach_both_sides() -> None:
     below = find(featured(base), lambda each: each.features.finite and each.features.degree < 0.3, settings=quiet)
     assert below.features.degree == round(below.features.degree, 2)
     assert find(of_fixed_width(base), lambda each: True, settings=quiet).features == vf.GaussianFeatures(10.0, 0.0)
+
+
+def test_q_names_the_degree_in_a_map() -> None:
+    record = instance(2.0, 0.75, 0.5).to_json()
+    assert paths_of("q", record) == paths_of("degree", record) == [("features", "degree")]
