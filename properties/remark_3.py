@@ -12,7 +12,8 @@ x_t eps_t, whose autocorrelations fall as h^(2 H_x + 2 H_eps - 4). Let a = 2 H_x
   gamma = a/(2 H_x - 1), and the exponent 2 s beta (1 - gamma)/(2 s beta + 1 - gamma), larger than (1 - a) alpha: no clock at all.
 
 Samples that are repeated in runs with P(L >= k) = k^-t, 1 < t < 2, together with their noise, are of the last kind: runs longer
-than n/N are saturated, the variance is (N/n)^(t - 1), the exponent 2 s beta (t - 1)/(2 s beta + t - 1). With fresh noise: alpha.
+than n/N are saturated, the variance is (N/n)^(t - 1), the exponent 2 s beta (t - 1)/(2 s beta + t - 1). That is no reading of its
+own: a sample may be one single run, with a probability n^(1 - t) that no simulation of a few thousand samples averages over.
 (Derivation: verifier/risk/responses.py.) For s <= 1 throughout, by saturation. Next to the borders between the three cases the
 crossover from one to the other lies beyond any sample size: hypotheses keep a tenth off.
 """
@@ -26,7 +27,7 @@ from properties.hypotheses import alpha, assumption_r, noisy_labels
 from properties.strategies import hardest_targets, instances, noises, power_laws, smoothness
 from properties.strategies.dependence import dependent_instances, fractional, heavy_runs, repeated, separable, white
 from verifier.claims import Exponent, Reading
-from verifier.instances import Dependence, Dependent, Independent, Instance, Repeated
+from verifier.instances import Dependence, Dependent, Independent, Instance
 from verifier.testing import check
 
 SOURCE = "Remark 3, section 2.1"
@@ -104,12 +105,6 @@ def _saturated(instance: Instance, power: float) -> Exponent:
     """Bias N^(-2 s beta) against the variance (N/n)^power."""
     smooth = 2.0 * instance.s * instance.beta
     return Exponent(smooth * power / (smooth + power))
-
-
-def in_runs(instance: Instance) -> Exponent:
-    """Runs longer than n/N are saturated: the variance is (N/n)^(t - 1)."""
-    assert isinstance(instance.dependence, Repeated)
-    return _saturated(instance, 2.0 - 2.0 * instance.dependence.runs.hurst)
 
 
 def reading(name: str, title: str, **parts: Any) -> Reading:
@@ -196,23 +191,6 @@ READINGS = (
         domain=dependent_instances(plain, repeated(heavy_runs(), ("repeated",))),
         expected="FALSIFIED",
         note="Polynomial mixing of this kind changes the exponent in n.",
-    ),
-    reading(
-        "runs-fresh-noise",
-        "for runs of repeated inputs with a power tail of infinite mean square and fresh noise the exponent in n is alpha",
-        domain=dependent_instances(plain, repeated(heavy_runs(), ("fresh",))),
-        expected="SURVIVED",
-        note="As for AR(1) inputs: the products are white.",
-    ),
-    reading(
-        "runs-saturated",
-        "for runs with P(L >= k) = k^-t, 1 < t < 2, repeated with their noise, the exponent is 2 s beta (t - 1)/(2 s beta + t - 1)",
-        domain=dependent_instances(plain, repeated(heavy_runs(), ("repeated",))),
-        predict=in_runs,
-        prediction="exponent = 2 s beta (t - 1)/(2 s beta + t - 1)",
-        latex=r"\mathcal{E}(n) \sim n^{-\theta}",
-        expected="SURVIVED",
-        note="Runs longer than n/N are fitted as a whole.",
     ),
 )
 

@@ -44,6 +44,10 @@ from scipy import stats
 Array = NDArray[np.float64]
 
 REPLICATES_PER_CONTRAST = 8
+
+SCATTERED = 0.1
+"""Relative standard error of a mean risk above which no contrast is used."""
+
 CORRECTION_EXPONENTS = tuple(np.geomspace(0.1, 2.0, 121).tolist())
 
 
@@ -197,7 +201,9 @@ def fit_slope(curve: HasSamples) -> Fit:
     rows = samples / mean - 1.0
     log_risk = np.log(mean) + 0.5 * np.einsum("rk,rk->k", rows, rows) / (replicates * (replicates - 1))
     base, contrasts = _design(tuple(n.tolist()))
-    used = adjusting_contrasts(replicates, points)
+    # The weights of contrasts may be large, and multiply what the logarithm of so noisy a mean is off its linear part.
+    scattered = float(np.sqrt(np.einsum("rk,rk->k", rows, rows).max() / (replicates * (replicates - 1)))) > SCATTERED
+    used = 0 if scattered else adjusting_contrasts(replicates, points)
     weights, stderr, bias = _adjust(rows, base, contrasts[:, :used])
     return Fit(
         exponent=bias - float(weights @ log_risk),
