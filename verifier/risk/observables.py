@@ -30,6 +30,7 @@ from verifier.instances import (
     Truncated,
     log_index_at,
 )
+from verifier.risk.dependent_streams import in_one_eigenbasis
 from verifier.risk.equivalents import (
     LOG_KAPPA_MIN,
     Tuning,
@@ -91,6 +92,7 @@ class Observable(Protocol):
 FARTHEST = 600.0  # ln n beyond which no curve is followed
 LARGEST_SAMPLE = 9e18  # a sample size that is an integer of 64 bits
 AMPLE_SAMPLE = 1e12  # the last sample size of a simulation at a fixed width
+AS_MATRICES = 1600  # the last sample size of a simulation whose correlations over time are handled as matrices
 
 
 @dataclass(frozen=True)
@@ -200,9 +202,12 @@ class ExcessRisk:
     def experiment(self, instance: Instance, tuning: Tuning, sizes: tuple[int, ...]) -> Experiment:
         """The curve at the given sizes. With finitely many features the last one is moved: the equivalent's error is of the order
         1/n + 1/m, so to where the features are as many, too; at a fixed width, which never are, to where the sample is no more
-        than that width in effect.
+        than that width in effect. Where inputs and noise have no eigenbasis in common, sequences are simulated as matrices: then
+        the last one is moved to where that is cheap.
         """
         features = instance.features
+        if not in_one_eigenbasis(instance.dependence):
+            sizes = (*(n for n in sizes[:-1] if n < AS_MATRICES), min(sizes[-1], AS_MATRICES))
         if features.finite and len(sizes) > 1:
             log_n = np.linspace(math.log(sizes[-1]), math.log(LARGEST_SAMPLE if features.grows else AMPLE_SAMPLE), 512)
             enough = np.flatnonzero(features.log_width(log_n) >= math.log(sizes[-1]))

@@ -113,7 +113,7 @@ def frequency_nodes(processes: tuple[Process, ...]) -> tuple[Array, Array]:
     of f the integrands change over a distance of the order of 1 / sqrt(delta), near a pole of an AR(1) over 1 - rho.
     """
     points = sorted({0.0, math.pi, *(w for process in processes for w in _extrema(process))})
-    nodes, weights = np.polynomial.legendre.leggauss(POINTS)
+    nodes, weights = _gauss(POINTS)
     edges = np.unique(np.concatenate([_graded(a, b) for a, b in itertools.pairwise(points)]))
     half, middle = 0.5 * np.diff(edges)[:, None], 0.5 * (edges[1:] + edges[:-1])[:, None]
     w, weights = (middle + half * nodes).ravel(), (half * weights).ravel()
@@ -384,8 +384,13 @@ def _density(process: Process, w: Array) -> Array:
     return found
 
 
+@lru_cache(maxsize=16)
+def _gauss(points: int) -> tuple[Array, Array]:
+    return np.polynomial.legendre.leggauss(points)
+
+
 def _panels(edges: Array, points: int) -> tuple[Array, Array]:
-    nodes, weights = np.polynomial.legendre.leggauss(points)
+    nodes, weights = _gauss(points)
     half, middle = 0.5 * np.diff(edges)[:, None], 0.5 * (edges[1:] + edges[:-1])[:, None]
     return (middle + half * nodes).ravel(), (half * weights).ravel()
 
