@@ -58,8 +58,14 @@ Array = NDArray[np.float64]
 LOG_LEAST = -640.0
 """ln of the smallest eigenvalue at the index m for which landmarks are told from the whole kernel."""
 
+FIRST_DEPTH = 40.0  # ln kappa that the grid covers at first
 STEP = 1.0  # in ln kappa, of the grid on which the optimum is looked for
-WORTH = math.log(2.5)  # ln of how much worse than its best a rough risk may be for a grid point to be looked at
+WORTH = 2.5  # times its best: up to there a rough risk makes a grid point worth looking at
+SKETCH = 2  # Newton steps for mu on the grid
+CLOSE = 1e-4  # in ln kappa, where the risk is level: its square is the relative error
+MOST_STEPS = 24
+BOTTOMLESS = 1e4
+NOTHING = 1e-14  # of l_m: a smaller kappa is as good as zero
 BELOW = 8.0  # ln of l_m over kappa from which on a smaller ridge changes nothing but the last digits
 ROOM = 1e-9  # of 1 - d1/n: closer to interpolation no ridge is looked for
 
@@ -73,6 +79,7 @@ class LandmarkSums:
     bias: Array
     df2_slope: Array
     bias_slope: Array
+    rho: Array
 
 
 class NystromEquivalent:
@@ -129,15 +136,14 @@ class NystromEquivalent:
             share = joint + here
             np.divide(joint, share, out=share)
             count = share @ weight
-            np.subtract(1.0, share, out=here_free := np.empty_like(share))
-            here_free *= share
-            step = (np.log(count) - log_m) * count / (here_free @ weight)
+            share *= 1.0 - share
+            step = (np.log(count) - log_m) * count / (share @ weight)
             log_mu += np.clip(step, -20.0, 20.0)
             if np.all(np.abs(step) <= 1e-9):  # the next step would be of the order of its square
                 break
         return np.asarray(np.exp(log_mu))
 
-    def sums(self, kappa: Array, m: Array, mu: Array) -> LandmarkSums:
+    def sums(self, kappa: Array, mu: Array) -> LandmarkSums:
         """The sums at kappa > 0 (k,), with the landmarks' ridge ``mu`` of :meth:`landmark_ridge`."""
         rows = [self._rows(kappa[k], mu[k]) for k in self._pieces(np.arange(len(kappa)))]
         return LandmarkSums(*(np.concatenate(columns) for columns in zip(*rows, strict=True)))
@@ -160,7 +166,7 @@ class NystromEquivalent:
         ae_g, ae_e, ge_e = (ae * g) @ weight, (ae * e) @ weight, (ge * e) @ weight
         ge_g = (ge * g) @ weight
         slope -= 2.0 * v * ((ae * a) @ weight)
-        # s' = sum ae (v - 2 tau), (s + t)' = 2 sum (g e (1) ...): from (a+g)' = g - (a+g) tau.
+        # (ae)' = ae (v - 2 tau), and (a + g)' = g - (a + g) tau.
         s_slope = v * s - 2.0 * (ae_g + v * ae_e)
         total = s + t
         total_slope = t + v * total - 2.0 * (ae_g + ge_g + v * (ae_e + ge_e))
@@ -177,57 +183,248 @@ class NystromEquivalent:
         tau = gt + et * v[:, None]
         bias_slope = 2.0 * ((missed * at * tau) @ energy)
         bias_slope += rho_slope * leak + rho * ((aet * (v[:, None] - 2.0 * tau)) @ energy)
-        return df1, df2, bias, df2_slope, bias_slope
+        return df1, df2, bias, df2_slope, bias_slope, rho
 
-    def effective_ridge(self, n: Array, m: Array, lam: Array) -> Array:
-        r""":math:`\kappa(n, m, \lambda)`, shape (k,), by Newton's method from the kernel's, which is larger (:math:`d_1` is smaller
-        with landmarks), on a convex function; relative error 1e-12. Where a sample that outnumbers the landmarks is fitted
-        without a ridge kappa is zero, and a stand-in that changes no digit is returned.
+    def effective_ridge(self, n: Array, m: Array, lam: Array) -> tuple[Array, Array]:
+        r""":math:`\kappa(n, m, \lambda)` and :math:`\mu`, each of shape (k,), by Newton's method from the kernel's kappa, which is
+        larger (:math:`d_1` is smaller with landmarks), on a convex function; relative error 1e-12.
+
+        Where more samples than landmarks are fitted without a ridge kappa is zero; then, and wherever kappa is smaller still, it is
+        put at a value that changes no digit of the risk.
         """
         plain = equivalent_for(self.instance, n, lam).effective_ridge(n, lam)
-        level = self.level(m)
-        least = np.maximum(lam, np.where(m <= n, math.exp(-2.0 * BELOW) * 1e-6 * level, 0.0))
-        kappa = np.maximum(plain, np.maximum(least, math.exp(LOG_KAPPA_MIN)))
+        least = np.maximum(np.where(m <= n, NOTHING * self.level(m), 0.0), math.exp(LOG_KAPPA_MIN))
+        kappa = np.maximum(plain, least)
         mu = self.landmark_ridge(kappa, m)
         for _ in range(60):
-            sums = self.sums(kappa, m, mu)
+            sums = self.sums(kappa, mu)
             step = (kappa * (1.0 - sums.df1 / n) - lam) / np.maximum(1.0 - sums.df2 / n, 1e-3)
-            following = np.maximum(kappa - step, np.maximum(least, 0.1 * kappa))
-            moved = np.abs(following - kappa)
-            kappa, last = following, kappa
-            mu = self.landmark_ridge(kappa, m, mu * np.where(self._wide(kappa, level), 1.0, last / kappa))
-            if np.all(moved <= 1e-12 * kappa):
+            following = np.maximum(kappa - step, np.maximum(least, np.maximum(lam, 0.1 * kappa)))
+            settled = np.abs(following - kappa) <= 1e-12 * kappa
+            mu = self.landmark_ridge(following, m, mu * (kappa / following) ** sums.rho)
+            kappa = following
+            if np.all(settled | np.isnan(plain)):
                 break
-        return np.where(np.isnan(plain), np.nan, kappa)
-
-    @staticmethod
-    def _wide(kappa: Array, level: Array) -> NDArray[np.bool_]:
-        """Where mu is of the order of l_m, whatever kappa; elsewhere it is of the order of l_m^2/kappa."""
-        return np.asarray(kappa > level)
-
-    def risk(self, n: Array, sums: LandmarkSums) -> Array:
-        """Excess risk, infinite where the sample is interpolated at its threshold."""
-        return np.asarray(np.add(*self.terms(n, sums)))
+        return np.where(np.isnan(plain), np.nan, kappa), mu
 
     def terms(self, n: Array, sums: LandmarkSums) -> tuple[Array, Array]:
-        """Terms of the excess risk from target and noise."""
+        """Terms of the excess risk from target and noise, infinite at the interpolation threshold."""
         room = 1.0 - sums.df2 / n
-        with np.errstate(divide="ignore", invalid="ignore"):
-            noise = self.variance * sums.df2 / n
-            open_room = room > 1e-15
-            return (
-                np.where(open_room | (sums.bias == 0.0), sums.bias / np.where(open_room, room, 1.0), np.inf),
-                np.where(open_room | (noise == 0.0), noise / np.where(open_room, room, 1.0), np.inf),
-            )
+        open_room = room > 1e-15
+        noise = self.variance * sums.df2 / n
+        divisor = np.where(open_room, room, 1.0)
+        return (
+            np.where(open_room | (sums.bias == 0.0), sums.bias / divisor, np.inf),
+            np.where(open_room | (noise == 0.0), noise / divisor, np.inf),
+        )
 
-    def optimum(self, n: Array, m: Array) -> Array:
-        r"""kappa of the ridge :math:`\lambda \ge 0` that minimises the risk at each (n, m), shape (k,).
+    def optimum(self, n: Array, m: Array, bottom: float) -> tuple[Array, Array, NDArray[np.bool_]]:
+        r"""kappa and mu of the ridge :math:`\lambda \ge 0` that minimises the risk at each (n, m), among kappas from exp(``bottom``)
+        on, and whether smaller ones need not be looked at.
 
         A rough risk, that of the kernel at :math:`\kappa + l_m`, says which points of a grid in :math:`\ln\kappa` are worth the
-        equation in m; where the best of them is at an end the grid is continued. The derivative of the risk is then solved for
-        between the neighbours of the best, by the secant and, where it leaves its bracket, by halving. The ridge zero competes.
+        equation in m; where the best of them is at an end, the grid is continued. Between the neighbours of the best the derivative
+        of the risk is solved for, by the secant, or by halving where that leaves the bracket. The ridge zero competes.
         """
-        level = self.level(m)
-        rough = self._rough(n, level)
-        u, value, start = self._on_grid(n, m, level, rough)
-        return self._refined(n, m, u, value, start)
+        grid = STEP * np.arange(math.floor(bottom / STEP), math.ceil((math.log(self.trace) + 3.0) / STEP) + 1.0)
+        with np.errstate(divide="ignore"):
+            flat = np.log(self.level(m)) - BELOW  # below, a smaller ridge changes nothing
+        table = self.sums(np.exp(grid), np.zeros_like(grid))
+        rough, permitted = self._rough(n, m, grid, table)
+        permitted &= (grid >= flat[:, None] - STEP) & (grid >= grid[0])
+        least = rough.min(axis=1, where=permitted, initial=np.inf)
+        decided = (self.variance * table.df2[0] / n > WORTH * least) | (flat > grid[0] + STEP)
+        wanted = permitted & (rough <= WORTH * least[:, None])
+        values, mus = self._on_grid(n, m, grid, wanted, permitted)
+        best, rows = np.argmin(values, axis=1), np.arange(len(n))
+        found = np.isfinite(values[rows, best])
+        below = np.maximum(best - 1, 0)
+        # No smaller ridge on the grid, and that not because it would change nothing: the ridge zero is near.
+        ends = found & np.isinf(values[rows, below]) & (grid[below] >= flat - STEP) & (best > 0)
+        low = np.maximum(np.maximum(flat, grid[0]), -BOTTOMLESS)
+        none = np.flatnonzero(ends)
+        zero, zero_mu = np.zeros(len(n)), np.zeros(len(n))
+        if none.size:
+            zero[none], zero_mu[none] = self.effective_ridge(n[none], m[none], np.zeros(none.size))
+            low[none] = np.maximum(low[none], np.log(zero[none]))
+        kappa, mu = self._refined(n, m, grid[best], _around(values, best), mus[rows, best], low)
+        if none.size:
+            inner = np.add(*self.terms(n[none], self.sums(kappa[none], mu[none])))
+            outer = np.add(*self.terms(n[none], self.sums(zero[none], zero_mu[none])))
+            better = none[outer <= inner]
+            kappa[better], mu[better] = zero[better], zero_mu[better]
+        return np.where(found, kappa, np.nan), mu, np.asarray(decided & found)
+
+    def _on_grid(
+        self, n: Array, m: Array, grid: Array, wanted: NDArray[np.bool_], permitted: NDArray[np.bool_]
+    ) -> tuple[Array, Array]:
+        """Risk and mu at the wanted points of the grid, and on from there while the best one has a neighbour that is not known;
+        infinite where not looked at, or not permitted.
+        """
+        values, mus, seen = np.full(wanted.shape, np.inf), np.zeros(wanted.shape), ~permitted
+        rows = np.arange(len(n))
+        while wanted.any():
+            row, column = np.nonzero(wanted)
+            kappa = np.exp(grid[column])
+            mus[row, column] = self.landmark_ridge(kappa, m[row], steps=SKETCH)
+            sums = self.sums(kappa, mus[row, column])
+            risk = np.add(*self.terms(n[row], sums))
+            values[row, column] = np.where((sums.df1 < n[row]) & (sums.df2 < n[row]), risk, np.inf)
+            seen |= wanted
+            best = np.argmin(values, axis=1)
+            wanted = np.zeros_like(wanted)
+            for side in (-1, 1):
+                wanted[rows, np.clip(best + side, 0, len(grid) - 1)] = True
+            wanted &= ~seen
+        return values, mus
+
+    def _refined(
+        self, n: Array, m: Array, centre: Array, around: Array, start: Array, low: Array
+    ) -> tuple[Array, Array]:
+        """kappa and mu of the minimum within a step of ``centre`` (ln kappa), but not below ``low``; ``around`` (k, 3) holds ln of
+        the risk a step before, at and a step after it.
+        """
+        lower, upper = np.maximum(centre - STEP, low), np.maximum(centre, low) + STEP
+        with np.errstate(invalid="ignore"):
+            curvature = (around[:, 0] - 2.0 * around[:, 1] + around[:, 2]) / STEP**2
+            slope = (around[:, 2] - around[:, 0]) / (2.0 * STEP)
+            shift = np.where(np.isfinite(curvature) & (curvature > 0.0), -slope / curvature, 0.0)
+        curvature = np.where(np.isfinite(curvature) & (curvature > 0.0), curvature, 1.0)
+        u = np.clip(np.maximum(centre, low) + np.clip(shift, -STEP, STEP), lower, upper)
+        mu = self.landmark_ridge(np.exp(u), m, start * np.exp(-0.5 * (u - centre)))
+        before, slope_before = u.copy(), np.full_like(u, np.nan)
+        active = np.arange(len(n))
+        for _ in range(MOST_STEPS):
+            a = active
+            sums = self.sums(np.exp(u[a]), mu[a])
+            room = 1.0 - sums.df2 / n[a]
+            top = sums.bias + self.variance * sums.df2 / n[a]
+            change = sums.bias_slope + self.variance * sums.df2_slope / n[a]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                slope = change / top + sums.df2_slope / (n[a] * room)
+                secant = (slope - slope_before[a]) / (u[a] - before[a])
+            curvature[a] = np.where(np.isfinite(secant) & (secant > 0.0), secant, curvature[a])
+            lower[a], upper[a] = np.where(slope < 0.0, u[a], lower[a]), np.where(slope > 0.0, u[a], upper[a])
+            following = u[a] - slope / curvature[a]
+            inside = (following >= lower[a]) & (following <= upper[a])
+            following = np.where(inside, following, 0.5 * (lower[a] + upper[a]))
+            moved = following - u[a]
+            before[a], slope_before[a] = u[a], slope
+            # To first order, ln mu falls by rho per unit of ln kappa.
+            mu[a] = self.landmark_ridge(np.exp(following), m[a], mu[a] * np.exp(-sums.rho * moved))
+            u[a] = following
+            active = a[np.abs(moved) > CLOSE]
+            if active.size == 0:
+                break
+        return np.exp(u), mu
+
+    def _rough(self, n: Array, m: Array, grid: Array, table: LandmarkSums) -> tuple[Array, NDArray[np.bool_]]:
+        """The kernel's risk at kappa + l_m, and whether a ridge that is not negative gives kappa, at each n and grid point."""
+        with np.errstate(divide="ignore"):
+            where = np.logaddexp(grid, np.log(self.level(m))[:, None])
+            columns = np.log(np.maximum(np.stack([table.df1, table.df2, table.bias]), 1e-300))
+        df1, df2, bias = (np.exp(np.interp(where, grid, column)) for column in columns)
+        room = np.maximum(1.0 - df2 / n[:, None], ROOM)
+        return (bias + self.variance * df2 / n[:, None]) / room, df1 < (1.0 - ROOM) * n[:, None]
+
+
+def _around(values: Array, best: NDArray[np.intp]) -> Array:
+    """ln of the risk before, at and after the best grid point."""
+    rows, last = np.arange(len(values)), values.shape[1] - 1
+    with np.errstate(divide="ignore"):
+        return np.stack([np.log(values[rows, np.clip(best + side, 0, last)]) for side in (-1, 0, 1)], axis=1)
+
+
+def _shares(ell: Array, kappa: Array, mu: Array) -> tuple[Array, Array, Array]:
+    """a, g and e at each kappa (rows) and eigenvalue (columns), everything over kappa: nothing overflows."""
+    relative = ell / kappa[:, None]
+    squares = relative * ell
+    whole = squares + ell
+    whole += mu[:, None]
+    np.maximum(whole, 1e-300, out=whole)  # the node beyond all others may be zero
+    np.divide(1.0, whole, out=whole)
+    squares *= whole
+    return squares, ell * whole, mu[:, None] * whole
+
+
+@lru_cache(maxsize=64)
+def _equivalent(instance: Instance, log_reach: float) -> NystromEquivalent:
+    return NystromEquivalent(instance, log_reach)
+
+
+def nystrom_equivalent(instance: Instance, log_kappa: float, m: Array) -> NystromEquivalent:
+    """The cached equivalent with nodes down to kappa = exp(``log_kappa``) and up to the largest number of landmarks ``m``."""
+    spectrum = instance.spectrum
+    if math.isfinite(spectrum.size):
+        return _equivalent(instance, 4.0 * math.ceil((math.log(spectrum.size) + 0.5) / 4.0))
+    levels = np.array([max(log_kappa, LOG_KAPPA_MIN), LOG_LEAST])
+    reach, farthest = log_index_at(spectrum, levels, steps=20)
+    widest = min(math.log(min(float(m.max()), 1e300)), float(farthest))
+    return _equivalent(instance, 4.0 * math.ceil((max(float(reach), widest) + 0.5) / 4.0))
+
+
+def nystrom_terms(
+    instance: Instance, *, n: ArrayLike, m: ArrayLike, lam: ArrayLike | Tuning = "optimal"
+) -> tuple[Array, Array]:
+    """Terms of the excess risk with m landmarks from target and noise, of the shape that n and m (and ridges) broadcast to.
+
+    ``n`` and ``m``: real numbers of at least 1, m infinite for the whole kernel. ``lam``: "optimal" (with these landmarks),
+    "schedule", a function (instance, n) -> ridge, or ridges >= 0. NaN where kappa lies below exp(-330). ValueError for other numbers.
+    """
+    sizes, landmarks = _numbers(n, m)
+    if isinstance(lam, str) and lam == "optimal":
+        shape, flat_n, flat_m = sizes.shape, sizes.ravel(), landmarks.ravel()
+        kappa, mu, engine = _optimum(instance, flat_n, flat_m)
+    else:
+        ridges = ridge(instance, sizes, lam) if isinstance(lam, str) or callable(lam) else np.asarray(lam, np.float64)
+        if not np.all(np.isfinite(ridges) & (ridges >= 0.0)):
+            raise ValueError(f"lam={lam!r} must be finite ridges >= 0, 'optimal', 'schedule' or a function (instance, n)")
+        sizes, landmarks, ridges = np.broadcast_arrays(sizes, landmarks, ridges)
+        shape, flat_n, flat_m, flat = sizes.shape, sizes.ravel(), landmarks.ravel(), ridges.ravel()
+        floor = float(log_kappa_floor(instance, flat_n, flat).min())
+        engine = nystrom_equivalent(instance, floor if math.isfinite(floor) else LOG_KAPPA_MIN, flat_m)
+        kappa, mu = engine.effective_ridge(flat_n, flat_m, flat)
+    known = np.isfinite(kappa)
+    target, noise = np.full(len(kappa), np.nan), np.full(len(kappa), np.nan)
+    if known.any():
+        target[known], noise[known] = engine.terms(flat_n[known], engine.sums(kappa[known], mu[known]))
+    return target.reshape(shape), noise.reshape(shape)
+
+
+def nystrom_risk(
+    instance: Instance, *, n: ArrayLike, m: ArrayLike, lam: ArrayLike | Tuning = "optimal"
+) -> Array:
+    """Excess risk with m landmarks by the deterministic equivalent: the sum of :func:`nystrom_terms`."""
+    return np.asarray(np.add(*nystrom_terms(instance, n=n, m=m, lam=lam)))
+
+
+def nystrom_ridge(instance: Instance, *, n: ArrayLike, m: ArrayLike) -> Array:
+    """The ridge that minimises the equivalent with m landmarks, of the shape that n and m broadcast to."""
+    sizes, landmarks = _numbers(n, m)
+    kappa, mu, engine = _optimum(instance, sizes.ravel(), landmarks.ravel())
+    found = np.full(len(kappa), np.nan)
+    known = np.isfinite(kappa)
+    if known.any():
+        sums = engine.sums(kappa[known], mu[known])
+        found[known] = np.maximum(kappa[known] * (1.0 - sums.df1 / sizes.ravel()[known]), 0.0)
+    return found.reshape(sizes.shape)
+
+
+def _optimum(instance: Instance, n: Array, m: Array) -> tuple[Array, Array, NystromEquivalent]:
+    """kappa and mu of the optimum; the grid is taken deeper until the noise, or the landmarks, rule smaller kappas out."""
+    top = math.log(float(np.exp(instance.spectrum.log_eigenvalues(np.zeros(1)))[0]))
+    depth = FIRST_DEPTH
+    while True:
+        bottom = max(top - depth, LOG_KAPPA_MIN)
+        engine = nystrom_equivalent(instance, bottom, m)
+        kappa, mu, decided = engine.optimum(n, m, bottom)
+        if decided.all() or bottom == LOG_KAPPA_MIN:
+            return np.where(decided | (instance.sigma == 0.0), kappa, np.nan), mu, engine
+        depth *= 2.0
+
+
+def _numbers(n: ArrayLike, m: ArrayLike) -> tuple[Array, Array]:
+    sizes, landmarks = np.broadcast_arrays(np.asarray(n, dtype=np.float64), np.asarray(m, dtype=np.float64))
+    if sizes.size == 0 or not np.all(np.isfinite(sizes) & (sizes >= 1.0) & (landmarks >= 1.0)):
+        raise ValueError(f"n={n!r} must be finite sample sizes of at least 1, and m={m!r} numbers of landmarks of at least 1")
+    return sizes, landmarks
