@@ -423,6 +423,34 @@ def _optimum(instance: Instance, n: Array, m: Array) -> tuple[Array, Array, Nyst
         depth *= 2.0
 
 
+@dataclass(frozen=True, eq=False)
+class Shares:
+    """The shares a, g and e of the eigenvalues on nodes, ``multiplicity`` how many there are; ``energy`` of the target and its share
+    ``missed``, 1 - a, on nodes of its own.
+    """
+
+    eigenvalues: Array
+    multiplicity: Array
+    a: Array
+    g: Array
+    e: Array
+    energy: Array
+    missed: Array
+
+
+def ridge_and_shares(instance: Instance, *, n: float, m: float, lam: float, skip: int) -> tuple[float, float, Shares]:
+    r"""kappa, :math:`\mu = \nu/\kappa` and the shares of all eigenvalues after the first ``skip``, at one (n, m, lambda)."""
+    sizes, landmarks, ridges = (np.array([value], dtype=np.float64) for value in (n, m, lam))
+    floor = float(log_kappa_floor(instance, sizes, ridges)[0])
+    engine = nystrom_equivalent(instance, floor if math.isfinite(floor) else LOG_KAPPA_MIN, landmarks)
+    kappa, mu = engine.effective_ridge(sizes, landmarks, ridges)
+    rest = modes(instance, engine.modes.log_reach, skip)
+    a, g, e = (share[0] for share in _shares(rest.eigenvalues, kappa, mu))
+    _, gt, et = (share[0] for share in _shares(rest.target_eigenvalues, kappa, mu))
+    shares = Shares(rest.eigenvalues, rest.multiplicity, a, g, e, rest.target_energy, gt + et)
+    return float(kappa[0]), float(mu[0]), shares
+
+
 def _numbers(n: ArrayLike, m: ArrayLike) -> tuple[Array, Array]:
     sizes, landmarks = np.broadcast_arrays(np.asarray(n, dtype=np.float64), np.asarray(m, dtype=np.float64))
     if sizes.size == 0 or not np.all(np.isfinite(sizes) & (sizes >= 1.0) & (landmarks >= 1.0)):
