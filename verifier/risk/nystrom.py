@@ -425,8 +425,8 @@ def _optimum(instance: Instance, n: Array, m: Array) -> tuple[Array, Array, Nyst
 
 @dataclass(frozen=True, eq=False)
 class Shares:
-    """The shares a, g and e of the eigenvalues on nodes, ``multiplicity`` how many there are; ``energy`` of the target and its share
-    ``missed``, 1 - a, on nodes of its own.
+    """The shares a, g and e of the eigenvalues on nodes, ``multiplicity`` how many there are; ``energy`` of the target, its share
+    ``missed``, 1 - a, and ``free``, l e, on nodes of its own.
     """
 
     eigenvalues: Array
@@ -436,6 +436,7 @@ class Shares:
     e: Array
     energy: Array
     missed: Array
+    free: Array
 
 
 def ridge_and_shares(instance: Instance, *, n: float, m: float, lam: float, skip: int) -> tuple[float, float, Shares]:
@@ -447,7 +448,7 @@ def ridge_and_shares(instance: Instance, *, n: float, m: float, lam: float, skip
     rest = modes(instance, engine.modes.log_reach, skip)
     a, g, e = (share[0] for share in _shares(rest.eigenvalues, kappa, mu))
     _, gt, et = (share[0] for share in _shares(rest.target_eigenvalues, kappa, mu))
-    shares = Shares(rest.eigenvalues, rest.multiplicity, a, g, e, rest.target_energy, gt + et)
+    shares = Shares(rest.eigenvalues, rest.multiplicity, a, g, e, rest.target_energy, gt + et, rest.target_eigenvalues * et)
     return float(kappa[0]), float(mu[0]), shares
 
 

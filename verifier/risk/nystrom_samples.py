@@ -10,22 +10,26 @@ min(m, p), :math:`B_1` the first k rows of B and :math:`B_2` the others,
 
 .. math:: w = Kc, \quad K = \binom{1}{M}, \quad M = \Lambda_2 B_2 B_1^{-1}\Lambda_1^{-1}, \quad a = Jc, \; J = B_1^{-1}\Lambda_1^{-1},
 
-c being the first k coordinates of w, and a those in the basis of landmarks. The directions beyond p are a ridge
-:math:`\lambda' = \lambda + \frac{\kappa}{n}\sum_{i>p} a_i` to the sample and a ridge :math:`\varrho = \nu\sum_{i>p} (a_i + g_i)` to
-the landmarks (the same step that makes :math:`\nu` out of G C G', for the last rows of G). So
+c being the first k coordinates of w, and a those in the basis of landmarks. The directions beyond p act on the sample as a ridge
+:math:`\lambda' = \lambda + \frac{\kappa}{n}\sum_{i>p} a_i`: of the residual they leave the share :math:`\lambda/\lambda'` to the
+others, and :math:`\lambda/\kappa` to themselves. So, with :math:`\chi = \lambda'/\kappa`, they are a ridge
+:math:`\varrho = \chi\nu\sum_{i>p} (a_i + g_i)` to the landmarks (the last rows of G in G C G', one at a time), and
 
-.. math:: c = N^{-1}K'\,\tfrac1n A(\cdot), \quad N = K'WK + R, \quad W = \tfrac1n AA', \quad
+.. math:: c = N^{-1}\big(K'\,\tfrac1n A(\cdot) + J'\eta\big), \quad N = K'WK + R, \quad W = \tfrac1n AA', \quad
           R = \lambda'(\Lambda_1^{-1} + M'\Lambda_2^{-1}M) + \varrho J'J.
 
 For labels of the target :math:`f = (f_1, f_2)` the error is :math:`w - f = -(KN^{-1}R + YM)f_1 + Yf_2`,
 :math:`Y = KN^{-1}(K'W)_2 - \binom{0}{1}`: every piece is small where the error is, and nothing of order one is subtracted from one.
 Label noise and the signs of the target's coefficients are averaged exactly.
 
-*Directions beyond p.* They give the fitted function a part of variance :math:`\tau\|a\|^2`, :math:`\tau = \sum_{i>p} l_i^2 e_i^2`, miss
-:math:`F = \sum_{i>p} f_i^2(1 - a_i)^2` of the target, and hear :math:`D = \frac1n\sum_{i>p} a_i^2` of the noise. With
-:math:`E_p, \alpha` the error on the simulated directions and :math:`\|a\|^2` from the target, :math:`v, v_a` those per unit of noise,
+*Directions beyond p*, to first order. They give the fitted function a part of variance :math:`\tau\|a\|^2`,
+:math:`\tau = \sum_{i>p} l_i^2 e_i^2`, miss :math:`F = \sum_{i>p} f_i^2(1 - a_i)^2` of the target, hear
+:math:`D = \frac1n\sum_{i>p} a_i^2` of the noise, and through :math:`\eta`, of variance
+:math:`h = \chi^2\big(\sum_{i>p} f_i^2 l_i^2 e_i^2 + (\sigma^2 + E)\tau/n\big)` for each landmark, the others hear it too. With
+:math:`(E_p, \alpha)` the error on the simulated directions and :math:`\|a\|^2` from the target, :math:`(v, v_a)` per unit of label
+noise, :math:`(r, r_a)` per unit of h,
 
-.. math:: T = F + \tau\big(\alpha + (\sigma^2 + T)v_a\big) + D(\sigma^2 + E), \qquad E = E_p + (\sigma^2 + T)v + T.
+.. math:: T = F + \tau\big(\alpha + (\sigma^2 + T)v_a + h r_a\big) + D(\sigma^2 + E), \qquad E = E_p + (\sigma^2 + T)v + h r + T.
 """
 
 from __future__ import annotations
@@ -52,7 +56,8 @@ of .3 % (tests/test_nystrom.py).
 @dataclass(frozen=True, eq=False)
 class Setting:
     """What a replicate needs at one (n, m, lambda): eigenvalues ``ell`` and squared coefficients ``f2`` of the simulated directions
-    (p,), the ridges ``sample_ridge`` and ``landmark_ridge`` of the others, and their ``spread`` tau, ``missed`` F, ``heard`` D.
+    (p,), the ridges ``sample_ridge`` and ``landmark_ridge`` of the others, and their ``spread`` tau, ``missed`` F, ``heard`` D, and what
+    eta hears: ``share`` chi^2 and ``passed`` sum f^2 l^2 e^2.
     """
 
     n: int
@@ -65,6 +70,8 @@ class Setting:
     spread: float
     missed: float
     heard: float
+    share: float
+    passed: float
 
 
 def setting(instance: Instance, *, n: int, m: int, lam: float, directions: int | None = None) -> Setting:
@@ -73,20 +80,24 @@ def setting(instance: Instance, *, n: int, m: int, lam: float, directions: int |
     ell = eigenvalues(instance.spectrum, p)
     energies = _energies(instance, ell, None)
     if p == instance.spectrum.size:
-        return Setting(n, m, ell, energies, instance.sigma**2, lam, 0.0, 0.0, 0.0, 0.0)
+        return Setting(n, m, ell, energies, instance.sigma**2, lam, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     kappa, mu, rest = ridge_and_shares(instance, n=float(n), m=float(m), lam=lam, skip=p)
     weight = rest.multiplicity
+    sample_ridge = lam + kappa * float(weight @ rest.a) / n
+    share = sample_ridge / kappa
     return Setting(
         n=n,
         m=m,
         ell=ell,
         f2=energies,
         variance=instance.sigma**2,
-        sample_ridge=lam + kappa * float(weight @ rest.a) / n,
-        landmark_ridge=kappa * mu * float(weight @ (rest.a + rest.g)),
+        sample_ridge=sample_ridge,
+        landmark_ridge=sample_ridge * mu * float(weight @ (rest.a + rest.g)),
         spread=float(weight @ (rest.eigenvalues * rest.e) ** 2),
         missed=float(rest.energy @ rest.missed**2),
         heard=float(weight @ rest.a**2) / n,
+        share=share**2,
+        passed=float(rest.energy @ rest.free**2),
     )
 
 
@@ -130,12 +141,13 @@ def _risk(item: Setting, sample: Array, landmarks: Array) -> float:
         ridge += item.landmark_ridge * (to_landmarks.T @ to_landmarks)
     stacked = np.hstack([ridge, beyond, projected / item.n])
     try:
-        solved = cho_solve(cho_factor(heard + ridge, check_finite=False), stacked, check_finite=False)
+        factor = cho_factor(heard + ridge, check_finite=False)
     except np.linalg.LinAlgError:
         raise ValueError(
             f"lam={item.sample_ridge:g} at n={item.n} with {item.m} landmarks: the system is singular in double precision; use a "
             "larger ridge"
         ) from None
+    solved = cho_solve(factor, stacked, check_finite=False)
     shrunk, passed, root = solved[:, :k], solved[:, k : len(ell)], solved[:, len(ell) :]
     # Rows k and beyond of Y are M passed - 1.
     lower = mixed @ passed
@@ -146,12 +158,21 @@ def _risk(item: Setting, sample: Array, landmarks: Array) -> float:
     risk = float(missed @ f1 + (np.sum(passed**2, axis=0) + np.sum(lower**2, axis=0)) @ f2)
     # The noise enters as N^-1 K'A / n, which has the covariance N^-1 K'WK N^-1 / n.
     variance = float(np.sum(root**2) + np.sum((mixed @ root) ** 2))
-    if item.spread == 0.0 and item.missed == 0.0 and item.heard == 0.0:
+    if item.landmark_ridge == 0.0:
         return risk + item.variance * variance
     own = to_landmarks @ (np.eye(k) - error_first)
     weights = float(np.sum(own**2, axis=0) @ f1 + np.sum((to_landmarks @ passed) ** 2, axis=0) @ f2)
     noisy = float(np.sum((to_landmarks @ root) ** 2))
-    added = item.missed + item.spread * (weights + item.variance * noisy) + item.heard * item.variance
-    closed = 1.0 - item.spread * noisy
-    total = risk + item.variance * variance + (1.0 + variance) * added / closed
-    return total / (1.0 - item.heard * (1.0 + variance) / closed)
+    moved = cho_solve(factor, to_landmarks.T, check_finite=False)  # N^-1 J'
+    carried = item.share * float(np.sum(moved**2) + np.sum((mixed @ moved) ** 2))
+    echoed = item.share * (float(np.sum((to_landmarks @ moved) ** 2)) + (item.m - k) / item.landmark_ridge**2)
+    eta = item.passed + item.variance * item.spread / item.n
+    left = [
+        [1.0 - item.spread * noisy, -item.heard - item.spread**2 * echoed / item.n],
+        [-1.0 - variance, 1.0 - carried * item.spread / item.n],
+    ]
+    right = [
+        item.missed + item.spread * (weights + item.variance * noisy + echoed * eta) + item.heard * item.variance,
+        risk + item.variance * variance + carried * eta,
+    ]
+    return float(np.linalg.solve(left, right)[1])
