@@ -107,7 +107,7 @@ def naive_risk(instance, p, n, lam, signs, noise, replicate):
     """The definition of the risk on the engine's own sample, by plain linear algebra."""
     draws = Replicates(seed=0, signs=signs, noise=noise)
     key = ("replicate", replicate)
-    factor = engine._bartlett(engine._normals(p, min(n, p), 0, key), n, p)
+    factor = engine.bartlett(engine.replicate_normals(p, min(n, p), 0, key), n, p)
     ell, f = coefficients(instance, p)
     x = factor.T * np.sqrt(ell)
     back = np.linalg.solve(x.T @ x / n + lam * np.eye(p), x.T / n) if lam > 0.0 else np.linalg.pinv(x)
@@ -151,7 +151,7 @@ def test_steep_noiseless_interpolation_keeps_its_digits(signs):
     n, p, beta = 8, 24, 6.0
     instance = Instance(spectrum=Truncated(PowerLaw(beta), p), target=SingleEigenfunction(1.0), noise=Noise(0.0))
     risk = float(simulated_risk(instance, n=n, lam=0.0, replicates=1, signs=signs)[0])
-    factor = engine._bartlett(engine._normals(p, n, 0, ("replicate", 0)), n, p)
+    factor = engine.bartlett(engine.replicate_normals(p, n, 0, ("replicate", 0)), n, p)
     with mpmath.workdps(60):
         root = [mpmath.mpf(float(value)) ** mpmath.mpf("0.5") for value in eigenvalues(instance.spectrum, p)]
         x = mpmath.matrix(n, p)
@@ -267,7 +267,7 @@ def test_the_quadratic_control_is_the_double_sum_of_its_docstring():
     item = problem(Instance(spectrum=PowerLaw(1.5)), n=n, lam=0.02, directions=p)
     known = control(item)
     assert known is not None
-    factor = engine._bartlett(engine._normals(p, p, 0, ("x",)), n, p)
+    factor = engine.bartlett(engine.replicate_normals(p, p, 0, ("x",)), n, p)
     d = factor @ factor.T / n - np.eye(p)
     b = known.left.T @ known.right
     b[np.diag_indices(p)] = known.own

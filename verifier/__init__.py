@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         registered_claims,
     )
     from verifier.instances import (
+        AllFeatures,
         Axis,
         BallTarget,
         BandedShear,
@@ -42,9 +43,11 @@ if TYPE_CHECKING:
         EmpiricalSpectrum,
         Exponential,
         ExponentialTarget,
+        Features,
         Finite,
         FullRotation,
         GaussianDesign,
+        GaussianFeatures,
         Identity,
         Ingredient,
         Instance,
@@ -88,6 +91,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONDITIONS",
+    "AllFeatures",
     "AtLeast",
     "AtMost",
     "Axis",
@@ -114,11 +118,13 @@ __all__ = [
     "Exponent",
     "Exponential",
     "ExponentialTarget",
+    "Features",
     "Finding",
     "Finite",
     "Fit",
     "FullRotation",
     "GaussianDesign",
+    "GaussianFeatures",
     "Identity",
     "Ingredient",
     "Instance",

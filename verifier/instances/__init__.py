@@ -1,4 +1,4 @@
-"""What is asked about: spectra, targets, noise, designs, transforms, mixtures, and the instance that joins them."""
+"""What is asked about: spectra, targets, noise, designs, transforms, features, mixtures, and the instance that joins them."""
 
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction, ComponentTarget
 from verifier.instances.designs import (
@@ -10,6 +10,7 @@ from verifier.instances.designs import (
     UniformDesign,
 )
 from verifier.instances.empirical import EmpiricalSpectrum, FittedTail
+from verifier.instances.features import AllFeatures, Features, GaussianFeatures
 from verifier.instances.ingredient import Ingredient, register_ingredient
 from verifier.instances.instance import Instance
 from verifier.instances.mixtures import DisjointMixture, Mixture, RotatedMixture
@@ -58,6 +59,7 @@ from verifier.instances.transforms import (
 )
 
 __all__ = [
+    "AllFeatures",
     "Axis",
     "BallTarget",
     "BandedShear",
@@ -76,10 +78,12 @@ __all__ = [
     "Exponential",
     "ExponentialTarget",
     "Factor",
+    "Features",
     "Finite",
     "FittedTail",
     "FullRotation",
     "GaussianDesign",
+    "GaussianFeatures",
     "Identity",
     "Ingredient",
     "Instance",

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction
 from verifier.instances.designs import Design, GaussianDesign, MixtureSamples
+from verifier.instances.features import AllFeatures, Features
 from verifier.instances.ingredient import Ingredient, recorded
 from verifier.instances.mixtures import Mixture, RotatedMixture
 from verifier.instances.noise import Noise
@@ -30,9 +31,10 @@ class Instance:
     ``spectrum`` gives the eigenvalues of Sigma, ``target`` the coefficients of the regression function in its
     eigenbasis (nonnegative, where a transform makes their signs matter), ``noise`` the label noise, ``design`` the law of
     the inputs, x ~ N(0, Sigma) unless another is given. ``transform`` T, the identity unless another is given, is what the
-    regression sees of the inputs: it is run on T x, for the same labels. Two instances are equal exactly when their JSON
-    forms are; the plain design and the identity are left out of the JSON form, which is thereby that of instances written
-    down before there were others.
+    regression sees of the inputs: it is run on T x, for the same labels. ``features``, infinitely many unless others are given,
+    is the width of what it is run on. Two instances are equal exactly when their JSON forms are; the plain design, the identity
+    and the infinite width are left out of the JSON form, which is thereby that of instances written down before there were
+    others.
     """
 
     spectrum: Spectrum
@@ -40,6 +42,7 @@ class Instance:
     noise: Noise = field(default_factory=Noise)
     design: Design = field(default_factory=GaussianDesign)
     transform: Transform = field(default_factory=Identity)
+    features: Features = field(default_factory=AllFeatures)
 
     def __post_init__(self) -> None:
         protocols: tuple[tuple[str, object, type], ...] = (
@@ -47,6 +50,7 @@ class Instance:
             ("target", self.target, Target),
             ("design", self.design, Design),
             ("transform", self.transform, Transform),
+            ("features", self.features, Features),
         )
         for name, value, protocol in protocols:
             # A class has its instances' attributes too: RademacherDesign for RademacherDesign() is refused here.
@@ -65,6 +69,20 @@ class Instance:
             self._check_rotated(self.spectrum)
         if self.transform.factors:
             self._check_transform()
+        if self.features.finite:
+            self._check_features()
+
+    def _check_features(self) -> None:
+        if self.design != GaussianDesign() or not self.diagonal:
+            raise ValueError(
+                f"features={self.features!r}: their equivalent knows Gaussian inputs, and a covariance that is diagonal in the basis "
+                f"of the target; got {self.spectrum!r}, {self.design!r} and {self.transform!r}"
+            )
+        if getattr(self.target, "supremum", False):
+            raise ValueError(
+                f"target={self.target!r} is the worst target of a ball; with features={self.features!r} use a single target, such as "
+                "CriticalTarget"
+            )
 
     def _check_rotated(self, mixture: RotatedMixture) -> None:
         target = self.target
@@ -168,16 +186,18 @@ class Instance:
             parts["design"] = self.design
         if self.transform != Identity():
             parts["transform"] = self.transform
+        if self.features != AllFeatures():
+            parts["features"] = self.features
         return {name: recorded(name, part) for name, part in parts.items()}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Instance:
         """Rebuild an instance from :meth:`to_json`, validating every part."""
-        optional = {"design", "transform"}
+        optional = {"design", "transform", "features"}
         if not isinstance(record, Mapping) or set(record) - optional != {"spectrum", "target", "noise"}:
             raise ValueError(
-                f"an instance is a JSON object with spectrum, target and noise (and a design that is not Gaussian, and a "
-                f"transform that is not the identity), got {record!r}"
+                f"an instance is a JSON object with spectrum, target and noise (and a design that is not Gaussian, a "
+                f"transform that is not the identity, features that are finitely many), got {record!r}"
             )
         return cls(
             spectrum=cast(Spectrum, Ingredient.from_json(record["spectrum"])),
@@ -187,6 +207,7 @@ class Instance:
             transform=cast(Transform, Ingredient.from_json(record["transform"]))
             if "transform" in record
             else Identity(),
+            features=cast(Features, Ingredient.from_json(record["features"])) if "features" in record else AllFeatures(),
         )
 
     @cached_property
@@ -202,4 +223,6 @@ class Instance:
             parts.append(self.design.describe())
         if self.transform != Identity():
             parts.append(self.transform.describe())
+        if self.features != AllFeatures():
+            parts.append(self.features.describe())
         return "; ".join(parts)

@@ -6,6 +6,12 @@ With target tails :math:`\sum_{j>k} f_j^2 \asymp k^{-t}` and saturation at :math
 * ridge :math:`n^{-\ell}`: bias exponent :math:`\min(\ell, \beta)\, t'/\beta`, variance exponent
   :math:`1 - \ell/\beta` for :math:`\ell \le \beta`; the smaller one wins (Caponnetto and De Vito 2007; saturation: Li,
   Zhang and Lin 2023);
+* m = c n^q Gaussian features: with :math:`\gamma = n^{-g}`, :math:`0 \le g \le \beta\min(1, q)`, the terms of
+  :mod:`verifier.risk.features` have the exponents :math:`g t'/\beta` (bias), :math:`q - g/\beta + g\min(t/\beta, 1)` (what the
+  width adds: :math:`\rho \asymp N(\gamma)/m`, and :math:`\sum f_i^2 r_i(1-r_i) \asymp \gamma^{\min(t/\beta, 1)}`) and, with
+  noise, :math:`1 - g/\beta`; the smallest wins. The oracle takes the best g, a ridge :math:`n^{-\ell}` gives
+  :math:`g = \min(\ell, \beta q, \beta)`. A fixed width has exponent 0. (Rudi and Rosasco 2017 bound the degree from which nothing
+  is lost; Defilippis, Loureiro and Misiakiewicz 2024 have it sharp.)
 * effective dimension and counting function against :math:`1/\lambda`: :math:`-1/\beta`; eigenvalues against i: beta.
 
 A boundedly invertible transform changes neither beta (Courant and Fischer) nor any of these formulas; it may change the index
@@ -25,6 +31,7 @@ from verifier.instances import (
     CriticalTarget,
     Exponential,
     ExponentialTarget,
+    GaussianFeatures,
     Instance,
     LacunaryTarget,
     LogCorrected,
@@ -114,6 +121,8 @@ def _of_the_risk(instance: Instance, tuning: Tuning, index: float | None, formul
         return None
     beta = instance.beta
     tail = formula.tail * beta * min(index, formula.saturation)
+    if instance.features.finite:
+        return _of_features(instance, tuning, tail, formula.tail * beta * min(index, 0.5))
     if tuning == "optimal":
         rate = tail if instance.sigma == 0.0 else 1.0 if math.isinf(tail) else tail / (tail + 1.0)
         return rate if math.isfinite(rate) else None
@@ -129,6 +138,31 @@ def _scheduled_terms(instance: Instance, tail: float) -> tuple[float, ...]:
     power = 1.0 / (2.0 * instance.s + 1.0 / beta)
     bias = power * tail / beta
     return (bias, 1.0 - power / beta) if instance.sigma > 0.0 else (bias,)
+
+
+def _of_features(instance: Instance, tuning: Tuning, tail: float, halved: float) -> float | None:
+    """The exponent with m = c n^q features; ``tail`` is t' and ``halved`` is min(t, beta), the saturation of what they add."""
+    features, beta = instance.features, instance.beta
+    if not isinstance(features, GaussianFeatures) or tuning not in ("optimal", "schedule"):
+        return None
+    if not math.isfinite(tail):
+        return None
+    degree = features.degree
+    # Exponents of the terms as lines in g: value at g = 0, slope.
+    lines = [(0.0, tail / beta), (degree, (halved - 1.0) / beta)]
+    lines += [(1.0, -1.0 / beta)] if instance.sigma > 0.0 else []
+
+    def smallest(g: float) -> float:
+        return min(start + slope * g for start, slope in lines)
+
+    deepest = beta * min(1.0, degree)
+    if tuning == "schedule":
+        return smallest(min(1.0 / (2.0 * instance.s + 1.0 / beta), deepest))
+    # The smallest of lines is concave, with its maximum at an end or where two of them meet.
+    meeting = [
+        (b[0] - a[0]) / (a[1] - b[1]) for k, a in enumerate(lines) for b in lines[k + 1 :] if abs(a[1] - b[1]) > 1e-12
+    ]
+    return max(smallest(g) for g in (0.0, deepest, *(g for g in meeting if 0.0 < g < deepest)))
 
 
 def _of_the_spectrum(instance: Instance, observable: Observable) -> float | None:
@@ -160,6 +194,8 @@ def has_exact_order(instance: Instance, tuning: Tuning = "optimal", observable: 
     index = effective_index(instance)
     if not isinstance(observable, (ExcessRisk, type(None))) or isinstance(instance.target, BallTarget):
         return True
+    if instance.features.finite:  # what the width adds has a logarithm at index 1/2
+        return index is not None and abs(index - 1.0) > 1e-9 and abs(index - 0.5) > 1e-9
     if index is None or abs(index - 1.0) > 1e-9:
         return index is not None
     if tuning != "schedule" or instance.sigma == 0.0:

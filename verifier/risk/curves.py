@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from verifier.instances import GaussianDesign, Instance, MixtureSamples
 from verifier.instances.ingredient import whole
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
+from verifier.risk.feature_samples import simulate_features
 from verifier.risk.mixtures import simulate_mixture
 from verifier.risk.sampled import simulate_samples
 from verifier.risk.simulate import Problem, Replicates, head_problems, problem, simulate
@@ -191,8 +192,8 @@ def _samples(
     directions: int | str | None,
     simulator: Simulator | None,
 ) -> list[Array]:
-    """Risks on the grid of each instance: from a pack's simulator, on real samples of a mixture or of a design that is not
-    Gaussian, or on Bartlett's factors, which all Gaussian instances share.
+    """Risks on the grid of each instance: from a pack's simulator, on samples and features of a finite width, on real samples of a mixture
+    or of a design that is not Gaussian, or on Bartlett's factors, which all Gaussian instances share.
     """
     found: dict[int, Array] = {}
     shared: dict[int, list[Problem]] = {}
@@ -200,6 +201,9 @@ def _samples(
         chosen = simulator_of(inst) if simulator is None else simulator
         if chosen is not None:
             found[j] = _by_pack(chosen, inst, grid, draws)
+        elif inst.features.finite:
+            pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
+            found[j] = simulate_features(inst, pairs, draws, None if isinstance(directions, str) else directions)
         elif isinstance(inst.design, GaussianDesign):
             shared[j] = _problems(inst, grid, directions)
         elif isinstance(inst.design, MixtureSamples):

@@ -11,14 +11,15 @@ kappa, since :math:`\lambda = \kappa (1 - d_1(\kappa)/n)` is explicit in it: a t
 and needs no fixed point. All terms of all sums are positive, so nothing cancels, at any n.
 
 The eigenvalues l are those of the covariance that the regression sees. Under a transform that is not unitary the sums are
-those of :mod:`verifier.risk.operators`; the rest is the same.
+those of :mod:`verifier.risk.operators`; the rest is the same. With finitely many random features the sums are those of
+:mod:`verifier.risk.features`, kappa stands for the gamma there, and d2 and the bias depend on the width as well.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
@@ -27,9 +28,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from verifier.instances import FullRotation, Instance, RotatedMixture, eigenvalues, log_index_at
 from verifier.risk.eigenbasis import eigenbasis
+from verifier.risk.features import FeatureSums, WidthSums, curved_moments, moments
 from verifier.risk.operators import TransformedSums
 from verifier.risk.quadrature import Modes, modes
 from verifier.risk.rotated import RotatedSums
+from verifier.risk.sums import CurvedSums, Sums
 
 Array = NDArray[np.float64]
 Tuning = str | Callable[[Instance, float], float]
@@ -37,26 +40,8 @@ Tuning = str | Callable[[Instance, float], float]
 FIRST_DEPTH = 40.0  # ln kappa that the grid covers at first, from its top
 GRID_STEP = 0.5  # in ln kappa; with a coarser grid the minimum of a stepped risk can be missed
 LOG_KAPPA_MIN = -330.0  # smaller kappas are left out: kappa^2 would no longer be a normal double
+LOG_FARTHEST = 600.0  # ln n up to which a sample size is looked for
 LEADING = 512  # beyond this index neighbouring eigenvalues are close enough to be taken as a continuum
-
-
-@dataclass(frozen=True, eq=False)
-class Sums:
-    """Spectral sums at each kappa (shape of kappa)."""
-
-    df1: Array
-    df2: Array
-    bias: Array
-
-
-@dataclass(frozen=True, eq=False)
-class CurvedSums(Sums):
-    """The sums with their first and second derivatives in ln kappa."""
-
-    df2_slope: Array
-    df2_curvature: Array
-    bias_slope: Array
-    bias_curvature: Array
 
 
 class DiagonalSums:
@@ -159,8 +144,10 @@ class Equivalent:
         self.instance = instance
         self.size = instance.spectrum.size
         self.variance = instance.sigma**2
-        self._sums: DiagonalSums | TransformedSums | RotatedSums
-        if instance.diagonal:
+        self._sums: DiagonalSums | TransformedSums | RotatedSums | FeatureSums
+        if instance.features.finite:
+            self._sums = FeatureSums(instance, log_reach)
+        elif instance.diagonal:
             self._sums = DiagonalSums(instance, log_reach)
         elif isinstance(instance.transform, FullRotation):
             self._sums = DenseSums(instance)
@@ -183,6 +170,21 @@ class Equivalent:
         """All sums with their derivatives."""
         return CurvedSums(*self._in_chunks(kappa, self._sums.curved_rows))
 
+    def most_degrees(self, n: Array) -> Array:
+        """The d1 that no ridge >= 0 exceeds: n."""
+        return n
+
+    def seen(self, n: Array, kappa: Array) -> Sums:
+        """The sums at each (n, kappa), both of shape (k,), in which the risk is their quotient: those at kappa, whatever n."""
+        return self.sums(kappa)
+
+    def _curved_seen(self, n: Array, kappa: Array) -> CurvedSums:
+        return self.curved_sums(kappa)
+
+    def _table_seen(self, n: Array, table: Sums) -> Sums:
+        """The sums at each n (rows) and kappa of a table (columns); one row where n does not enter."""
+        return table
+
     def _in_chunks(self, kappa: Array, rows: Callable[[Array], tuple[Array, ...]]) -> list[Array]:
         size = max(1, self._sums.chunk // self._sums.nodes)
         pieces = [rows(kappa[start : start + size]) for start in range(0, len(kappa), size)]
@@ -204,7 +206,8 @@ class Equivalent:
             def joined(added: Array, known: Array) -> Array:
                 return np.concatenate([added[:below], known, added[below:]])
 
-            both = Sums(joined(sums.df1, old.df1), joined(sums.df2, old.df2), joined(sums.bias, old.bias))
+            names = [field.name for field in fields(sums)]
+            both = type(sums)(*(joined(getattr(sums, name), getattr(old, name)) for name in names))
             kept = (first, last, grid, both)
         self._table = kept
         return kept[2], kept[3]
@@ -239,7 +242,7 @@ class Equivalent:
 
     def terms(self, n: Array, kappa: Array) -> tuple[Array, Array]:
         """Terms of the excess risk from target and noise at (n, kappa), infinite at the interpolation threshold."""
-        sums = self.sums(kappa)
+        sums = self.seen(n, kappa)
         room = 1.0 - sums.df2 / n
         open_room = ~(room <= 1e-15)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -280,7 +283,7 @@ class Equivalent:
         depth = FIRST_DEPTH
         while True:
             grid, table = self._grid(max(top - depth, floor), top)
-            permitted = table.df1 <= n[:, None]
+            permitted = table.df1 <= self.most_degrees(n)[:, None]
             values = self._risks(n, table, permitted)
             decided = np.asarray(self.variance * table.df2[0] / n > values.min(axis=1))
             if decided.all() or top - depth <= floor:
@@ -298,7 +301,7 @@ class Equivalent:
         boundary = np.full_like(n, math.exp(LOG_KAPPA_MIN))
         reached = log_kappa_floor(self.instance, n, np.zeros_like(n)) > LOG_KAPPA_MIN
         if math.isfinite(self.size):
-            reached |= n >= self.size
+            reached |= self.most_degrees(n) >= self.size
         if reached.any():
             boundary[reached] = self.effective_ridge(n[reached], np.zeros(int(reached.sum())))
         with np.errstate(divide="ignore"):
@@ -313,9 +316,10 @@ class Equivalent:
 
     def _risks(self, n: Array, table: Sums, permitted: NDArray[np.bool_]) -> Array:
         """Risk at each n (rows) and kappa of the grid (columns), infinite where no ridge gives it."""
-        room = 1.0 - table.df2 / n[:, None]
+        seen = self._table_seen(n, table)
+        room = 1.0 - seen.df2 / n[:, None]
         with np.errstate(divide="ignore", invalid="ignore"):
-            risk = (table.bias + self.variance * table.df2 / n[:, None]) / room
+            risk = (seen.bias + self.variance * seen.df2 / n[:, None]) / room
         return np.where(permitted & (room > 0.0), risk, np.inf)
 
     def _refined(self, n: Array, grid: Array, values: Array, low: Array) -> Array:
@@ -347,7 +351,7 @@ class Equivalent:
 
     def _refine(self, n: Array, u: Array, lower: Array, upper: Array) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
         """One Newton step of ln kappa towards the minimum of ln E, kept inside a bracket that shrinks with it."""
-        sums = self.curved_sums(np.exp(u))
+        sums = self._curved_seen(n, np.exp(u))
         top = sums.bias + self.variance * sums.df2 / n
         top1 = sums.bias_slope + self.variance * sums.df2_slope / n
         top2 = sums.bias_curvature + self.variance * sums.df2_curvature / n
@@ -368,6 +372,106 @@ class Equivalent:
         """ln kappa below which a finite spectrum with n >= p is fitted without bias to rounding error."""
         last = float(self.instance.spectrum.log_eigenvalues(np.array([math.log(self.size)]))[0])
         return last + _log_least_gain(self.instance) - 12.0 - math.log(float(n.max()))
+
+
+class FeatureEquivalent(Equivalent):
+    """The equivalent of an instance with finitely many features; kappa stands for the gamma of :mod:`verifier.risk.features`."""
+
+    _sums: FeatureSums
+
+    def sums(self, kappa: Array) -> WidthSums:
+        """The sums at the given gammas, shape (k,), before the width enters."""
+        return WidthSums(*self._in_chunks(kappa, self._sums.rows))
+
+    def most_degrees(self, n: Array) -> Array:
+        """min(n, m)."""
+        return np.minimum(n, self._width(n))
+
+    def seen(self, n: Array, kappa: Array) -> Sums:
+        """z, V and B at each (n, gamma)."""
+        return moments(self.sums(kappa), self._width(n))
+
+    def parts(self, n: Array, kappa: Array) -> tuple[Array, Array, Array, Array]:
+        r"""Four positive terms of the risk at each (n, gamma): from the target :math:`\sum f_i^2 (1-r_i)^2` and what the width
+        adds to it, from the noise q and what the width adds to it.
+        """
+        sums, width = self.sums(kappa), self._width(n)
+        seen = moments(sums, width)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scale = 1.0 / np.maximum(1.0 - seen.df2 / n, 0.0)
+            target, added = sums.bias * scale, np.maximum(seen.bias - sums.bias, 0.0) * scale
+            noise = self.variance / n * scale
+            return target, added, noise * sums.df2, noise * np.maximum(seen.df2 - sums.df2, 0.0)
+
+    def ridge(self, n: Array, kappa: Array) -> Array:
+        """lambda = gamma (1 - z/m)(1 - z/n), never below zero."""
+        z = self.sums(kappa).df1
+        return kappa * np.maximum(1.0 - z / n, 0.0) * np.maximum(1.0 - z / self._width(n), 0.0)
+
+    def effective_ridge(self, n: Array, lam: Array) -> Array:
+        r"""gamma(n, lambda), shape (k,): Newton's method in :math:`u = \ln\gamma`, kept in a bracket, on the increasing
+        :math:`(1 - z/n)(1 - z/m) - \lambda/\gamma`; on :math:`1 - z/\min(n, m)` for the ridge zero. Relative error 1e-12.
+        """
+        gamma = np.zeros_like(n)
+        solve = ~((lam == 0.0) & (self.most_degrees(n) >= self.size))
+        if not solve.any():
+            return gamma
+        size, ridge, width = n[solve], lam[solve], self._width(n)[solve]
+        few, many = np.minimum(size, width), np.where(ridge > 0.0, np.maximum(size, width), np.inf)
+        # z <= tr/gamma: beyond gamma = 2 tr/min(n, m) neither factor is below 1/2, so that lambda is gamma/4 at least.
+        ceiling = np.log(4.0 * ridge + 2.0 * self.trace / few)
+        low_end = float(log_kappa_floor(self.instance, size, ridge).min())
+        grid, table = self._grid(low_end if math.isfinite(low_end) else LOG_KAPPA_MIN, float(ceiling.max()))
+        excess = _features_excess(grid, table.df1, few[:, None], many[:, None], ridge[:, None])
+        first = np.argmax(excess > 0.0, axis=1)
+        upper, lower = grid[first], grid[np.maximum(first - 1, 0)]
+        u, active = upper.copy(), np.arange(len(size))
+        for _ in range(80):
+            z, spread = self._sums.degrees(np.exp(u[active]))
+            at_few, at_many = few[active], many[active]
+            share = ridge[active] * np.exp(-u[active])
+            value = _features_excess(u[active], z, at_few, at_many, ridge[active])
+            slope = spread / at_few * np.maximum(1.0 - z / at_many, 0.0) + np.maximum(1.0 - z / at_few, 0.0) * spread / at_many
+            lower[active] = np.where(value < 0.0, u[active], lower[active])
+            upper[active] = np.where(value > 0.0, u[active], upper[active])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                newton = u[active] - value / (slope + share)
+            inside = (newton >= lower[active]) & (newton <= upper[active])
+            following = np.where(inside, newton, 0.5 * (lower[active] + upper[active]))
+            moved = np.abs(following - u[active])
+            u[active] = following
+            active = active[moved > 1e-13 * np.maximum(1.0, np.abs(following))]
+            if active.size == 0:
+                break
+        gamma[solve] = np.where(u < LOG_KAPPA_MIN - 3.0, np.nan, np.exp(u))
+        return gamma
+
+    def size_at_optimum(self, kappa: float) -> float:
+        """The first n = e^4, e^8, ... at which the ridge that minimises the risk has a gamma of at most ``kappa``; infinite where
+        there is none up to e^600.
+        """
+        for log_n in np.split(np.arange(4.0, LOG_FARTHEST, 4.0), [30]):
+            n = np.exp(log_n)
+            below = np.flatnonzero(self.optimum(n) <= kappa)
+            if below.size:
+                return float(n[below[0]])
+        return math.inf
+
+    def _width(self, n: Array) -> Array:
+        return self.instance.features.width(n)
+
+    def _curved_seen(self, n: Array, kappa: Array) -> CurvedSums:
+        return curved_moments(tuple(self._in_chunks(kappa, self._sums.curved_rows)), self._width(n))
+
+    def _table_seen(self, n: Array, table: Sums) -> Sums:
+        assert isinstance(table, WidthSums)
+        return moments(table, self._width(n)[:, None])
+
+
+def _features_excess(u: Array, z: Array, few: Array, many: Array, ridge: Array) -> Array:
+    """(1 - z/few)(1 - z/many) - ridge/gamma, of the sign of gamma - gamma(ridge): negative where z exceeds either number."""
+    least = 1.0 - z / few
+    return np.where(least > 0.0, least * (1.0 - z / many), least) - ridge * np.exp(-u)
 
 
 def _parabola(values: Array, best: NDArray[np.int64]) -> Array:
@@ -392,8 +496,11 @@ def _worst_of(ell: Array, energy: Array, kappa: Array) -> tuple[Array, Array, Ar
 def log_kappa_floor(instance: Instance, n: Array, lam: Array) -> Array:
     """Lower bound of ln kappa(n, lambda): kappa >= lambda; d1(l_2n) >= n; on a finite spectrum kappa >= l_p (p - n)/p.
 
-    Under a transform of lower frame bound a no eigenvalue is below a^2 l_i (Courant and Fischer), which replaces l_i.
+    Under a transform of lower frame bound a no eigenvalue is below a^2 l_i (Courant and Fischer), which replaces l_i. With m
+    features gamma takes the place of kappa, and min(n, m) that of n.
     """
+    if instance.features.finite:
+        n = np.minimum(n, instance.features.width(n))
     spectrum, gain = instance.spectrum, _log_least_gain(instance)
     with np.errstate(divide="ignore"):
         floor = np.log(lam)
@@ -415,7 +522,7 @@ def _log_least_gain(instance: Instance) -> float:
 
 @lru_cache(maxsize=128)
 def _equivalent(instance: Instance, log_reach: float) -> Equivalent:
-    return Equivalent(instance, log_reach)
+    return (FeatureEquivalent if instance.features.finite else Equivalent)(instance, log_reach)
 
 
 def equivalent(instance: Instance, log_kappa: float) -> Equivalent:

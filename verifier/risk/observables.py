@@ -85,6 +85,8 @@ class Observable(Protocol):
 
 
 FARTHEST = 600.0  # ln n beyond which no curve is followed
+LARGEST_SAMPLE = 9e18  # a sample size that is an integer of 64 bits
+AMPLE_SAMPLE = 1e12  # the last sample size of a simulation at a fixed width
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,16 @@ class ExcessRisk:
         return {"n": n, "lam": float(ridge(instance, n, tuning))}
 
     def experiment(self, instance: Instance, tuning: Tuning, sizes: tuple[int, ...]) -> Experiment:
+        """The curve at the given sizes. With finitely many features the last one is moved: the equivalent's error is of the order
+        1/n + 1/m, so to where the features are as many, too; at a fixed width, which never are, to where the sample is no more
+        than that width in effect.
+        """
+        features = instance.features
+        if features.finite and len(sizes) > 1:
+            log_n = np.linspace(math.log(sizes[-1]), math.log(LARGEST_SAMPLE if features.grows else AMPLE_SAMPLE), 512)
+            enough = np.flatnonzero(features.log_width(log_n) >= math.log(sizes[-1]))
+            last = log_n[enough[0] if enough.size and features.grows else -1]
+            sizes = (*sizes[:-1], max(sizes[-1], int(math.exp(last))))
         return Experiment(instance, sizes, tuning)
 
 

@@ -203,7 +203,7 @@ def head_problems(instance: Instance, n: Sequence[int], lam: Sequence[float] | A
         ]
     ball = bool(getattr(instance.target, "supremum", False))
     levels = eigenvalues(instance.spectrum, max(heads))
-    energies = None if ball else _energies(instance, levels, None)
+    energies = None if ball else target_energies(instance, levels, None)
     problems = []
     for j, p in enumerate(heads):
         level, ridge = float(kappa[j]), float(ridges[j])
@@ -256,7 +256,7 @@ def problem(instance: Instance, *, n: int, lam: float, directions: int | None = 
     tail = p < spectrum.size
     kappa = float(effective_ridge(instance, n, lam)) if tail or ball else 0.0
     index = worst_index(instance, kappa) if ball else None
-    f2 = _energies(instance, ell, index)
+    f2 = target_energies(instance, ell, index)
     if not tail:
         return Problem(n, ell, f2, instance.sigma**2, lam, kappa, 0.0, 0.0)
 
@@ -378,10 +378,10 @@ def simulate(problems: Sequence[Problem], draws: Replicates) -> Array:
     for start in range(0, draws.count, step):
         stack = range(start, min(start + step, draws.count))
         keys = [(*draws.key, "replicate", draws.first + r) for r in stack]
-        normals = np.stack([_normals(rows, columns, draws.seed, key) for key in keys])
+        normals = np.stack([replicate_normals(rows, columns, draws.seed, key) for key in keys])
         for mirror in mirrors:
             for (n, p), members in groups.items():
-                factors = _bartlett(mirror * normals, n, p)
+                factors = bartlett(mirror * normals, n, p)
                 chosen = [problems[j] for j in members]
                 if n >= p and draws.averaged:
                     part = stacked_risks(factors, chosen, [known[j] for j in members])
@@ -412,7 +412,7 @@ class _Extras:
         return stream(self._draws.seed, *self._key, "noise").standard_normal(q)
 
 
-def _normals(rows: int, columns: int, seed: int, key: tuple[str | int, ...]) -> Array:
+def replicate_normals(rows: int, columns: int, seed: int, key: tuple[str | int, ...]) -> Array:
     """Standard normals on and below the diagonal, shape (rows, columns): an entry does not depend on the
     shape.
     """
@@ -427,7 +427,7 @@ def _normals(rows: int, columns: int, seed: int, key: tuple[str | int, ...]) -> 
     return result
 
 
-def _bartlett(normals: Array, n: int, p: int) -> Array:
+def bartlett(normals: Array, n: int, p: int) -> Array:
     """Lower trapezoidal A with A A' distributed as Z'Z, shape (..., p, min(n, p)), from normals (..., rows, columns)."""
     columns = min(n, p)
     factor = np.tril(normals[..., :p, :columns], -1)
@@ -543,7 +543,7 @@ def _symmetric(upper: Array) -> Array:
     return result
 
 
-def _energies(instance: Instance, ell: Array, index: int | None) -> Array:
+def target_energies(instance: Instance, ell: Array, index: int | None) -> Array:
     """Squared L2 coefficients of the first directions, as many as there are eigenvalues ``ell``; of the
     single ``index`` where one is given.
     """

@@ -78,6 +78,11 @@ def agreement_constant(instance: Instance) -> float:
     return 4.0 if instance.sigma > 0.0 else 12.0
 
 
+def relative_error(instance: Instance, n: Array) -> Array:
+    """What the equivalent may be off by at each n, relative to the risk: c/n, and c (1/n + 1/m) with m features."""
+    return agreement_constant(instance) * (1.0 / n + 1.0 / np.maximum(instance.features.width(n), 1.0))
+
+
 def certify(
     experiment: Experiment,
     seed: int,
@@ -93,7 +98,8 @@ def certify(
     lam = np.asarray(curve.lam, dtype=np.float64)
     sizes = np.asarray(n, dtype=np.float64)
     expected = _expected(instance, sizes, lam)
-    systematic = agreement_constant(instance) / sizes * expected
+    relative = relative_error(instance, sizes)
+    systematic = relative * expected
     quantile = student_quantile(z, replicates)
     difference = curve.risk - expected
     beyond = np.maximum(np.abs(difference) - systematic - 1e-9 * expected, 0.0)
@@ -101,11 +107,14 @@ def certify(
     off = beyond > quantile * curve.stderr
     fit = fit_slope(curve)
     equivalent_slope = fit.project(expected)
-    allowed = quantile * fit.stderr + _slope_systematic(sizes, agreement_constant(instance))
+    # Only what changes along the curve moves a slope, or an exponent: at a fixed width its part of the error does not.
+    moving = relative if instance.features.grows else agreement_constant(instance) / sizes
+    allowed = quantile * fit.stderr + _slope_systematic(sizes, float(moving[0]))
     slope_off = abs(fit.exponent - equivalent_slope) > allowed
     agrees = not bool(off.any()) and not slope_off
     where = f"at n = {n[int(np.argmax(off))]}" if off.any() else "in the slope"
-    within = f"{quantile:.1f} standard errors + c/n, c = {agreement_constant(instance):g}"
+    law = "c (1/n + 1/m)" if instance.features.finite else "c/n"
+    within = f"{quantile:.1f} standard errors + {law}, c = {agreement_constant(instance):g}"
     text = (
         f"simulated and equivalent risk agree at n = {', '.join(map(str, n))} within {within}"
         if agrees
@@ -122,7 +131,7 @@ def certify(
         slope_stderr=fit.stderr,
         equivalent_slope=equivalent_slope,
         replicates=replicates,
-        precision=_missed(sizes, float((quantile * curve.stderr + systematic)[-1] / expected[-1])),
+        precision=_missed(sizes, float(quantile * curve.stderr[-1] / expected[-1] + moving[-1])),
         text=text,
     )
 
@@ -171,6 +180,6 @@ def _missed(sizes: Array, deviation: float) -> float:
     return math.log1p(deviation) / math.log(sizes[-1] / sizes[0])
 
 
-def _slope_systematic(sizes: Array, constant: float) -> float:
-    """Largest change of the slope when each point may be off by c/n: the first point moves most."""
-    return float(constant / sizes[0] / math.log(sizes[-1] / sizes[0]))
+def _slope_systematic(sizes: Array, first: float) -> float:
+    """Largest change of the slope when each point may be off by c/n, which is ``first`` at the first: it moves most."""
+    return float(first / math.log(sizes[-1] / sizes[0]))
