@@ -16,11 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances import GaussianDesign, Instance, MixtureSamples
+from verifier.instances import GaussianDesign, Instance, MixtureSamples, NystromFeatures
 from verifier.instances.ingredient import whole
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
 from verifier.risk.feature_samples import simulate_features
 from verifier.risk.mixtures import simulate_mixture
+from verifier.risk.nystrom_samples import simulate_nystrom
 from verifier.risk.sampled import simulate_samples
 from verifier.risk.simulate import Problem, Replicates, head_problems, problem, simulate
 from verifier.risk.simulators import Simulator, simulated_by, simulator_of
@@ -203,7 +204,8 @@ def _samples(
             found[j] = _by_pack(chosen, inst, grid, draws)
         elif inst.features.finite:
             pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
-            found[j] = simulate_features(inst, pairs, draws, None if isinstance(directions, str) else directions)
+            simulated = simulate_nystrom if isinstance(inst.features, NystromFeatures) else simulate_features
+            found[j] = simulated(inst, pairs, draws, None if isinstance(directions, str) else directions)
         elif isinstance(inst.design, GaussianDesign):
             shared[j] = _problems(inst, grid, directions)
         elif isinstance(inst.design, MixtureSamples):

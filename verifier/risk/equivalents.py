@@ -12,7 +12,8 @@ and needs no fixed point. All terms of all sums are positive, so nothing cancels
 
 The eigenvalues l are those of the covariance that the regression sees. Under a transform that is not unitary the sums are
 those of :mod:`verifier.risk.operators`; the rest is the same. With finitely many random features the sums are those of
-:mod:`verifier.risk.features`, kappa stands for the gamma there, and d2 and the bias depend on the width as well.
+:mod:`verifier.risk.features`, kappa stands for the gamma there, and d2 and the bias depend on the width as well; with landmarks
+they are those of :mod:`verifier.risk.nystrom`.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from verifier.instances import FullRotation, Instance, RotatedMixture, eigenvalues, log_index_at
+from verifier.instances import FullRotation, Instance, NystromFeatures, RotatedMixture, eigenvalues, log_index_at
 from verifier.risk.eigenbasis import eigenbasis
 from verifier.risk.features import FeatureSums, WidthSums, curved_moments, moments
+from verifier.risk.nystrom import Landmarks, landmarks
 from verifier.risk.operators import TransformedSums
 from verifier.risk.quadrature import Modes, modes
 from verifier.risk.rotated import RotatedSums
@@ -145,7 +147,7 @@ class Equivalent:
         self.size = instance.spectrum.size
         self.variance = instance.sigma**2
         self._sums: DiagonalSums | TransformedSums | RotatedSums | FeatureSums
-        if instance.features.finite:
+        if instance.features.finite and not isinstance(instance.features, NystromFeatures):
             self._sums = FeatureSums(instance, log_reach)
         elif instance.diagonal:
             self._sums = DiagonalSums(instance, log_reach)
@@ -468,6 +470,75 @@ class FeatureEquivalent(Equivalent):
         return moments(table, self._width(n)[:, None])
 
 
+class LandmarkEquivalent(Equivalent):
+    """The equivalent of an instance with landmarks; kappa is that of :mod:`verifier.risk.nystrom`, at most the kernel's.
+
+    ``sums`` are those of the kernel at kappa, d1 of which is no less than with landmarks.
+    """
+
+    _kept: tuple[Array, Array] | None = None
+
+    def effective_ridge(self, n: Array, lam: Array) -> Array:
+        """kappa(n, lambda), shape (k,), from the kernel's; where it would be zero, a value so small that it changes no digit."""
+        start = super().effective_ridge(n, lam)
+        known = np.isfinite(start)
+        kappa = np.full_like(start, np.nan)
+        if known.any():
+            width = self._width(n[known])
+            solver = self._solver(width, float(np.log(np.maximum(start[known], math.exp(LOG_KAPPA_MIN))).min()))
+            kappa[known], _ = solver.effective_ridge(n[known], width, lam[known], start[known])
+        return kappa
+
+    def ridge(self, n: Array, kappa: Array) -> Array:
+        """lambda = kappa (1 - d1/n), never below zero."""
+        return np.maximum(kappa * (1.0 - self.seen(n, kappa).df1 / n), 0.0)
+
+    def seen(self, n: Array, kappa: Array) -> Sums:
+        """d1, d2 and B at each (n, kappa); NaN where kappa is."""
+        known = np.isfinite(kappa)
+        columns = np.full((3, len(kappa)), np.nan)
+        if known.any():
+            width = self._width(n[known])
+            solver = self._solver(width, float(np.log(kappa[known]).min()))
+            kept = self._kept  # the optimum comes with mu
+            mu = kept[1] if kept is not None and kept[0] is kappa else None
+            mu = solver.landmark_ridge(kappa[known], width) if mu is None else mu[known]
+            sums = solver.sums(kappa[known], mu)
+            columns[:, known] = sums.df1, sums.df2, sums.bias
+        return Sums(*columns)
+
+    def optimum(self, n: Array) -> Array:
+        """kappa of the ridge lambda >= 0 that minimises the expected risk at each n, shape (k,), NaN where it is below exp(-330)."""
+        width = self._width(n)
+        top, depth = math.log(self.trace), FIRST_DEPTH
+        while True:
+            bottom = max(top - depth, LOG_KAPPA_MIN)
+            kappa, mu, decided = self._solver(width, bottom).optimum(n, width, bottom)
+            if decided.all() or bottom == LOG_KAPPA_MIN:
+                break
+            depth *= 2.0
+        kappa = np.where(decided, kappa, np.nan)
+        self._kept = (kappa, mu)
+        return kappa
+
+    def size_at_optimum(self, kappa: float) -> float:
+        """The first n = e^4, e^8, ... at which the ridge that minimises the risk has a kappa of at most ``kappa``; infinite where
+        there is none up to e^600.
+        """
+        for log_n in np.split(np.arange(4.0, LOG_FARTHEST, 4.0), [30]):
+            n = np.exp(log_n)
+            below = np.flatnonzero(self.optimum(n) <= kappa)
+            if below.size:
+                return float(n[below[0]])
+        return math.inf
+
+    def _width(self, n: Array) -> Array:
+        return self.instance.features.width(n)
+
+    def _solver(self, width: Array, log_kappa: float) -> Landmarks:
+        return landmarks(self.instance, log_kappa, width)
+
+
 def _features_excess(u: Array, z: Array, few: Array, many: Array, ridge: Array) -> Array:
     """(1 - z/few)(1 - z/many) - ridge/gamma, of the sign of gamma - gamma(ridge): negative where z exceeds either number."""
     least = 1.0 - z / few
@@ -499,7 +570,7 @@ def log_kappa_floor(instance: Instance, n: Array, lam: Array) -> Array:
     Under a transform of lower frame bound a no eigenvalue is below a^2 l_i (Courant and Fischer), which replaces l_i. With m
     features gamma takes the place of kappa, and min(n, m) that of n.
     """
-    if instance.features.finite:
+    if instance.features.finite and not isinstance(instance.features, NystromFeatures):
         n = np.minimum(n, instance.features.width(n))
     spectrum, gain = instance.spectrum, _log_least_gain(instance)
     with np.errstate(divide="ignore"):
@@ -522,6 +593,8 @@ def _log_least_gain(instance: Instance) -> float:
 
 @lru_cache(maxsize=128)
 def _equivalent(instance: Instance, log_reach: float) -> Equivalent:
+    if isinstance(instance.features, NystromFeatures):
+        return LandmarkEquivalent(instance, log_reach)
     return (FeatureEquivalent if instance.features.finite else Equivalent)(instance, log_reach)
 
 

@@ -43,14 +43,13 @@ saturates where ridge does. So with noise and :math:`m = c\,n^q` the tuned risk 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from verifier.instances import Instance, log_index_at
-from verifier.risk.equivalents import LOG_KAPPA_MIN, Tuning, equivalent_for, log_kappa_floor, ridge
+from verifier.instances import AllFeatures, Instance, log_index_at
 from verifier.risk.quadrature import modes
 
 Array = NDArray[np.float64]
@@ -58,7 +57,7 @@ Array = NDArray[np.float64]
 LOG_LEAST = -640.0
 """ln of the smallest eigenvalue at the index m for which landmarks are told from the whole kernel."""
 
-FIRST_DEPTH = 40.0  # ln kappa that the grid covers at first
+LOG_KAPPA_LEAST = -330.0  # smaller kappas are not looked at
 STEP = 1.0  # in ln kappa, of the grid on which the optimum is looked for
 WORTH = 2.5  # times its best: up to there a rough risk makes a grid point worth looking at
 SKETCH = 2  # Newton steps for mu on the grid
@@ -82,21 +81,15 @@ class LandmarkSums:
     rho: Array
 
 
-class NystromEquivalent:
+class Landmarks:
     """Sums of one instance over its spectrum, and the effective and optimal ridge with m landmarks that follow from them.
 
-    ``log_reach``: the nodes serve effective ridges, and landmarks, down to the eigenvalue at this log-index. The instance's
-    covariance must be diagonal in the basis of its target, which must be a single one (ValueError).
+    ``log_reach``: the nodes serve effective ridges, and landmarks, down to the eigenvalue at this log-index.
     """
 
     chunk = 10_000  # matrix entries worked on at a time: they stay in the cache; does not change the result
 
     def __init__(self, instance: Instance, log_reach: float) -> None:
-        if not instance.diagonal or getattr(instance.target, "supremum", False):
-            raise ValueError(
-                f"instance={instance.describe()}: landmarks need a single target in the eigenbasis of the covariance; use no "
-                "transform, components in one eigenbasis, and a target such as CriticalTarget"
-            )
         self.instance = instance
         self.size = instance.spectrum.size
         self.variance = instance.sigma**2
@@ -185,16 +178,15 @@ class NystromEquivalent:
         bias_slope += rho_slope * leak + rho * ((aet * (v[:, None] - 2.0 * tau)) @ energy)
         return df1, df2, bias, df2_slope, bias_slope, rho
 
-    def effective_ridge(self, n: Array, m: Array, lam: Array) -> tuple[Array, Array]:
-        r""":math:`\kappa(n, m, \lambda)` and :math:`\mu`, each of shape (k,), by Newton's method from the kernel's kappa, which is
-        larger (:math:`d_1` is smaller with landmarks), on a convex function; relative error 1e-12.
+    def effective_ridge(self, n: Array, m: Array, lam: Array, start: Array) -> tuple[Array, Array]:
+        r""":math:`\kappa(n, m, \lambda)` and :math:`\mu`, each of shape (k,), by Newton's method on a convex function from ``start``,
+        which must not be smaller, such as the kernel's kappa (:math:`d_1` is smaller with landmarks); relative error 1e-12.
 
         Where more samples than landmarks are fitted without a ridge kappa is zero; then, and wherever kappa is smaller still, it is
         put at a value that changes no digit of the risk.
         """
-        plain = equivalent_for(self.instance, n, lam).effective_ridge(n, lam)
-        least = np.maximum(np.where(m <= n, NOTHING * self.level(m), 0.0), math.exp(LOG_KAPPA_MIN))
-        kappa = np.maximum(plain, least)
+        least = np.maximum(np.where(m <= n, NOTHING * self.level(m), 0.0), math.exp(LOG_KAPPA_LEAST))
+        kappa = np.maximum(start, least)
         mu = self.landmark_ridge(kappa, m)
         for _ in range(60):
             sums = self.sums(kappa, mu)
@@ -203,9 +195,9 @@ class NystromEquivalent:
             settled = np.abs(following - kappa) <= 1e-12 * kappa
             mu = self.landmark_ridge(following, m, mu * (kappa / following) ** sums.rho)
             kappa = following
-            if np.all(settled | np.isnan(plain)):
+            if np.all(settled):
                 break
-        return np.where(np.isnan(plain), np.nan, kappa), mu
+        return kappa, mu
 
     def terms(self, n: Array, sums: LandmarkSums) -> tuple[Array, Array]:
         """Terms of the excess risk from target and noise, infinite at the interpolation threshold."""
@@ -245,7 +237,7 @@ class NystromEquivalent:
         none = np.flatnonzero(ends)
         zero, zero_mu = np.zeros(len(n)), np.zeros(len(n))
         if none.size:
-            zero[none], zero_mu[none] = self.effective_ridge(n[none], m[none], np.zeros(none.size))
+            zero[none], zero_mu[none] = self.effective_ridge(n[none], m[none], np.zeros(none.size), np.exp(grid[best[none]]))
             low[none] = np.maximum(low[none], np.log(zero[none]))
         kappa, mu = self._refined(n, m, grid[best], _around(values, best), mus[rows, best], low)
         if none.size:
@@ -348,79 +340,22 @@ def _shares(ell: Array, kappa: Array, mu: Array) -> tuple[Array, Array, Array]:
 
 
 @lru_cache(maxsize=64)
-def _equivalent(instance: Instance, log_reach: float) -> NystromEquivalent:
-    return NystromEquivalent(instance, log_reach)
+def _landmarks(instance: Instance, log_reach: float) -> Landmarks:
+    return Landmarks(instance, log_reach)
 
 
-def nystrom_equivalent(instance: Instance, log_kappa: float, m: Array) -> NystromEquivalent:
-    """The cached equivalent with nodes down to kappa = exp(``log_kappa``) and up to the largest number of landmarks ``m``."""
-    spectrum = instance.spectrum
+def landmarks(instance: Instance, log_kappa: float, m: Array) -> Landmarks:
+    """The cached :class:`Landmarks` with nodes down to kappa = exp(``log_kappa``) and up to the largest number of landmarks ``m``.
+
+    Only spectrum, target and noise of the instance matter.
+    """
+    spectrum, plain = instance.spectrum, replace(instance, features=AllFeatures())
     if math.isfinite(spectrum.size):
-        return _equivalent(instance, 4.0 * math.ceil((math.log(spectrum.size) + 0.5) / 4.0))
-    levels = np.array([max(log_kappa, LOG_KAPPA_MIN), LOG_LEAST])
+        return _landmarks(plain, 4.0 * math.ceil((math.log(spectrum.size) + 0.5) / 4.0))
+    levels = np.array([max(log_kappa, LOG_LEAST), LOG_LEAST])
     reach, farthest = log_index_at(spectrum, levels, steps=20)
     widest = min(math.log(min(float(m.max()), 1e300)), float(farthest))
-    return _equivalent(instance, 4.0 * math.ceil((max(float(reach), widest) + 0.5) / 4.0))
-
-
-def nystrom_terms(
-    instance: Instance, *, n: ArrayLike, m: ArrayLike, lam: ArrayLike | Tuning = "optimal"
-) -> tuple[Array, Array]:
-    """Terms of the excess risk with m landmarks from target and noise, of the shape that n and m (and ridges) broadcast to.
-
-    ``n`` and ``m``: real numbers of at least 1, m infinite for the whole kernel. ``lam``: "optimal" (with these landmarks),
-    "schedule", a function (instance, n) -> ridge, or ridges >= 0. NaN where kappa lies below exp(-330). ValueError for other numbers.
-    """
-    sizes, landmarks = _numbers(n, m)
-    if isinstance(lam, str) and lam == "optimal":
-        shape, flat_n, flat_m = sizes.shape, sizes.ravel(), landmarks.ravel()
-        kappa, mu, engine = _optimum(instance, flat_n, flat_m)
-    else:
-        ridges = ridge(instance, sizes, lam) if isinstance(lam, str) or callable(lam) else np.asarray(lam, np.float64)
-        if not np.all(np.isfinite(ridges) & (ridges >= 0.0)):
-            raise ValueError(f"lam={lam!r} must be finite ridges >= 0, 'optimal', 'schedule' or a function (instance, n)")
-        sizes, landmarks, ridges = np.broadcast_arrays(sizes, landmarks, ridges)
-        shape, flat_n, flat_m, flat = sizes.shape, sizes.ravel(), landmarks.ravel(), ridges.ravel()
-        floor = float(log_kappa_floor(instance, flat_n, flat).min())
-        engine = nystrom_equivalent(instance, floor if math.isfinite(floor) else LOG_KAPPA_MIN, flat_m)
-        kappa, mu = engine.effective_ridge(flat_n, flat_m, flat)
-    known = np.isfinite(kappa)
-    target, noise = np.full(len(kappa), np.nan), np.full(len(kappa), np.nan)
-    if known.any():
-        target[known], noise[known] = engine.terms(flat_n[known], engine.sums(kappa[known], mu[known]))
-    return target.reshape(shape), noise.reshape(shape)
-
-
-def nystrom_risk(
-    instance: Instance, *, n: ArrayLike, m: ArrayLike, lam: ArrayLike | Tuning = "optimal"
-) -> Array:
-    """Excess risk with m landmarks by the deterministic equivalent: the sum of :func:`nystrom_terms`."""
-    return np.asarray(np.add(*nystrom_terms(instance, n=n, m=m, lam=lam)))
-
-
-def nystrom_ridge(instance: Instance, *, n: ArrayLike, m: ArrayLike) -> Array:
-    """The ridge that minimises the equivalent with m landmarks, of the shape that n and m broadcast to."""
-    sizes, landmarks = _numbers(n, m)
-    kappa, mu, engine = _optimum(instance, sizes.ravel(), landmarks.ravel())
-    found = np.full(len(kappa), np.nan)
-    known = np.isfinite(kappa)
-    if known.any():
-        sums = engine.sums(kappa[known], mu[known])
-        found[known] = np.maximum(kappa[known] * (1.0 - sums.df1 / sizes.ravel()[known]), 0.0)
-    return found.reshape(sizes.shape)
-
-
-def _optimum(instance: Instance, n: Array, m: Array) -> tuple[Array, Array, NystromEquivalent]:
-    """kappa and mu of the optimum; the grid is taken deeper until the noise, or the landmarks, rule smaller kappas out."""
-    top = math.log(float(np.exp(instance.spectrum.log_eigenvalues(np.zeros(1)))[0]))
-    depth = FIRST_DEPTH
-    while True:
-        bottom = max(top - depth, LOG_KAPPA_MIN)
-        engine = nystrom_equivalent(instance, bottom, m)
-        kappa, mu, decided = engine.optimum(n, m, bottom)
-        if decided.all() or bottom == LOG_KAPPA_MIN:
-            return np.where(decided | (instance.sigma == 0.0), kappa, np.nan), mu, engine
-        depth *= 2.0
+    return _landmarks(plain, 4.0 * math.ceil((max(float(reach), widest) + 0.5) / 4.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -439,21 +374,11 @@ class Shares:
     free: Array
 
 
-def ridge_and_shares(instance: Instance, *, n: float, m: float, lam: float, skip: int) -> tuple[float, float, Shares]:
-    r"""kappa, :math:`\mu = \nu/\kappa` and the shares of all eigenvalues after the first ``skip``, at one (n, m, lambda)."""
-    sizes, landmarks, ridges = (np.array([value], dtype=np.float64) for value in (n, m, lam))
-    floor = float(log_kappa_floor(instance, sizes, ridges)[0])
-    engine = nystrom_equivalent(instance, floor if math.isfinite(floor) else LOG_KAPPA_MIN, landmarks)
-    kappa, mu = engine.effective_ridge(sizes, landmarks, ridges)
-    rest = modes(instance, engine.modes.log_reach, skip)
-    a, g, e = (share[0] for share in _shares(rest.eigenvalues, kappa, mu))
-    _, gt, et = (share[0] for share in _shares(rest.target_eigenvalues, kappa, mu))
-    shares = Shares(rest.eigenvalues, rest.multiplicity, a, g, e, rest.target_energy, gt + et, rest.target_eigenvalues * et)
-    return float(kappa[0]), float(mu[0]), shares
-
-
-def _numbers(n: ArrayLike, m: ArrayLike) -> tuple[Array, Array]:
-    sizes, landmarks = np.broadcast_arrays(np.asarray(n, dtype=np.float64), np.asarray(m, dtype=np.float64))
-    if sizes.size == 0 or not np.all(np.isfinite(sizes) & (sizes >= 1.0) & (landmarks >= 1.0)):
-        raise ValueError(f"n={n!r} must be finite sample sizes of at least 1, and m={m!r} numbers of landmarks of at least 1")
-    return sizes, landmarks
+def shares_beyond(solver: Landmarks, kappa: float, mu: float, skip: int) -> Shares:
+    """The shares of all eigenvalues after the first ``skip`` at one kappa and mu."""
+    rest = modes(solver.instance, solver.modes.log_reach, skip)
+    at_kappa, at_mu = np.array([kappa]), np.array([mu])
+    a, g, e = (share[0] for share in _shares(rest.eigenvalues, at_kappa, at_mu))
+    _, gt, et = (share[0] for share in _shares(rest.target_eigenvalues, at_kappa, at_mu))
+    missed, free = gt + et, rest.target_eigenvalues * et
+    return Shares(rest.eigenvalues, rest.multiplicity, a, g, e, rest.target_energy, missed, free)

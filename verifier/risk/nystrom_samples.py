@@ -34,16 +34,18 @@ noise, :math:`(r, r_a)` per unit of h,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
-from verifier.instances import Instance, eigenvalues
-from verifier.risk.nystrom import ridge_and_shares
-from verifier.risk.simulate import Replicates, _bartlett, _energies, _normals
+from verifier.instances import Instance, NystromFeatures, eigenvalues
+from verifier.risk.equivalents import equivalent_for
+from verifier.risk.nystrom import landmarks, shares_beyond
+from verifier.risk.simulate import Replicates, bartlett, replicate_normals, target_energies
 
 Array = NDArray[np.float64]
 
@@ -51,6 +53,10 @@ DIRECTIONS = 128
 """Directions that are simulated unless more are asked for. Against 512 of them the mean risk differs by less than its sampling error
 of .3 % (tests/test_nystrom.py).
 """
+
+
+COUNTED = 1e12
+"""As many rows are as good as infinitely many: Bartlett's factor over their root is the identity to rounding error in any mean."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,14 +80,26 @@ class Setting:
     passed: float
 
 
-def setting(instance: Instance, *, n: int, m: int, lam: float, directions: int | None = None) -> Setting:
-    """The directions that are simulated at (n, m, lambda), and what the others amount to."""
+def counted(instance: Instance, n: float) -> Instance:
+    """The instance with the whole number of landmarks that it has at n."""
+    width = float(instance.features.width(n))
+    return replace(instance, features=NystromFeatures(float(round(width)) if width < COUNTED else COUNTED, 0.0))
+
+
+def setting(instance: Instance, *, n: int, lam: float, directions: int | None = None) -> Setting:
+    """The directions that are simulated at (n, lambda) with m(n) landmarks, rounded, and what the others amount to."""
+    fixed = counted(instance, n)
+    m = int(fixed.features.width(n))
     p = int(min(directions or DIRECTIONS, instance.spectrum.size))
     ell = eigenvalues(instance.spectrum, p)
-    energies = _energies(instance, ell, None)
+    energies = target_energies(instance, ell, None)
     if p == instance.spectrum.size:
         return Setting(n, m, ell, energies, instance.sigma**2, lam, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    kappa, mu, rest = ridge_and_shares(instance, n=float(n), m=float(m), lam=lam, skip=p)
+    sizes, ridges, width = np.array([float(n)]), np.array([lam]), np.array([float(m)])
+    kappa = float(equivalent_for(fixed, sizes, ridges).effective_ridge(sizes, ridges)[0])
+    solver = landmarks(instance, math.log(kappa), width)
+    mu = float(solver.landmark_ridge(np.array([kappa]), width)[0])
+    rest = shares_beyond(solver, kappa, mu, p)
     weight = rest.multiplicity
     sample_ridge = lam + kappa * float(weight @ rest.a) / n
     share = sample_ridge / kappa
@@ -102,25 +120,25 @@ def setting(instance: Instance, *, n: int, m: int, lam: float, directions: int |
 
 
 def simulate_nystrom(
-    instance: Instance, triples: Sequence[tuple[int, int, float]], draws: Replicates, directions: int | None = None
+    instance: Instance, pairs: Sequence[tuple[int, float]], draws: Replicates, directions: int | None = None
 ) -> Array:
-    """Excess risks at each (n, m, lambda), shape (draws.count, len(triples)), on shared replicates.
+    """Excess risks of an instance with landmarks at each (n, lambda), shape (draws.count, len(pairs)), on shared replicates.
 
     ``draws.noise`` and ``draws.signs`` must be "averaged"; ``draws.controls`` and ``draws.antithetic`` are without effect. Work p^3 a
-    triple and replicate, p = ``directions``.
+    pair and replicate, p = ``directions``.
     """
     if not draws.averaged:
         raise ValueError(f"noise={draws.noise!r}, signs={draws.signs!r}: with landmarks both are averaged")
-    settings = [setting(instance, n=n, m=m, lam=lam, directions=directions) for n, m, lam in triples]
+    settings = [setting(instance, n=n, lam=lam, directions=directions) for n, lam in pairs]
     p = max(len(item.ell) for item in settings)
     columns = [max(min(p, size) for size in sizes) for sizes in ([s.n for s in settings], [s.m for s in settings])]
-    result = np.empty((draws.count, len(triples)))
+    result = np.empty((draws.count, len(pairs)))
     for r in range(draws.count):
         key = (*draws.key, "replicate", draws.first + r)
-        rows = _normals(p, columns[0], draws.seed, key)
-        landmarks = _normals(p, columns[1], draws.seed, (*key, "landmarks"))
+        rows = replicate_normals(p, columns[0], draws.seed, key)
+        landmarks = replicate_normals(p, columns[1], draws.seed, (*key, "landmarks"))
         for j, item in enumerate(settings):
-            sample, chosen = _bartlett(rows, item.n, len(item.ell)), _bartlett(landmarks, item.m, len(item.ell))
+            sample, chosen = bartlett(rows, item.n, len(item.ell)), bartlett(landmarks, item.m, len(item.ell))
             result[r, j] = _risk(item, sample, chosen)
     return result
 
