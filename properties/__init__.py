@@ -8,17 +8,21 @@ from properties import (
     figure_2,
     figure_4,
     figure_5,
+    figure_6,
     figure_7,
     lemma_1,
     lemma_2,
     lemma_3,
     lemma_5,
+    lemma_6,
     proof_step_a4,
     proposition_1,
     remark_1,
+    remark_4,
     theorem_1,
     theorem_2,
     theorem_3,
+    theorem_5,
 )
 from verifier.claims import Reading
 
@@ -32,12 +36,16 @@ STATEMENTS = (
     theorem_3,
     proposition_1,
     lemma_5,
+    theorem_5,
+    lemma_6,
+    remark_4,
     proof_step_a4,
     corollary_1,
     remark_1,
     figure_2,
     figure_4,
     figure_5,
+    figure_6,
     figure_7,
 )
 

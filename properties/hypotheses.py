@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from verifier.instances import Instance
+
+NEAR_CRITICAL = 0.05
+"""Distance from the critical degree below which nothing is claimed."""
 
 
 def assumption_r(instance: Instance) -> bool:
@@ -33,3 +38,31 @@ def commutes_with_the_covariance(instance: Instance) -> bool:
 def alpha(instance: Instance) -> float:
     """The paper's exponent 2s / (2s + 1/beta), with the declared s."""
     return 2.0 * instance.s / (2.0 * instance.s + 1.0 / instance.beta)
+
+
+def degree(instance: Instance) -> float:
+    """q of a width m = c n^q; infinite for infinitely many features."""
+    return float(getattr(instance.features, "degree", math.inf))
+
+
+def critical_degree(instance: Instance) -> float:
+    """Degree q* from which on m = c n^q random features keep the exponent, for s <= 1 (derived in properties/theorem_5.py):
+    1/(2 beta s + 1) for s <= 1/2, 1 - 1/(2s + 1/beta) for s >= 1/2; the larger of the two is the one that counts.
+    """
+    power = 1.0 / (2.0 * instance.s + 1.0 / instance.beta)
+    return max(power / instance.beta, 1.0 - power)
+
+
+def width_above_the_critical_degree(instance: Instance) -> bool:
+    """q >= q* + .05."""
+    return degree(instance) >= critical_degree(instance) + NEAR_CRITICAL
+
+
+def width_away_from_the_critical_degree(instance: Instance) -> bool:
+    """|q - q*| >= .05: closer, two powers of n differ by too little for either to lead."""
+    return abs(degree(instance) - critical_degree(instance)) >= NEAR_CRITICAL
+
+
+def s_away_from_half(instance: Instance) -> bool:
+    """|s - 1/2| >= .05: at s = 1/2 a logarithm multiplies the bias that comes from the features."""
+    return abs(instance.s - 0.5) >= 0.05 - 1e-9
