@@ -23,6 +23,7 @@ from properties import (
     theorem_2,
     theorem_3,
     theorem_5,
+    theorem_5_nystrom,
 )
 from verifier.claims import Reading
 
@@ -37,6 +38,7 @@ STATEMENTS = (
     proposition_1,
     lemma_5,
     theorem_5,
+    theorem_5_nystrom,
     lemma_6,
     remark_4,
     proof_step_a4,
