@@ -22,14 +22,19 @@ For labels of the target :math:`f = (f_1, f_2)` the error is :math:`w - f = -(KN
 :math:`Y = KN^{-1}(K'W)_2 - \binom{0}{1}`: every piece is small where the error is, and nothing of order one is subtracted from one.
 Label noise and the signs of the target's coefficients are averaged exactly.
 
-*Directions beyond p*, to first order. They give the fitted function a part of variance :math:`\tau\|a\|^2`,
-:math:`\tau = \sum_{i>p} l_i^2 e_i^2`, miss :math:`F = \sum_{i>p} f_i^2(1 - a_i)^2` of the target, hear
-:math:`D = \frac1n\sum_{i>p} a_i^2` of the noise, and through :math:`\eta`, of variance
-:math:`h = \chi^2\big(\sum_{i>p} f_i^2 l_i^2 e_i^2 + (\sigma^2 + E)\tau/n\big)` for each landmark, the others hear it too. With
-:math:`(E_p, \alpha)` the error on the simulated directions and :math:`\|a\|^2` from the target, :math:`(v, v_a)` per unit of label
-noise, :math:`(r, r_a)` per unit of h,
+*Directions beyond p.* They give the fitted function a part of variance :math:`\tau\alpha`, :math:`\tau = \sum_{i>p} l_i^2 e_i^2`,
+:math:`\alpha` the mean of :math:`\|a\|^2`, miss :math:`F = \sum_{i>p} f_i^2(1 - a_i)^2` of the target, and hear
+:math:`D = \frac1n\sum_{i>p} a_i^2` of the noise; T is all this together. Into the equations of the landmarks they put a noise
+:math:`\eta`, of variance :math:`\chi^2 h` for each landmark: from the target, the sample, and the landmarks that are not orthogonal.
+With :math:`E_p, \alpha_p` what the target leaves of error and :math:`\|a\|^2` on the simulated directions, :math:`(v, v_a)` the two per
+unit of label noise, :math:`(r, r_a)` per unit of h,
 
-.. math:: T = F + \tau\big(\alpha + (\sigma^2 + T)v_a + h r_a\big) + D(\sigma^2 + E), \qquad E = E_p + (\sigma^2 + T)v + h r + T.
+.. math:: E = E_p + (\sigma^2 + T)v + h r + T, \qquad T = F + \tau\alpha + D(\sigma^2 + E), \\
+          \alpha = \alpha_p + (\sigma^2 + T)v_a + h r_a, \qquad
+          h = \sum_{i>p} f_i^2 l_i^2 e_i^2 + (\sigma^2 + E)\tau/n + \alpha\sum_{i>p} c_i^2 e_i^2,
+
+four linear equations, from taking one direction out at a time. With no simulated direction at all they are the equivalent
+(:math:`r_a = 1/(\nu^2 m)` and :math:`m - \sum_i (a_i + g_i)^2 = \sum_i (a_i + g_i)e_i`).
 """
 
 from __future__ import annotations
@@ -63,7 +68,7 @@ COUNTED = 1e12
 class Setting:
     """What a replicate needs at one (n, m, lambda): eigenvalues ``ell`` and squared coefficients ``f2`` of the simulated directions
     (p,), the ridges ``sample_ridge`` and ``landmark_ridge`` of the others, and their ``spread`` tau, ``missed`` F, ``heard`` D, and what
-    eta hears: ``share`` chi^2 and ``passed`` sum f^2 l^2 e^2.
+    eta hears: ``share`` chi^2, ``passed`` sum f^2 l^2 e^2, ``crossed`` sum c^2 e^2.
     """
 
     n: int
@@ -78,6 +83,7 @@ class Setting:
     heard: float
     share: float
     passed: float
+    crossed: float
 
 
 def counted(instance: Instance, n: float) -> Instance:
@@ -94,7 +100,7 @@ def setting(instance: Instance, *, n: int, lam: float, directions: int | None = 
     ell = eigenvalues(instance.spectrum, p)
     energies = target_energies(instance, ell, None)
     if p == instance.spectrum.size:
-        return Setting(n, m, ell, energies, instance.sigma**2, lam, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        return Setting(n, m, ell, energies, instance.sigma**2, lam, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     sizes, ridges, width = np.array([float(n)]), np.array([lam]), np.array([float(m)])
     kappa = float(equivalent_for(fixed, sizes, ridges).effective_ridge(sizes, ridges)[0])
     solver = landmarks(instance, math.log(kappa), width)
@@ -116,6 +122,7 @@ def setting(instance: Instance, *, n: int, lam: float, directions: int | None = 
         heard=float(weight @ rest.a**2) / n,
         share=share**2,
         passed=float(rest.energy @ rest.free**2),
+        crossed=float(weight @ (rest.eigenvalues * (rest.eigenvalues + kappa) * rest.e) ** 2),
     )
 
 
@@ -184,13 +191,27 @@ def _risk(item: Setting, sample: Array, landmarks: Array) -> float:
     moved = cho_solve(factor, to_landmarks.T, check_finite=False)  # N^-1 J'
     carried = item.share * float(np.sum(moved**2) + np.sum((mixed @ moved) ** 2))
     echoed = item.share * (float(np.sum((to_landmarks @ moved) ** 2)) + (item.m - k) / item.landmark_ridge**2)
-    eta = item.passed + item.variance * item.spread / item.n
-    left = [
-        [1.0 - item.spread * noisy, -item.heard - item.spread**2 * echoed / item.n],
-        [-1.0 - variance, 1.0 - carried * item.spread / item.n],
-    ]
-    right = [
-        item.missed + item.spread * (weights + item.variance * noisy + echoed * eta) + item.heard * item.variance,
-        risk + item.variance * variance + carried * eta,
-    ]
-    return float(np.linalg.solve(left, right)[1])
+    # Unknown are E, alpha, T and h.
+    left = np.array(
+        [
+            [1.0, 0.0, -1.0 - variance, -carried],
+            [0.0, 1.0, -noisy, -echoed],
+            [-item.heard, -item.spread, 1.0, 0.0],
+            [-item.spread / item.n, -item.crossed, 0.0, 1.0],
+        ]
+    )
+    right = np.array(
+        [
+            risk + item.variance * variance,
+            weights + item.variance * noisy,
+            item.missed + item.heard * item.variance,
+            item.passed + item.variance * item.spread / item.n,
+        ]
+    )
+    return float(_balanced(left, right)[0])
+
+
+def _balanced(left: Array, right: Array) -> Array:
+    """Solution of equations whose unknowns are of very different orders, in units in which they are not."""
+    units = np.maximum(np.abs(right), 1e-300)
+    return np.asarray(np.linalg.solve(left * units / units[:, None], np.ones_like(right)) * units)
