@@ -71,14 +71,20 @@ ROOM = 1e-9  # of 1 - d1/n: closer to interpolation no ridge is looked for
 
 @dataclass(frozen=True, eq=False)
 class LandmarkSums:
-    """The sums at each (kappa, m), shape (k,), and their derivatives in ln kappa at fixed m."""
+    """d1, d2, B and rho at each (kappa, m), shape (k,)."""
 
     df1: Array
     df2: Array
     bias: Array
+    rho: Array
+
+
+@dataclass(frozen=True, eq=False)
+class SlopedSums(LandmarkSums):
+    """The sums with the derivatives of d2 and B in ln kappa, at fixed m."""
+
     df2_slope: Array
     bias_slope: Array
-    rho: Array
 
 
 class Landmarks:
@@ -95,7 +101,15 @@ class Landmarks:
         self.variance = instance.sigma**2
         self.modes = modes(instance, log_reach)
         self.trace = float(self.modes.multiplicity @ self.modes.eigenvalues)
-        self._nodes = len(self.modes.eigenvalues) + len(self.modes.target_eigenvalues)
+        # Spectrum and target share their nodes, but for what stands for their tails: one list, with two columns of weights.
+        ell, where = self.modes.eigenvalues, self.modes.target_eigenvalues
+        common = min(len(ell), len(where))
+        shared = int(np.argmin(np.append(ell[:common] == where[:common], False)))
+        self._ell = np.concatenate([ell, where[shared:]])
+        self._weights = np.zeros((len(self._ell), 2))
+        self._weights[: len(ell), 0] = self.modes.multiplicity
+        self._weights[:shared, 1] = self.modes.target_energy[:shared]
+        self._weights[len(ell) :, 1] = self.modes.target_energy[shared:]
 
     def level(self, m: Array) -> Array:
         """The eigenvalue at the real index m, zero where landmarks are as good as the whole kernel."""
@@ -115,7 +129,7 @@ class Landmarks:
         return mu
 
     def _pieces(self, rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-        size = max(1, self.chunk // self._nodes)
+        size = max(1, self.chunk // len(self._ell))
         return [rows[start : start + size] for start in range(0, len(rows), size)]
 
     def _solved(self, kappa: Array, m: Array, mu: Array, steps: int) -> Array:
@@ -138,45 +152,50 @@ class Landmarks:
 
     def sums(self, kappa: Array, mu: Array) -> LandmarkSums:
         """The sums at kappa > 0 (k,), with the landmarks' ridge ``mu`` of :meth:`landmark_ridge`."""
-        rows = [self._rows(kappa[k], mu[k]) for k in self._pieces(np.arange(len(kappa)))]
-        return LandmarkSums(*(np.concatenate(columns) for columns in zip(*rows, strict=True)))
+        pieces = [self._rows(kappa[k], mu[k]) for k in self._pieces(np.arange(len(kappa)))]
+        return LandmarkSums(*(np.concatenate(columns) for columns in zip(*pieces, strict=True)))
+
+    def sloped_sums(self, kappa: Array, mu: Array) -> SlopedSums:
+        """The sums with their derivatives."""
+        pieces = [self._sloped_rows(kappa[k], mu[k]) for k in self._pieces(np.arange(len(kappa)))]
+        return SlopedSums(*(np.concatenate(columns) for columns in zip(*pieces, strict=True)))
 
     def _rows(self, kappa: Array, mu: Array) -> tuple[Array, ...]:
-        # In ln kappa: (c+nu)' = (g + e v)(c+nu) with v = 1 - rho, so a' = -a tau, e' = e (v - tau), tau = g + e v.
-        a, g, e = _shares(self.modes.eigenvalues, kappa, mu)
-        weight = self.modes.multiplicity
-        df1 = a @ weight
-        ae, ge = a * e, g * e
-        s, t = ae @ weight, ge @ weight
-        whole = mu == 0.0
-        with np.errstate(invalid="ignore"):
-            rho = np.where(whole, 0.0, s / (s + t))
-        v = 1.0 - rho
-        square = a * a
-        df2 = square @ weight + rho * s
-        square *= g
-        slope = -2.0 * (square @ weight)  # of sum a^2, the part with g; sum a^2 e v is a ae
-        ae_g, ae_e, ge_e = (ae * g) @ weight, (ae * e) @ weight, (ge * e) @ weight
-        ge_g = (ge * g) @ weight
-        slope -= 2.0 * v * ((ae * a) @ weight)
-        # (ae)' = ae (v - 2 tau), and (a + g)' = g - (a + g) tau.
-        s_slope = v * s - 2.0 * (ae_g + v * ae_e)
+        a, g, e = _shares(self._ell, kappa, mu)
+        count, energy = self._weights.T
+        missed = g + e
+        g *= e
+        t = g @ count
+        e *= a
+        s, leak = (e @ self._weights).T
+        df1 = a @ count
+        a *= a
+        missed *= missed
+        rho = _ratio(s, s + t)
+        return df1, a @ count + rho * s, missed @ energy + rho * leak, rho
+
+    def _sloped_rows(self, kappa: Array, mu: Array) -> tuple[Array, ...]:
+        # In ln kappa: (c + nu)' = tau (c + nu), tau = g + e v, v = 1 - rho; so a' = -a tau, e' = e (v - tau), (a + g)' = g - (a + g) tau.
+        a, g, e = _shares(self._ell, kappa, mu)
+        weights = self._weights
+        count, energy = weights.T
+        ae, ge, missed = a * e, g * e, g + e
+        (s, leak), t = (ae @ weights).T, ge @ count
         total = s + t
-        total_slope = t + v * total - 2.0 * (ae_g + ge_g + v * (ae_e + ge_e))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            rho_slope = np.where(whole, 0.0, (s_slope - rho * total_slope) / total)
-        df2_slope = slope + rho_slope * s + rho * s_slope
-        at, gt, et = _shares(self.modes.target_eigenvalues, kappa, mu)
-        energy = self.modes.target_energy
-        missed = gt + et
-        aet = at * et
-        leak = aet @ energy
-        bias = (missed * missed) @ energy + rho * leak
-        # tau = g + e v; ((1-a)^2)' = 2 (1-a) a tau.
-        tau = gt + et * v[:, None]
-        bias_slope = 2.0 * ((missed * at * tau) @ energy)
-        bias_slope += rho_slope * leak + rho * ((aet * (v[:, None] - 2.0 * tau)) @ energy)
-        return df1, df2, bias, df2_slope, bias_slope, rho
+        rho = _ratio(s, total)
+        v = 1.0 - rho
+        tau = g
+        tau += e * v[:, None]
+        df1, at = a @ count, a * tau
+        square, missing = a * a, (missed * missed) @ energy
+        df2, bias = square @ count + rho * s, missing + rho * leak
+        s_tau, leak_tau = ((ae * tau) @ weights).T
+        t_tau = (ge * tau) @ count
+        s_slope, leak_slope = v * s - 2.0 * s_tau, v * leak - 2.0 * leak_tau
+        rho_slope = _ratio(s_slope - rho * (t + v * total - 2.0 * (s_tau + t_tau)), total)
+        df2_slope = -2.0 * ((a * at) @ count) + rho_slope * s + rho * s_slope
+        bias_slope = 2.0 * ((missed * at) @ energy) + rho_slope * leak + rho * leak_slope
+        return df1, df2, bias, rho, df2_slope, bias_slope
 
     def effective_ridge(self, n: Array, m: Array, lam: Array, start: Array) -> tuple[Array, Array]:
         r""":math:`\kappa(n, m, \lambda)` and :math:`\mu`, each of shape (k,), by Newton's method on a convex function from ``start``,
@@ -288,7 +307,7 @@ class Landmarks:
         active = np.arange(len(n))
         for _ in range(MOST_STEPS):
             a = active
-            sums = self.sums(np.exp(u[a]), mu[a])
+            sums = self.sloped_sums(np.exp(u[a]), mu[a])
             room = 1.0 - sums.df2 / n[a]
             top = sums.bias + self.variance * sums.df2 / n[a]
             change = sums.bias_slope + self.variance * sums.df2_slope / n[a]
@@ -325,6 +344,11 @@ def _around(values: Array, best: NDArray[np.intp]) -> Array:
     rows, last = np.arange(len(values)), values.shape[1] - 1
     with np.errstate(divide="ignore"):
         return np.stack([np.log(values[rows, np.clip(best + side, 0, last)]) for side in (-1, 0, 1)], axis=1)
+
+
+def _ratio(part: Array, whole: Array) -> Array:
+    """part / whole, zero where both are."""
+    return np.asarray(np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0.0))
 
 
 def _shares(ell: Array, kappa: Array, mu: Array) -> tuple[Array, Array, Array]:
