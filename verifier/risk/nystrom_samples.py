@@ -94,7 +94,8 @@ def counted(instance: Instance, n: float) -> Instance:
 def setting(instance: Instance, *, n: int, lam: float, directions: int | None = None) -> Setting:
     """The directions that are simulated at (n, lambda) with m(n) landmarks, rounded, and what the others amount to."""
     fixed = counted(instance, n)
-    m = int(fixed.features.width(n))
+    assert isinstance(fixed.features, NystromFeatures)
+    m = int(fixed.features.factor)
     few = min(max(4 * min(n, m), FEWEST_DIRECTIONS), MOST_DIRECTIONS)
     p = int(min(few if directions is None else directions, instance.spectrum.size))
     ell = eigenvalues(instance.spectrum, p)
