@@ -39,7 +39,7 @@ def kernel(of: vf.Instance) -> vf.Instance:
 
 def fitted_risks(of: vf.Instance, n: int, lam: float, count: int) -> np.ndarray:
     """By the definition: rows, landmarks, labels, ridge regression on an orthonormal basis of the landmarks' span, error."""
-    generator, m = np.random.default_rng(5), int(of.features.width(n))
+    generator, m = np.random.default_rng(5), round(float(of.features.width(n)))
     index = np.arange(1.0, of.spectrum.size + 1.0)
     ell = index**-of.beta
     theta = index ** (-of.beta * of.s - 0.5) / np.sqrt(ell)
@@ -115,7 +115,7 @@ def test_the_optimum_is_the_least_risk_over_ridges(degree: float, n: float) -> N
     start = math.log(float(optimal_ridge(of, n)))
     found = minimize_scalar(log_risk, bounds=(start - 6.0, start + 6.0), method="bounded", options={"xatol": 1e-3})
     assert float(np.log(equivalent_risk(of, n=n))) <= found.fun + 1e-6
-    assert log_risk(start) == pytest.approx(float(np.log(equivalent_risk(of, n=n))), abs=1e-9)
+    assert log_risk(start) == pytest.approx(float(np.log(equivalent_risk(of, n=n))), abs=1e-6)
 
 
 def test_derivatives_are_those_of_differences() -> None:
@@ -197,7 +197,7 @@ def test_landmarks_below_the_critical_degree_refute_the_bound() -> None:
 
 
 def test_the_simplest_draw_has_no_landmarks() -> None:
-    quick = settings(database=None, max_examples=500)
+    quick = settings(database=None, max_examples=60)
     for strategy in (with_landmarks(critical_instances()), finitely_many_landmarks(critical_instances())):
         assert find(strategy, lambda _: True, settings=quick).features == vf.AllFeatures()
         few = find(strategy, lambda i: i.features.finite, settings=quick)

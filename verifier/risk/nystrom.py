@@ -58,6 +58,7 @@ LOG_LEAST = -640.0
 """ln of the smallest eigenvalue at the index m for which landmarks are told from the whole kernel."""
 
 LOG_KAPPA_LEAST = -330.0  # smaller kappas are not looked at
+FINER = 1.5  # panels: the poles of 1/(c + nu) lie at l = +-i sqrt(nu) or farther, half as far in ln i as those of 1/(l + kappa)
 STEP = 1.0  # in ln kappa, of the grid on which the optimum is looked for
 WORTH = 2.5  # times its best: up to there a rough risk makes a grid point worth looking at
 SKETCH = 2  # Newton steps for mu on the grid
@@ -99,7 +100,7 @@ class Landmarks:
         self.instance = instance
         self.size = instance.spectrum.size
         self.variance = instance.sigma**2
-        self.modes = modes(instance, log_reach)
+        self.modes = modes(instance, log_reach, finer=FINER)
         self.trace = float(self.modes.multiplicity @ self.modes.eigenvalues)
         # Spectrum and target share their nodes, but for what stands for their tails: one list, with two columns of weights.
         ell, where = self.modes.eigenvalues, self.modes.target_eigenvalues
@@ -400,7 +401,7 @@ class Shares:
 
 def shares_beyond(solver: Landmarks, kappa: float, mu: float, skip: int) -> Shares:
     """The shares of all eigenvalues after the first ``skip`` at one kappa and mu."""
-    rest = modes(solver.instance, solver.modes.log_reach, skip)
+    rest = modes(solver.instance, solver.modes.log_reach, skip, FINER)
     at_kappa, at_mu = np.array([kappa]), np.array([mu])
     a, g, e = (share[0] for share in _shares(rest.eigenvalues, at_kappa, at_mu))
     _, gt, et = (share[0] for share in _shares(rest.target_eigenvalues, at_kappa, at_mu))
