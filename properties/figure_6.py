@@ -126,7 +126,7 @@ READINGS = (
     ),
     Reading(
         id="F6/growing-width-aligns",
-        title="with the scheduled ridge the curve of m = c n^q features stays within constant factors of the kernel's, for q above q*",
+        title="with the scheduled ridge the curve of c n^q features stays within constant factors of the kernel's, for q above q*",
         statement="For critical targets, s <= .9, with label noise and c n^q Gaussian random features, q >= q* + .05, at the "
         "scheduled ridge, E_m(n) / E(n) stays between two positive constants.",
         latex=r"c \le \mathcal{E}_m(n) / \mathcal{E}(n) \le C, \quad m = c\,n^q",

@@ -92,7 +92,9 @@ def test_a_planted_critical_degree_is_falsified() -> None:
     def enough(each: vf.Instance) -> bool:
         return each.features.finite and each.features.degree >= critical_degree(each) - 0.1
 
-    planted = dataclasses.replace(T5["above-the-critical-degree"], hypotheses=(enough,), domain=featured(critical_instances()))
+    planted = dataclasses.replace(
+        T5["above-the-critical-degree"], hypotheses=(enough,), domain=featured(critical_instances())
+    )
     caught = find(
         planted.domain,
         lambda each: enough(each) and assess(planted, each).verdict == VIOLATED,
@@ -153,7 +155,8 @@ def test_the_ratio_of_lemma_6_is_that_of_the_equivalent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("s", "degree", "verdict"), [(0.8, 0.3, VIOLATED), (0.8, 0.9, CONSISTENT), (0.3, 0.3, CONSISTENT), (0.3, 1.2, CONSISTENT)]
+    ("s", "degree", "verdict"),
+    [(0.8, 0.3, VIOLATED), (0.8, 0.9, CONSISTENT), (0.3, 0.3, CONSISTENT), (0.3, 1.2, CONSISTENT)],
 )
 def test_where_an_approximation_term_is_needed(s: float, degree: float, verdict: str) -> None:
     # Where the largest permitted lambda^(2s) falls below (N/m) lambda, which needs s > 1/2 and few features beside the samples.
@@ -169,7 +172,9 @@ def test_a_ratio_needs_a_width_that_grows() -> None:
 
 def test_a_hump_is_one_of_finite_width() -> None:
     log_n = np.linspace(math.log(20.0), math.log(1e6), 60)
-    bumpy = vf.Instance(vf.PowerLaw(1.1), vf.CriticalTarget(s=0.05), features=vf.GaussianFeatures(factor=100.0, degree=0.0))
+    bumpy = vf.Instance(
+        vf.PowerLaw(1.1), vf.CriticalTarget(s=0.05), features=vf.GaussianFeatures(factor=100.0, degree=0.0)
+    )
     rise = RiseOfTheRisk().log_values(bumpy, log_n, "schedule")
     assert rise.max() > 0.01
     assert 30.0 < math.exp(log_n[np.argmax(rise)]) < 100.0  # on the way up to n = m
@@ -197,4 +202,6 @@ def test_strategies_start_from_infinite_width_and_reach_both_sides() -> None:
         featured(critical_instances()), lambda each: each.features.finite and each.features.degree < 0.3, settings=quiet
     )
     assert below.features.degree == round(below.features.degree, 2)
-    assert find(of_fixed_width(critical_instances()), lambda each: True, settings=quiet).features == vf.GaussianFeatures(10.0, 0.0)
+    assert find(
+        of_fixed_width(critical_instances()), lambda each: True, settings=quiet
+    ).features == vf.GaussianFeatures(10.0, 0.0)

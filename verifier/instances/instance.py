@@ -75,13 +75,13 @@ class Instance:
     def _check_features(self) -> None:
         if self.design != GaussianDesign() or not self.diagonal:
             raise ValueError(
-                f"features={self.features!r}: their equivalent knows Gaussian inputs, and a covariance that is diagonal in the basis "
-                f"of the target; got {self.spectrum!r}, {self.design!r} and {self.transform!r}"
+                f"features={self.features!r}: their equivalent knows Gaussian inputs, and a covariance that is diagonal in the "
+                f"basis of the target; got {self.spectrum!r}, {self.design!r} and {self.transform!r}"
             )
         if getattr(self.target, "supremum", False):
             raise ValueError(
-                f"target={self.target!r} is the worst target of a ball; with features={self.features!r} use a single target, such as "
-                "CriticalTarget"
+                f"target={self.target!r} is the worst target of a ball; with features={self.features!r} use a single target, "
+                "such as CriticalTarget"
             )
         if isinstance(self.features, NystromFeatures) and self.noise.sigma == 0.0:
             raise ValueError(
@@ -212,7 +212,9 @@ class Instance:
             transform=cast(Transform, Ingredient.from_json(record["transform"]))
             if "transform" in record
             else Identity(),
-            features=cast(Features, Ingredient.from_json(record["features"])) if "features" in record else AllFeatures(),
+            features=cast(Features, Ingredient.from_json(record["features"]))
+            if "features" in record
+            else AllFeatures(),
         )
 
     @cached_property

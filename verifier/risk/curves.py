@@ -193,8 +193,8 @@ def _samples(
     directions: int | str | None,
     simulator: Simulator | None,
 ) -> list[Array]:
-    """Risks on the grid of each instance: from a pack's simulator, on samples and features of a finite width, on real samples of a mixture
-    or of a design that is not Gaussian, or on Bartlett's factors, which all Gaussian instances share.
+    """Risks on the grid of each instance: from a pack's simulator, on samples and features of a finite width, on real samples of a
+    mixture or of a design that is not Gaussian, or on Bartlett's factors, which all other instances share.
     """
     found: dict[int, Array] = {}
     shared: dict[int, list[Problem]] = {}

@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from verifier.instances import FullRotation, Instance, NystromFeatures, RotatedMixture, eigenvalues, log_index_at
 from verifier.risk.eigenbasis import eigenbasis
-from verifier.risk.features import FeatureSums, WidthSums, curved_moments, moments
+from verifier.risk.features import FeatureSums, WidthSums, curved_moments, moments, width_ratio
 from verifier.risk.nystrom import Landmarks, landmarks
 from verifier.risk.operators import TransformedSums
 from verifier.risk.quadrature import Modes, modes
@@ -381,6 +381,10 @@ class FeatureEquivalent(Equivalent):
 
     _sums: FeatureSums
 
+    def __init__(self, instance: Instance, log_reach: float) -> None:
+        super().__init__(instance, log_reach)
+        self._last: dict[str, tuple[tuple[Array, ...], Array]] = {}
+
     def sums(self, kappa: Array) -> WidthSums:
         """The sums at the given gammas, shape (k,), before the width enters."""
         return WidthSums(*self._in_chunks(kappa, self._sums.rows))
@@ -393,25 +397,27 @@ class FeatureEquivalent(Equivalent):
         """z, V and B at each (n, gamma)."""
         return moments(self.sums(kappa), self._width(n))
 
-    def parts(self, n: Array, kappa: Array) -> tuple[Array, Array, Array, Array]:
-        r"""Four positive terms of the risk at each (n, gamma): from the target :math:`\sum f_i^2 (1-r_i)^2` and what the width
-        adds to it, from the noise q and what the width adds to it.
+    def parts(self, n: Array, kappa: Array) -> tuple[Array, ...]:
+        r"""Six positive numbers below the risk E at each (n, gamma). Four sum to it: :math:`\sum f_i^2 (1-r_i)^2` and what the
+        width adds to it, :math:`(\sigma^2 + E) q/n` and what the width adds to that. The others are E z/n and E z/m.
         """
         sums, width = self.sums(kappa), self._width(n)
-        seen = moments(sums, width)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            scale = 1.0 / np.maximum(1.0 - seen.df2 / n, 0.0)
-            target, added = sums.bias * scale, np.maximum(seen.bias - sums.bias, 0.0) * scale
-            noise = self.variance / n * scale
-            return target, added, noise * sums.df2, noise * np.maximum(seen.df2 - sums.df2, 0.0)
+        risk, rho = self._quotient(n, moments(sums, width)), width_ratio(sums, width)
+        felt = (self.variance + risk) / n
+        shares = (np.minimum(sums.df1 / limit, 1.0) * risk for limit in (n, width))
+        return sums.bias, rho * sums.leak, felt * sums.df2, felt * rho * sums.spread, *shares
+
+    def _quotient(self, n: Array, seen: Sums) -> Array:
+        with np.errstate(divide="ignore"):
+            return np.asarray((seen.bias + self.variance * seen.df2 / n) / np.maximum(1.0 - seen.df2 / n, 0.0))
 
     def ridge(self, n: Array, kappa: Array) -> Array:
         """lambda = gamma (1 - z/m)(1 - z/n), never below zero."""
         z = self.sums(kappa).df1
         return kappa * np.maximum(1.0 - z / n, 0.0) * np.maximum(1.0 - z / self._width(n), 0.0)
 
-    def effective_ridge(self, n: Array, lam: Array) -> Array:
-        r"""gamma(n, lambda), shape (k,): Newton's method in :math:`u = \ln\gamma`, kept in a bracket, on the increasing
+    def _solved(self, n: Array, lam: Array) -> Array:
+        r"""gamma(n, lambda): Newton's method in :math:`u = \ln\gamma`, kept in a bracket, on the increasing
         :math:`(1 - z/n)(1 - z/m) - \lambda/\gamma`; on :math:`1 - z/\min(n, m)` for the ridge zero. Relative error 1e-12.
         """
         gamma = np.zeros_like(n)
@@ -433,7 +439,10 @@ class FeatureEquivalent(Equivalent):
             at_few, at_many = few[active], many[active]
             share = ridge[active] * np.exp(-u[active])
             value = _features_excess(u[active], z, at_few, at_many, ridge[active])
-            slope = spread / at_few * np.maximum(1.0 - z / at_many, 0.0) + np.maximum(1.0 - z / at_few, 0.0) * spread / at_many
+            slope = (
+                spread / at_few * np.maximum(1.0 - z / at_many, 0.0)
+                + np.maximum(1.0 - z / at_few, 0.0) * spread / at_many
+            )
             lower[active] = np.where(value < 0.0, u[active], lower[active])
             upper[active] = np.where(value > 0.0, u[active], upper[active])
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -458,6 +467,21 @@ class FeatureEquivalent(Equivalent):
             if below.size:
                 return float(n[below[0]])
         return math.inf
+
+    def optimum(self, n: Array) -> Array:
+        """The gamma of the ridge that minimises the risk."""
+        return self._recalled("optimum", super().optimum, n)
+
+    def effective_ridge(self, n: Array, lam: Array) -> Array:
+        """gamma(n, lambda), shape (k,), relative error 1e-12."""
+        return self._recalled("ridge", self._solved, n, lam)
+
+    def _recalled(self, name: str, function: Callable[..., Array], *arguments: Array) -> Array:
+        """What a function gave for the same arrays the last time: a judgement looks at one curve as a whole and in its parts."""
+        kept: tuple[tuple[Array, ...], Array] | None = self._last.get(name)
+        if kept is None or not all(map(np.array_equal, kept[0], arguments)):
+            kept = self._last[name] = (tuple(value.copy() for value in arguments), function(*arguments))
+        return kept[1].copy()
 
     def _width(self, n: Array) -> Array:
         return self.instance.features.width(n)
@@ -694,23 +718,36 @@ def risk_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "o
 
     NaN where kappa lies below exp(-330), beyond what can be evaluated.
     """
+    engine, sizes, kappa = _placed(instance, n, lam)
+    target, noise = engine.terms(sizes.ravel(), kappa)
+    return target.reshape(sizes.shape), noise.reshape(sizes.shape)
+
+
+def width_parts(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, ...]:
+    """The numbers of :meth:`FeatureEquivalent.parts`, each of the shape of n; ValueError for an instance of infinite width."""
+    if not instance.features.finite:
+        raise ValueError(f"features={instance.features!r} are infinitely many; the width adds nothing")
+    engine, sizes, kappa = _placed(instance, n, lam)
+    assert isinstance(engine, FeatureEquivalent)
+    return tuple(part.reshape(sizes.shape) for part in engine.parts(sizes.ravel(), kappa))
+
+
+def _placed(instance: Instance, n: ArrayLike, lam: ArrayLike | Tuning) -> tuple[Equivalent, Array, Array]:
+    """The engine, the sample sizes broadcast against the ridges, and kappa at each, flat."""
     sizes = _sample_sizes(n)
     if isinstance(lam, str) and lam == "optimal":
         flat = sizes.ravel()
         engine = equivalent_for(instance, flat, np.zeros_like(flat))
-        kappa = engine.optimum(flat)
-    else:
-        ridges = ridge(instance, sizes, lam) if isinstance(lam, str) or callable(lam) else _numbers("lam", lam)
-        try:
-            sizes, ridges = np.broadcast_arrays(sizes, ridges)
-        except ValueError:
-            raise ValueError(f"lam of shape {ridges.shape} does not fit n of shape {sizes.shape}") from None
-        flat = sizes.ravel().astype(np.float64)
-        checked = _ridges(ridges.ravel(), flat)
-        engine = equivalent_for(instance, flat, checked)
-        kappa = engine.effective_ridge(flat, checked)
-    target, noise = engine.terms(flat, kappa)
-    return target.reshape(sizes.shape), noise.reshape(sizes.shape)
+        return engine, sizes, engine.optimum(flat)
+    ridges = ridge(instance, sizes, lam) if isinstance(lam, str) or callable(lam) else _numbers("lam", lam)
+    try:
+        sizes, ridges = np.broadcast_arrays(sizes, ridges)
+    except ValueError:
+        raise ValueError(f"lam of shape {ridges.shape} does not fit n of shape {sizes.shape}") from None
+    flat = sizes.ravel().astype(np.float64)
+    checked = _ridges(ridges.ravel(), flat)
+    engine = equivalent_for(instance, flat, checked)
+    return engine, sizes, engine.effective_ridge(flat, checked)
 
 
 def effective_dimension(instance: Instance, lam: ArrayLike) -> Array:

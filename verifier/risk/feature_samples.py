@@ -16,10 +16,10 @@ in the tail act as noise of variance T on the samples, and what the tail sends i
           M = M_0 + x(\sigma^2 + T) + yU + U, \qquad U = k_t + D_t(\sigma^2 + E)/n + q_t M/m,
 
 four linear equations; v, w, x, y are the responses of E and M to unit noise on either side (traces of K, P and Q), and
-:math:`b_t = \sum_{i>p} f_i^2(1-r_i)^2`, :math:`k_t = \sum_{i>p} f_i^2 r_i(1-r_i)`. With no head they are the equivalent itself. They
-follow from taking one direction, one row or one feature out at a time, as in a cavity computation; against twice, four times as
-many directions the error is measured (tests/test_features.py). Label noise and the signs of the target's coefficients are averaged
-exactly. Nothing is subtracted.
+:math:`b_t = \sum_{i>p} f_i^2(1-r_i)^2`, :math:`k_t = \sum_{i>p} f_i^2 r_i(1-r_i)`. With no head they are the equivalent itself.
+They follow from taking one direction, one row or one feature out at a time, as in a cavity computation; what is left out is
+measured against more directions, and against regressions on explicit features (tests/test_features.py). Label noise and the signs
+of the target's coefficients are averaged exactly. Nothing is subtracted.
 """
 
 from __future__ import annotations
@@ -78,6 +78,10 @@ def simulate_features(
     """
     if not draws.averaged:
         raise ValueError(f"noise={draws.noise!r}, signs={draws.signs!r}: with random features both are averaged")
+    if not isinstance(instance.features, GaussianFeatures):
+        raise ValueError(
+            f"features={instance.features!r} must be GaussianFeatures; others are simulated by their package"
+        )
     settings = [_setting(instance, n, lam, directions) for n, lam in pairs]
     largest = max(len(item.ell) for item in settings)
     mirrors = (1.0, -1.0) if draws.antithetic else (1.0,)

@@ -98,8 +98,13 @@ class FeatureSums:
 
 def moments(sums: WidthSums, width: Array) -> Sums:
     """V and B where z <= m, and the limits at z = m beyond; ``width`` broadcasts against the sums."""
-    rho = _ratio(sums.df1, sums.spread, width)
+    rho = width_ratio(sums, width)
     return Sums(sums.df1, sums.df2 + rho * sums.spread, sums.bias + rho * sums.leak)
+
+
+def width_ratio(sums: WidthSums, width: Array) -> Array:
+    """rho at each gamma and width."""
+    return _ratio(sums.df1, sums.spread, width)
 
 
 def curved_moments(rows: tuple[Array, ...], width: Array) -> CurvedSums:

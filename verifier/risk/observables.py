@@ -21,6 +21,7 @@ from scipy.interpolate import CubicSpline
 
 from verifier.instances import (
     CarriedFunction,
+    GaussianFeatures,
     Instance,
     MixtureSamples,
     Purified,
@@ -36,6 +37,7 @@ from verifier.risk.equivalents import (
     equivalent,
     ridge,
     risk_terms,
+    width_parts,
 )
 from verifier.risk.mixtures import mixture_terms
 from verifier.risk.quadrature import source_norm_squared
@@ -101,11 +103,12 @@ class ExcessRisk:
 
         The interpolating kappa is of the order of the n-th eigenvalue, n^-beta. A ridge on the schedule, or the oracle's
         against noise that already dominates at that depth, decays as n^-(1/(2s + 1/beta)) only, so that such curves can
-        be followed farther.
+        be followed farther, as can those whose few features keep gamma large.
         """
-        spectrum = instance.spectrum
+        spectrum, features = instance.spectrum, instance.features
+        start = max(math.log(100.0), features.log_onset if isinstance(features, GaussianFeatures) else 0.0)
         if math.isfinite(spectrum.size) or spectrum.tail_index is None:
-            return math.log(100.0), 30.0
+            return start, 30.0
         beta = spectrum.tail_index
         index = saturated_index(instance)
         floor = -2.0 * DEEPEST * index + 5.0
@@ -117,7 +120,11 @@ class ExcessRisk:
         else:
             power = beta
         end = DEEPEST / power if power != beta else float(log_index_at(spectrum, np.array([-DEEPEST]))[0])
-        return max(math.log(100.0), self.log_resolving_size(instance, tuning)), min(end, FARTHEST)
+        if power == beta and features.finite:
+            # No gamma lies below the eigenvalue at min(n, m).
+            ahead = np.linspace(0.0, FARTHEST, 512)
+            end = float(ahead[np.flatnonzero(np.minimum(ahead, features.log_width(ahead)) <= end)[-1]])
+        return max(start, self.log_resolving_size(instance, tuning)), min(end, FARTHEST)
 
     def log_resolving_size(self, instance: Instance, tuning: Tuning) -> float:
         """ln n at which kappa falls below the last irregular eigenvalue, so that what follows is the tail's own curve."""
@@ -156,6 +163,8 @@ class ExcessRisk:
         beta = instance.spectrum.tail_index
         if beta is None or (tuning == "optimal" and instance.sigma > 0.0) or tuning not in ("optimal", "schedule"):
             return ()
+        if instance.features.finite:
+            return ()  # whether the sample, the ridge or the width resolves an index depends on the exponents sought
         factor = 1.0 if tuning == "optimal" else beta * (2.0 * instance.s + 1.0 / beta)
         return tuple(factor * period for period in periods)
 
@@ -167,6 +176,15 @@ class ExcessRisk:
         if tuning == "optimal" or instance.sigma == 0.0:
             return (_log(terms[0] + terms[1]),)
         return tuple(_log(term) for term in terms)
+
+    def log_parts(self, instance: Instance, log_x: Array, tuning: Tuning) -> tuple[Array, ...]:
+        """ln of positive numbers that never exceed y: terms of it, and y times the shares of sample and width that are used up. One
+        that is still small and decays more slowly than y shows that the curve is not on its way to its limit yet. None are
+        watched at infinite width, where heads and crossovers say so.
+        """
+        if not instance.features.finite:
+            return ()
+        return tuple(_log(part) for part in width_parts(instance, n=np.exp(log_x), lam=tuning))
 
     def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
         return _log(sum(_risk_terms(instance, np.exp(log_x), tuning)))
@@ -294,6 +312,11 @@ def _log(values: Array | int) -> Array:
     """Natural logarithm, minus infinity at zero."""
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(values))
+
+
+def _of_the_kernel(instance: Instance, name: str) -> None:
+    if instance.features.finite:
+        raise ValueError(f"features={instance.features!r}: {name} is known at infinite width only; leave features out")
 
 
 class _OneTerm:
@@ -446,6 +469,7 @@ class BiasRatio(_Deterministic):
     variable: str = "1/lambda"
 
     def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        _of_the_kernel(instance, type(self).__name__)
         first = float(instance.spectrum.log_eigenvalues(np.zeros(1))[0])
         return -first - 8.0 * math.log(10.0), -first + 8.0 * math.log(10.0)
 
@@ -499,6 +523,7 @@ class _WorstOverSampleSizes(_OneTerm):
     variable: str = "1/lambda"
 
     def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        _of_the_kernel(instance, type(self).__name__)
         return _ridge_range(instance)
 
     def _log_ratio(self, instance: Instance, n: Array, lam: Array, dimension: Array, df2: Array, bias: Array) -> Array:

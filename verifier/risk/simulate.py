@@ -189,6 +189,7 @@ def head_problems(instance: Instance, n: Sequence[int], lam: Sequence[float] | A
     those of the deterministic equivalent less those of the head: nothing is set up for each n. Where the sums are
     dominated by the head the difference keeps an absolute error of 1e-9 of them, all that the risk asks for.
     """
+    _infinitely_wide(instance)
     sizes = np.array([_sample_size(m) for m in n], dtype=np.float64)
     ridges = np.array([_ridge(value) for value in lam])
     engine = equivalent_for(instance, sizes, ridges)
@@ -238,6 +239,7 @@ def head_problems(instance: Instance, n: Sequence[int], lam: Sequence[float] | A
 
 def problem(instance: Instance, *, n: int, lam: float, directions: int | None = None) -> Problem:
     """Split an instance at (n, lambda) into simulated directions and the first-order far tail."""
+    _infinitely_wide(instance)
     spectrum, target = instance.spectrum, instance.target
     lam = _ridge(lam)
     if directions is None:
@@ -567,6 +569,14 @@ def _sample_size(n: object) -> int:
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
         raise ValueError(f"n={n!r} must be a whole number of samples, at least 1")
     return int(n)
+
+
+def _infinitely_wide(instance: Instance) -> None:
+    if instance.features.finite:
+        raise ValueError(
+            f"features={instance.features!r}: samples of the inputs alone stand for infinite width only; use learning_curve, or "
+            "verifier.risk.feature_samples.simulate_features"
+        )
 
 
 def _ridge(lam: object) -> float:

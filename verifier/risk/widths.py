@@ -21,6 +21,7 @@ from verifier.instances import AllFeatures, Instance, log_index_at
 from verifier.risk.equivalents import Tuning, ridge
 from verifier.risk.features import FeatureSums
 from verifier.risk.observables import ExcessRisk, Experiment
+from verifier.risk.quadrature import source_norm_squared
 from verifier.risk.windows import RelativeRisk
 
 Array = NDArray[np.float64]
@@ -56,9 +57,10 @@ def _splines(instance: Instance, log_gamma: float) -> CubicSpline:
 class _WidthRatio:
     r"""Supremum over n of the risk with m(n) features over a bound, at each lambda with N(lambda) <= min(n, m)/10.
 
-    The bound is :math:`R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + \Delta`, with a term for the features that is the subclass's. The
-    sample sizes run from the smallest that is permitted to where both N/n and N/m are far below lambda^(2s), so that more
-    samples change nothing.
+    The bound is :math:`R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + \Delta`, with a term for the features that is the subclass's,
+    and R^2 the smallest admissible, :math:`\sum_i g_i^2` (the norm of the target where that is infinite). The sample
+    sizes run from the smallest that is permitted to where both N/n and N/m are far below lambda^(2s), so that more samples change
+    nothing.
     """
 
     variable: str = "1/lambda"
@@ -116,7 +118,8 @@ class _WidthRatio:
         share = np.exp(log_q - log_n) + rho * np.exp(log_spread - log_n)
         variance = instance.sigma**2
         risk = np.exp(log_bias) + rho * np.exp(log_leak) + variance * share
-        log_square = 2.0 * math.log(instance.target.norm)
+        square = source_norm_squared(instance)
+        log_square = math.log(square if math.isfinite(square) else instance.target.norm**2)
         of_the_target = np.logaddexp(
             2.0 * instance.s * log_lam, self._log_term(instance, log_m, log_lam, log_dimension)
         )
@@ -166,22 +169,34 @@ class RiskRatioWithoutWidth(_WidthRatio):
 
 @dataclass(frozen=True)
 class RiskRatioWithDimension(_WidthRatio):
-    r""":math:`\sup_n E / (R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + R^2 (N(\lambda)/m) \lambda^{\min(2s, 1)})`."""
+    r""":math:`\sup_n E / (R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + \Delta)`, :math:`\Delta = R^2 (N(\lambda)/m)\lambda^{2s}` for
+    s <= 1/2 and :math:`R^2 (N(\lambda)/m)\, l_1^{2s - 1}\lambda` for s > 1/2, l_1 the first eigenvalue.
+    """
 
     name: str = "risk / (R^2 lambda^(2s) + sigma^2 N(lambda) / n + R^2 lambda^min(2s, 1) N(lambda) / m)"
 
     def _log_term(self, instance: Instance, log_m: Array, log_lam: Array, log_dimension: Array) -> Array:
-        return log_dimension - log_m + min(2.0 * instance.s, 1.0) * log_lam
+        power = min(2.0 * instance.s, 1.0)
+        return log_dimension - log_m + power * log_lam + (2.0 * instance.s - power) * _log_first(instance)
 
 
 @dataclass(frozen=True)
 class RiskRatioWithOperatorNorm(_WidthRatio):
-    r""":math:`\sup_n E / (R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + R^2 (m^{-1/2}/\lambda)^2 \lambda^{2s})`."""
+    r""":math:`\sup_n E / (R^2\lambda^{2s} + \sigma^2 N(\lambda)/n + R^2 (\delta/\lambda)^2 \lambda^{2s})`,
+    :math:`\delta^2 = l_1 \operatorname{tr}\Sigma/m`: what the operator norm of K_m - K is of the order of (Koltchinskii and Lounici
+    2017, Theorem 4, for tr Sigma <= m l_1).
+    """
 
     name: str = "risk / (R^2 lambda^(2s) + sigma^2 N(lambda) / n + R^2 lambda^(2s - 2) / m)"
 
     def _log_term(self, instance: Instance, log_m: Array, log_lam: Array, log_dimension: Array) -> Array:
-        return (2.0 * instance.s - 2.0) * log_lam - log_m
+        norm = _log_first(instance) + math.log(_sums(instance, -DEEPEST).trace)
+        return norm - log_m + (2.0 * instance.s - 2.0) * log_lam
+
+
+def _log_first(instance: Instance) -> float:
+    """ln of the first eigenvalue."""
+    return float(instance.spectrum.log_eigenvalues(np.zeros(1))[0])
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,13 @@ from typing import Any
 import numpy as np
 
 from verifier.instances import (
+    AllFeatures,
     CriticalTarget,
     DisjointMixture,
     Exponential,
     FullRotation,
     GaussianDesign,
+    GaussianFeatures,
     Identity,
     Instance,
     Mixture,
@@ -36,6 +38,7 @@ from verifier.instances import (
     Truncated,
     tail_index,
 )
+from verifier.instances.features import MOST_DEGREE
 from verifier.verdicts.parameters import moved, numbers_of
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -255,6 +258,18 @@ def _with_heaviest_weight(instance: Instance, weight: float) -> Instance:
     return dataclasses.replace(instance, spectrum=mixed, target=target)
 
 
+def _degree(instance: Instance) -> float:
+    """q of the width m = c n^q; that of the fastest growth there is where the width is infinite."""
+    return float(getattr(instance.features, "degree", MOST_DEGREE))
+
+
+def _with_degree(instance: Instance, degree: float) -> Instance:
+    features = instance.features
+    if not isinstance(features, GaussianFeatures) or not 0.0 < degree <= MOST_DEGREE:
+        return instance
+    return dataclasses.replace(instance, features=dataclasses.replace(features, degree=degree))
+
+
 def _tails_apart(instance: Instance) -> float | None:
     tails = _tails(instance)
     return max(tails) - min(tails) if tails else None
@@ -424,6 +439,13 @@ CONDITIONS: tuple[AnyCondition, ...] = (
     Threshold(
         "condition-at-most", "the condition number b/a of T", _condition_number, upper=True, move=_with_condition_number
     ),
+    Condition(
+        "infinitely-wide",
+        "there are infinitely many features",
+        lambda instance: not instance.features.finite,
+        lambda instance: dataclasses.replace(instance, features=AllFeatures()),
+    ),
+    Threshold("degree-at-least", "the degree q of the width m = c n^q", _degree, upper=False, move=_with_degree),
     Threshold(
         "heaviest-weight-at-least",
         "the weight of the heaviest tail",

@@ -50,6 +50,9 @@ LOOK_BACK, GAINING = 2.0 / 3.0, 1e-3
 last third of the curve.
 """
 
+SLOWER = 0.01
+"""By how much a part in the minority may decay more slowly than the whole over the last third of a curve."""
+
 SETTLED = 0.004  # half-width at which the first look is enough: twice the floor, so that little is extrapolated
 FIRST_REACH = 64.0  # ln n of the first look; curves that have not settled by then are followed to the end
 RATIO_ROUNDING = 1e-6  # ln of an excess that rounding could explain, with room to spare
@@ -203,12 +206,18 @@ def _assess_limit(claim: Claim, instance: Instance, predicted: Prediction, farth
     tolerance = limit.half_width + (RESERVED if _is_random(claim, instance) else 0.0)
     if plateau or limit.half_width > WIDEST * max(1.0, abs(limit.exponent)):
         why = (
-            "the curve is still on its plateau (noise not met, or sample interpolated) at every n that can be reached"
+            f"the curve is still on its {_plateau_of(instance)} at every n that can be reached"
             if plateau
             else f"the extrapolated exponent is known to +-{limit.half_width:.3f} only"
         )
         return undecided(predicted, why, limit.exponent, tolerance, evidence=evidence)
     return compare(predicted, limit, tolerance, evidence)
+
+
+def _plateau_of(instance: Instance) -> str:
+    if instance.features.finite:
+        return "way from one regime to another (noise not met, sample or width used up)"
+    return "plateau (noise not met, or sample interpolated)"
 
 
 def _out_of_scope(unmet: str) -> Judgement:
@@ -241,6 +250,7 @@ def _followed_cached(observable: Any, instance: Instance, tuning: Tuning, farthe
         # Exponents are taken term by term; whether the curve is straight is a question to the sum.
         limit = replace(_slowest(limits), oscillation=whole.oscillation, earlier_oscillation=whole.earlier_oscillation)
         plateau = _on_plateau(observable, instance, tuning, float(log_x[-1]), float(log_y[-1]))
+        plateau = plateau or _in_transit(observable, instance, tuning, log_x, log_y, (steps, periods), whole)
         evidence = Evidence(log_x, log_y, limit, tuple(zip(terms, limits, strict=True)))
         if limit.half_width < SETTLED and not plateau:
             break
@@ -319,23 +329,51 @@ def _on_plateau(observable: Observable, instance: Instance, tuning: Tuning, log_
     """Whether a curve is still on a plateau at its last point, where its slope says nothing about the limit.
 
     The oracle's risk against noise is on the noiseless branch until it falls below sigma^2. Under another rule the sample
-    is interpolated, whatever the ridge, while the degrees of freedom are of the order of n: a transient where the ridge
-    gains on kappa.
+    is interpolated, whatever the ridge, while the degrees of freedom are of the order of n, or of the width: a transient where the
+    ridge gains on kappa.
     """
     if not isinstance(observable, ExcessRisk):
         return False
     if tuning == "optimal":
+        if not instance.features.grows:
+            return False  # the floor of a fixed width is a limit, however large; the way there is seen by its parts
         return instance.sigma > 0.0 and log_risk > math.log(PLATEAU) + 2.0 * math.log(instance.sigma)
-    n = np.exp(np.array([LOOK_BACK, 1.0]) * log_n)
+    onset = float(getattr(instance.features, "log_onset", 0.0))
+    n = np.exp(np.array([max(LOOK_BACK * log_n, min(onset, log_n - 1.0)), log_n]))
     lam = ridge(instance, n, tuning)
     engine = equivalent_for(instance, n, lam)
     kappa = engine.effective_ridge(n, lam)
-    if engine.sums(kappa).df1[-1] <= PLATEAU * n[-1]:
+    if engine.sums(kappa).df1[-1] <= PLATEAU * engine.most_degrees(n)[-1]:
         return False
     # A rule that falls as fast as kappa, or faster, interpolates for ever: then the slope there is that of the limit.
     with np.errstate(divide="ignore", invalid="ignore"):
         gain = np.diff(np.log(lam / kappa)) / np.diff(np.log(n))
     return bool(gain[0] > GAINING)
+
+
+def _in_transit(
+    observable: Any,
+    instance: Instance,
+    tuning: Tuning,
+    log_x: Array,
+    log_y: Array,
+    oscillation: tuple[int | None, tuple[float, ...]],
+    whole: Asymptote,
+) -> bool:
+    """Whether a part of y that is still the smaller one decays more slowly, at the end of the curve or in the limit: it takes over
+    farther out, at an n that a constant (of the width, of the noise) may put anywhere, and the exponent becomes another one there.
+    """
+    watched = getattr(observable, "log_parts", None)
+    for part in () if watched is None else watched(instance, log_x, tuning):
+        if not np.all(np.isfinite(part)) or part[-1] > log_y[-1] - math.log(2.0):
+            continue
+        last = -(len(log_x) // 3)
+        slower = (part[-1] - part[last] - log_y[-1] + log_y[last]) / (log_x[-1] - log_x[last])
+        if slower <= 0.0:
+            continue
+        if slower > SLOWER + whole.oscillation or asymptote(log_x, part, *oscillation).interval[1] < whole.interval[0]:
+            return True
+    return False
 
 
 def _assess_bound(claim: Claim, instance: Instance, predicted: Bound, farther: bool) -> Judgement:

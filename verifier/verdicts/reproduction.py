@@ -142,7 +142,9 @@ def _simulated(claim: Claim, panel: Panel, seed: int, key: tuple[str | int, ...]
     if not panel.simulated:
         return [None] * len(panel.series)
     instances = [each.instance for each in panel.series]
-    plain = all(isinstance(instance.design, GaussianDesign) for instance in instances) and claim.simulator is None
+    plain = claim.simulator is None and all(
+        isinstance(instance.design, GaussianDesign) and not instance.features.finite for instance in instances
+    )
     pieces = [
         learning_curves(
             instances,
