@@ -28,7 +28,9 @@ PLACES = ((1.5, 0.3), (2.0, 0.25), (2.0, 0.75), (1.3, 0.9), (4.0, 0.7))
 """(beta, s) on either side of s = 1/2."""
 
 
-def instance(beta: float, s: float, factor: float, degree: float, sigma: float = 0.5, size: int | None = None) -> vf.Instance:
+def instance(
+    beta: float, s: float, factor: float, degree: float, sigma: float = 0.5, size: int | None = None
+) -> vf.Instance:
     spectrum = vf.PowerLaw(beta) if size is None else vf.Truncated(vf.PowerLaw(beta), size)
     return vf.Instance(spectrum, vf.CriticalTarget(s=s), vf.Noise(sigma), features=vf.NystromFeatures(factor, degree))
 
@@ -76,7 +78,9 @@ def test_fits_simulation_and_equivalent_agree(beta: float, s: float, sigma: floa
     assert abs(simulated.mean() - expected) < error
 
 
-@pytest.mark.parametrize(("n", "m", "lam"), [(100, 200, 1e-3), (50, 3, 1e-2), (10**6, 1600, 1e-5), (10**16, 1600, 1e-7)])
+@pytest.mark.parametrize(
+    ("n", "m", "lam"), [(100, 200, 1e-3), (50, 3, 1e-2), (10**6, 1600, 1e-5), (10**16, 1600, 1e-7)]
+)
 def test_directions_that_are_not_simulated_are_replaced_by_what_they_are(n: int, m: int, lam: float) -> None:
     of = instance(1.7, 0.7, float(m), 0.0)
     few, many = (simulate_nystrom(of, [(n, lam)], Replicates(8, 0, ("test",)), p)[:, 0] for p in (128, 300))
@@ -95,7 +99,9 @@ def test_with_landmarks_beyond_number_nothing_is_left_of_them(tuning: str, targe
     plain = vf.Instance(vf.PowerLaw(2.0), target, vf.Noise(0.3))
     n = np.exp(np.linspace(4.0, 60.0, 20))
     with_many = dataclasses.replace(plain, features=vf.NystromFeatures(1.0, 50.0))
-    np.testing.assert_allclose(equivalent_risk(with_many, n=n, lam=tuning), equivalent_risk(plain, n=n, lam=tuning), rtol=1e-8)
+    np.testing.assert_allclose(
+        equivalent_risk(with_many, n=n, lam=tuning), equivalent_risk(plain, n=n, lam=tuning), rtol=1e-8
+    )
 
 
 def test_as_many_landmarks_as_directions_are_the_kernel() -> None:
@@ -129,7 +135,11 @@ def test_derivatives_are_those_of_differences() -> None:
         sums = solver.sloped_sums(kappa, mu)
         plain = solver.sums(kappa, mu)
         np.testing.assert_allclose([plain.df2, plain.bias], [sums.df2, sums.bias], rtol=1e-13)
-        return np.stack([sums.df1, sums.df2, sums.bias, np.log(mu)]), sums.df2_slope, np.stack([sums.bias_slope, sums.rho])
+        return (
+            np.stack([sums.df1, sums.df2, sums.bias, np.log(mu)]),
+            sums.df2_slope,
+            np.stack([sums.bias_slope, sums.rho]),
+        )
 
     (up, *_), (down, *_), (middle, df2_slope, (bias_slope, rho)) = at(u + h), at(u - h), at(u)
     numeric = (up - down) / (2.0 * h)
@@ -149,7 +159,9 @@ def test_the_count_of_landmarks_is_solved_for() -> None:
         c = ell * (ell + kappa)
         assert np.sum(c / (c + nu)) == pytest.approx(20.0, rel=1e-10)
         slope = nu * np.sum(ell / (c + nu) ** 2) / np.sum(c / (c + nu) ** 2)
-        bias = np.arange(1.0, 301.0) ** -3.0 @ (((kappa * ell + nu) ** 2 + (nu - kappa * slope) * ell**2) / (c + nu) ** 2)
+        bias = np.arange(1.0, 301.0) ** -3.0 @ (
+            ((kappa * ell + nu) ** 2 + (nu - kappa * slope) * ell**2) / (c + nu) ** 2
+        )
         found = solver.sums(np.array([kappa]), np.array([nu / kappa]))
         assert found.bias[0] == pytest.approx(bias, rel=1e-9)
 
@@ -180,7 +192,9 @@ def test_the_effective_dimension_is_the_critical_degree(beta: float, s: float) -
 def test_planted_wrong_exponents_are_noticed() -> None:
     reading = T5["nystrom-exponent-at-every-degree"]
     for offset in (-0.05, 0.05):
-        wrong = dataclasses.replace(reading, predict=lambda i, d=offset: vf.Exponent(reading.predict(i).value + d), expected=None)
+        wrong = dataclasses.replace(
+            reading, predict=lambda i, d=offset: vf.Exponent(reading.predict(i).value + d), expected=None
+        )
         for degree in (0.2, 0.9):
             assert assess(wrong, instance(2.0, 0.5, 1.0, degree)).verdict == VIOLATED
             assert assess(reading, instance(2.0, 0.5, 1.0, degree)).verdict == CONSISTENT

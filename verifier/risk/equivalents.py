@@ -531,6 +531,22 @@ class LandmarkEquivalent(Equivalent):
             columns[:, known] = sums.df1, sums.df2, sums.bias
         return Sums(*columns)
 
+    def parts(self, n: Array, kappa: Array) -> tuple[Array, ...]:
+        r"""Six positive numbers below the risk E at each (n, kappa): of the target :math:`\sum f_i^2 g_i^2` by ridge and
+        :math:`\sum f_i^2 e_i^2` by the span, :math:`(\sigma^2 + E)\sum a_i^2/n` and what the landmarks add to that, E d1/n and E d1/m.
+        """
+        columns = np.full((6, len(kappa)), np.nan)
+        known = np.isfinite(kappa)
+        if known.any():
+            size, width, at = n[known], self._width(n[known]), kappa[known]
+            solver = self._solver(width, float(np.log(at).min()))
+            sums, (ridged, outside, heard) = solver.parts(at, solver.landmark_ridge(at, width))
+            risk = np.add(*solver.terms(size, sums))
+            felt = (self.variance + risk) / size
+            added = felt * np.maximum(sums.df2 - heard, 0.0)
+            columns[:, known] = ridged, outside, felt * heard, added, risk * sums.df1 / size, risk * sums.df1 / width
+        return tuple(columns)
+
     def optimum(self, n: Array) -> Array:
         """kappa of the ridge lambda >= 0 that minimises the expected risk at each n, shape (k,), NaN where it is below exp(-330)."""
         width = self._width(n)
@@ -724,11 +740,13 @@ def risk_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "o
 
 
 def width_parts(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, ...]:
-    """The numbers of :meth:`FeatureEquivalent.parts`, each of the shape of n; ValueError for an instance of infinite width."""
+    """The numbers of :meth:`FeatureEquivalent.parts`, or of those with landmarks, each of the shape of n; ValueError for an instance
+    of infinite width.
+    """
     if not instance.features.finite:
         raise ValueError(f"features={instance.features!r} are infinitely many; the width adds nothing")
     engine, sizes, kappa = _placed(instance, n, lam)
-    assert isinstance(engine, FeatureEquivalent)
+    assert isinstance(engine, FeatureEquivalent | LandmarkEquivalent)
     return tuple(part.reshape(sizes.shape) for part in engine.parts(sizes.ravel(), kappa))
 
 

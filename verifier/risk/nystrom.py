@@ -161,6 +161,15 @@ class Landmarks:
         pieces = [self._sloped_rows(kappa[k], mu[k]) for k in self._pieces(np.arange(len(kappa)))]
         return SlopedSums(*(np.concatenate(columns) for columns in zip(*pieces, strict=True)))
 
+    def parts(self, kappa: Array, mu: Array) -> tuple[LandmarkSums, tuple[Array, Array, Array]]:
+        r"""The sums, with :math:`\sum f_i^2 g_i^2`, :math:`\sum f_i^2 e_i^2` and :math:`\sum a_i^2`."""
+        pieces = []
+        for k in self._pieces(np.arange(len(kappa))):
+            a, g, e = _shares(self._ell, kappa[k], mu[k])
+            pieces.append(((g * g) @ self._weights[:, 1], (e * e) @ self._weights[:, 1], (a * a) @ self._weights[:, 0]))
+        ridged, outside, heard = (np.concatenate(column) for column in zip(*pieces, strict=True))
+        return self.sums(kappa, mu), (ridged, outside, heard)
+
     def _rows(self, kappa: Array, mu: Array) -> tuple[Array, ...]:
         a, g, e = _shares(self._ell, kappa, mu)
         count, energy = self._weights.T
@@ -257,7 +266,9 @@ class Landmarks:
         none = np.flatnonzero(ends)
         zero, zero_mu = np.zeros(len(n)), np.zeros(len(n))
         if none.size:
-            zero[none], zero_mu[none] = self.effective_ridge(n[none], m[none], np.zeros(none.size), np.exp(grid[best[none]]))
+            zero[none], zero_mu[none] = self.effective_ridge(
+                n[none], m[none], np.zeros(none.size), np.exp(grid[best[none]])
+            )
             low[none] = np.maximum(low[none], np.log(zero[none]))
         kappa, mu = self._refined(n, m, grid[best], _around(values, best), mus[rows, best], low)
         if none.size:
