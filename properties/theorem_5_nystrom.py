@@ -6,14 +6,14 @@ independent of the sample, the equivalent of :mod:`verifier.risk.nystrom` has tw
 
 * m of the order N or more: bias and variance are of the order of those of the kernel, :math:`\kappa^{2s}` and N/n. What the span
   misses is :math:`\sum_{i > m} f_i^2 \asymp m^{-2\beta s}`, no more than the bias.
-* m < N: the variance is m/n, and the bias :math:`m^{-2\beta\min(s, 1)}`: for s <= 1 the energy beyond the first m eigenfunctions, for
-  s > 1 what m random functions lose of the first ones (a logarithm at s = 1), the same number at which ridge saturates.
+* m < N: the variance is m/n, and the bias :math:`m^{-2\beta\min(s, 1)}`: for s <= 1 the energy beyond the first m eigenfunctions,
+  for s > 1 what m random functions lose of the first ones (a logarithm at s = 1), the same number at which ridge saturates.
 
-The best ridge without landmarks has :math:`N = n^{q^*}`, :math:`q^* = 1/(2\beta\min(s, 1) + 1)`. So q* is the critical degree, and below it
-the exponent is :math:`2\beta\min(s, 1)\,q`: nothing lies between. Rudi, Camoriano and Rosasco (2015, Theorem 1) prove that
-m of the order of the effective dimension, up to logarithms, is enough for landmarks drawn by leverage scores, and 1/2 <= s <= 1; Gaussian
+The best ridge without landmarks has :math:`N = n^{q^*}`, :math:`q^* = 1/(2\beta\min(s, 1) + 1)`. So q* is the critical degree, and
+below it the exponent is :math:`2\beta\min(s, 1)\,q`: nothing lies between. Rudi, Camoriano and Rosasco (2015) prove that m of
+the order of the effective dimension, up to logarithms, is enough for landmarks drawn by leverage scores, and 1/2 <= s <= 1; Gaussian
 inputs have leverages of one order, so landmarks of their own law do as well. Gaussian random features need more for s > 1/2
-(properties/theorem_5.py): their span does not adapt to the target, that of landmarks holds it as far as m eigenfunctions can.
+(properties/theorem_5.py): they smear the target's first coefficients over all directions, the span of landmarks loses less of them.
 
 Under the schedule, :math:`\kappa \sim n^{-p}`, p = 1/(2s + 1/beta), N is of the degree p/beta, which for s <= 1 is q*: the same
 exponents.
@@ -132,11 +132,12 @@ READINGS = (
     ),
     reading(
         "nystrom-fixed",
-        "with the oracle's ridge a fixed number of landmarks keeps the exponent alpha: 'finite width changes constants, not the exponent'",
+        "with the oracle's ridge a fixed number of landmarks leaves the risk at most of the order n^-alpha",
         domain=finitely_many_landmarks(critical_instances()),
         predict=at_least,
         expected="FALSIFIED",
-        note="The span of m functions misses m^-(2 beta s) of the target, at every n.",
+        note="'Finite width changes constants, not the exponent': the span of m functions misses m^-(2 beta s) of the target, at "
+        "every n.",
     ),
 )
 

@@ -128,9 +128,9 @@ class GaussianFeatures(_PowerOfN, Ingredient):
 
 @dataclass(frozen=True)
 class NystromFeatures(_PowerOfN, Ingredient):
-    r"""The functions :math:`K(z_j, \cdot)` of :math:`m(n) = \max(1, c\,n^q)` landmarks, c = ``factor`` > 0 and q = ``degree`` >= 0: inputs
-    of the same law, drawn once and independent of the sample. The regression is on the features :math:`K_{mm}^{-1/2}k_m(x)`, so it is
-    ridge regression restricted to the span of those functions (:mod:`verifier.risk.nystrom`).
+    r"""The functions :math:`K(z_j, \cdot)` of :math:`m(n) = \max(1, c\,n^q)` landmarks, c = ``factor`` > 0 and q = ``degree`` >= 0:
+    inputs of the same law, drawn once and independent of the sample. The regression is on the features
+    :math:`K_{mm}^{-1/2}k_m(x)`, so it is ridge regression restricted to the span of those functions (:mod:`verifier.risk.nystrom`).
 
     ``degree`` 0 is a fixed number of landmarks m = ``factor``, at least 1. ValueError for numbers outside these ranges.
     """

@@ -85,8 +85,8 @@ class Instance:
             )
         if isinstance(self.features, NystromFeatures) and self.noise.sigma == 0.0:
             raise ValueError(
-                f"features={self.features!r} need label noise: a sample that is interpolated on landmarks is not simulated, so that "
-                "nothing would certify their equivalent"
+                f"features={self.features!r} need label noise: a sample that is interpolated on landmarks is not simulated, so "
+                "that nothing would certify their equivalent"
             )
 
     def _check_rotated(self, mixture: RotatedMixture) -> None:

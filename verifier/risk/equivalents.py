@@ -500,7 +500,7 @@ class LandmarkEquivalent(Equivalent):
     ``sums`` are those of the kernel at kappa, d1 of which is no less than with landmarks.
     """
 
-    _kept: tuple[Array, Array] | None = None
+    _kept: tuple[Array, Array, Array] | None = None
 
     def effective_ridge(self, n: Array, lam: Array) -> Array:
         """kappa(n, lambda), shape (k,), from the kernel's; where it would be zero, a value so small that it changes no digit."""
@@ -525,15 +525,16 @@ class LandmarkEquivalent(Equivalent):
             width = self._width(n[known])
             solver = self._solver(width, float(np.log(kappa[known]).min()))
             kept = self._kept  # the optimum comes with mu
-            mu = kept[1] if kept is not None and kept[0] is kappa else None
-            mu = solver.landmark_ridge(kappa[known], width) if mu is None else mu[known]
+            came = kept is not None and kept[1] is kappa
+            mu = kept[2][known] if came and kept is not None else solver.landmark_ridge(kappa[known], width)
             sums = solver.sums(kappa[known], mu)
             columns[:, known] = sums.df1, sums.df2, sums.bias
         return Sums(*columns)
 
     def parts(self, n: Array, kappa: Array) -> tuple[Array, ...]:
         r"""Six positive numbers below the risk E at each (n, kappa): of the target :math:`\sum f_i^2 g_i^2` by ridge and
-        :math:`\sum f_i^2 e_i^2` by the span, :math:`(\sigma^2 + E)\sum a_i^2/n` and what the landmarks add to that, E d1/n and E d1/m.
+        :math:`\sum f_i^2 e_i^2` by the span, :math:`(\sigma^2 + E)\sum a_i^2/n` and what the landmarks add to that, E d1/n and
+        E d1/m.
         """
         columns = np.full((6, len(kappa)), np.nan)
         known = np.isfinite(kappa)
@@ -548,7 +549,9 @@ class LandmarkEquivalent(Equivalent):
         return tuple(columns)
 
     def optimum(self, n: Array) -> Array:
-        """kappa of the ridge lambda >= 0 that minimises the expected risk at each n, shape (k,), NaN where it is below exp(-330)."""
+        """kappa of the ridge lambda >= 0 that minimises the expected risk at each n, shape (k,); NaN below exp(-330)."""
+        if self._kept is not None and np.array_equal(self._kept[0], n):
+            return self._kept[1]
         width = self._width(n)
         top, depth = math.log(self.trace), FIRST_DEPTH
         while True:
@@ -558,19 +561,20 @@ class LandmarkEquivalent(Equivalent):
                 break
             depth *= 2.0
         kappa = np.where(decided, kappa, np.nan)
-        self._kept = (kappa, mu)
+        self._kept = (n.copy(), kappa, mu)
         return kappa
 
     def size_at_optimum(self, kappa: float) -> float:
-        """The first n = e^4, e^8, ... at which the ridge that minimises the risk has a kappa of at most ``kappa``; infinite where
-        there is none up to e^600.
+        """The n at which the kernel's best ridge has this kappa and, where the landmarks grow, an eigenvalue as small as kappa is
+        within their number; infinite where there is none up to e^600.
         """
-        for log_n in np.split(np.arange(4.0, LOG_FARTHEST, 4.0), [30]):
-            n = np.exp(log_n)
-            below = np.flatnonzero(self.optimum(n) <= kappa)
-            if below.size:
-                return float(n[below[0]])
-        return math.inf
+        size, features = super().size_at_optimum(kappa), self.instance.features
+        if not features.grows or not math.isfinite(size):
+            return size
+        log_n = np.arange(0.0, LOG_FARTHEST, 1.0)
+        levels = self.instance.spectrum.log_eigenvalues(np.minimum(features.log_width(log_n), math.log(self.size)))
+        enough = np.flatnonzero(levels <= math.log(kappa))
+        return max(size, float(np.exp(log_n[enough[0]]))) if enough.size else math.inf
 
     def _width(self, n: Array) -> Array:
         return self.instance.features.width(n)
@@ -740,8 +744,8 @@ def risk_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "o
 
 
 def width_parts(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, ...]:
-    """The numbers of :meth:`FeatureEquivalent.parts`, or of those with landmarks, each of the shape of n; ValueError for an instance
-    of infinite width.
+    """The numbers of :meth:`FeatureEquivalent.parts`, or of those with landmarks, each of the shape of n; ValueError for an
+    instance of infinite width.
     """
     if not instance.features.finite:
         raise ValueError(f"features={instance.features!r} are infinitely many; the width adds nothing")

@@ -8,7 +8,8 @@ through their means.
 *Simulated directions.* In whitened coordinates :math:`w = \Sigma^{1/2}\hat\theta` lies in the span of :math:`\Lambda B`. With k =
 min(m, p), :math:`B_1` the first k rows of B and :math:`B_2` the others,
 
-.. math:: w = Kc, \quad K = \binom{1}{M}, \quad M = \Lambda_2 B_2 B_1^{-1}\Lambda_1^{-1}, \quad a = Jc, \; J = B_1^{-1}\Lambda_1^{-1},
+.. math:: w = Kc, \quad K = \binom{1}{M}, \quad M = \Lambda_2 B_2 B_1^{-1}\Lambda_1^{-1}, \quad a = Jc, \quad
+          J = B_1^{-1}\Lambda_1^{-1},
 
 c being the first k coordinates of w, and a those in the basis of landmarks. The directions beyond p act on the sample as a ridge
 :math:`\lambda' = \lambda + \frac{\kappa}{n}\sum_{i>p} a_i`: of the residual they leave the share :math:`\lambda/\lambda'` to the
@@ -24,10 +25,10 @@ Label noise and the signs of the target's coefficients are averaged exactly.
 
 *Directions beyond p.* They give the fitted function a part of variance :math:`\tau\alpha`, :math:`\tau = \sum_{i>p} l_i^2 e_i^2`,
 :math:`\alpha` the mean of :math:`\|a\|^2`, miss :math:`F = \sum_{i>p} f_i^2(1 - a_i)^2` of the target, and hear
-:math:`D = \frac1n\sum_{i>p} a_i^2` of the noise; T is all this together. Into the equations of the landmarks they put a noise
-:math:`\eta`, of variance :math:`\chi^2 h` for each landmark: from the target, the sample, and the landmarks that are not orthogonal.
-With :math:`E_p, \alpha_p` what the target leaves of error and :math:`\|a\|^2` on the simulated directions, :math:`(v, v_a)` the two per
-unit of label noise, :math:`(r, r_a)` per unit of h,
+:math:`D = \frac1n\sum_{i>p} a_i^2` of the noise; T is all this together. Into the equations of the landmarks they put a
+noise :math:`\eta`, of variance :math:`\chi^2 h` for each landmark: from the target, the sample, and the landmarks that are not
+orthogonal. With :math:`E_p, \alpha_p` what the target leaves of error and :math:`\|a\|^2` on the simulated directions,
+:math:`(v, v_a)` the two per unit of label noise, :math:`(r, r_a)` per unit of h,
 
 .. math:: E = E_p + (\sigma^2 + T)v + h r + T, \qquad T = F + \tau\alpha + D(\sigma^2 + E), \\
           \alpha = \alpha_p + (\sigma^2 + T)v_a + h r_a, \qquad
@@ -55,8 +56,8 @@ from verifier.risk.simulate import Replicates, bartlett, replicate_normals, targ
 Array = NDArray[np.float64]
 
 FEWEST_DIRECTIONS, MOST_DIRECTIONS = 64, 128
-"""Directions that are simulated unless a number is asked for: 4 min(n, m) within these bounds. Mean risks with 400 of them differ from
-those with 128 by less than a thousandth (tests/test_nystrom.py).
+"""Directions that are simulated unless a number is asked for: 4 min(n, m) within these bounds. Mean risks with 400 of them
+differ from those with 128 by less than a thousandth (tests/test_nystrom.py).
 """
 
 COUNTED = 1e12
@@ -65,9 +66,9 @@ COUNTED = 1e12
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """What a replicate needs at one (n, m, lambda): eigenvalues ``ell`` and squared coefficients ``f2`` of the simulated directions
-    (p,), the ridges ``sample_ridge`` and ``landmark_ridge`` of the others, and their ``spread`` tau, ``missed`` F, ``heard`` D, and what
-    eta hears: ``share`` chi^2, ``passed`` sum f^2 l^2 e^2, ``crossed`` sum c^2 e^2.
+    """What a replicate needs at one (n, m, lambda): eigenvalues ``ell`` and squared coefficients ``f2`` of the simulated
+    directions (p,), the ridges ``sample_ridge`` and ``landmark_ridge`` of the others, their ``spread`` tau, ``missed`` F and
+    ``heard`` D, and what eta hears: ``share`` chi^2, ``passed`` sum f^2 l^2 e^2, ``crossed`` sum c^2 e^2.
     """
 
     n: int
@@ -132,8 +133,8 @@ def simulate_nystrom(
 ) -> Array:
     """Excess risks of an instance with landmarks at each (n, lambda), shape (draws.count, len(pairs)), on shared replicates.
 
-    ``draws.noise`` and ``draws.signs`` must be "averaged"; ``draws.controls`` and ``draws.antithetic`` are without effect. Work p^3 a
-    pair and replicate, p = ``directions``.
+    ``draws.noise`` and ``draws.signs`` must be "averaged"; ``draws.controls`` and ``draws.antithetic`` are without effect. Work
+    p^3 a pair and replicate, p = ``directions``.
     """
     if not draws.averaged:
         raise ValueError(f"noise={draws.noise!r}, signs={draws.signs!r}: with landmarks both are averaged")

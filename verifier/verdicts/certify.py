@@ -108,8 +108,8 @@ def certify(
     off = beyond > quantile * curve.stderr
     fit = fit_slope(curve)
     equivalent_slope = fit.project(expected)
-    # Only what changes along the curve moves a slope, or an exponent: at a fixed width its part of the error does not. With landmarks
-    # it does: it is that of what their span misses, which small samples hardly see.
+    # Only what changes along the curve moves a slope, or an exponent: at a fixed width its part of the error does not. With
+    # landmarks it does: it is that of what their span misses, which small samples hardly see.
     constant = not instance.features.grows and not isinstance(instance.features, NystromFeatures)
     moving = agreement_constant(instance) / sizes if constant else relative
     allowed = quantile * fit.stderr + _slope_systematic(sizes, float(moving[0]))
