@@ -149,6 +149,35 @@ def test_derivatives_are_those_of_differences() -> None:
     np.testing.assert_allclose(numeric[3], -rho, rtol=1e-6)
 
 
+@pytest.mark.parametrize(("beta", "s"), [(1.2, 0.3), (2.0, 0.5), (4.0, 0.3)])
+def test_sums_are_those_over_all_indices(beta: float, s: float) -> None:
+    # Half a million terms one by one; a finite spectrum, so that nothing lies beyond them.
+    index = np.arange(1.0, 500_001.0)
+    ell, energy = index**-beta, index ** (-2.0 * beta * s - 1.0)
+    of = instance(beta, s, 1000.0, 0.0, size=500_000)
+    for m in (5.0, 1000.0):
+        solver, count = landmarks(of, -60.0, np.array([m])), np.array([m])
+        for kappa in np.array([1e-6, 1e-3, 1.0, 1e3]) * m**-beta:
+            mu = solver.landmark_ridge(np.array([kappa]), count)
+            found = solver.sums(np.array([kappa]), mu)
+            c, nu = ell * (ell + kappa), kappa * mu[0]
+            a, g, e = ell**2 / (c + nu), kappa * ell / (c + nu), nu / (c + nu)
+            rho = np.sum(a * e) / np.sum((a + g) * e)
+            direct = [np.sum(a + g), np.sum(a**2) + rho * np.sum(a * e), energy @ ((g + e) ** 2 + rho * a * e)]
+            np.testing.assert_allclose([m, found.df2[0], found.bias[0]], direct, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("beta", "s"), [(1.05, 0.6), (2.0, 0.25), (3.0, 1.0)])
+def test_landmarks_that_are_left_out_change_no_digit(beta: float, s: float) -> None:
+    of = instance(beta, s, 1.0, 1.4)
+    n = np.exp(np.linspace(5.0, 40.0, 60))
+    width = of.features.width(n)
+    kappa, mu, _ = landmarks(of, -45.0, width).optimum(n, width, -45.0)
+    solver = landmarks(of, -45.0, width)
+    full = np.add(*solver.terms(n, solver.sums(kappa, mu)))
+    np.testing.assert_allclose(equivalent_risk(of, n=n), full, rtol=1e-8)
+
+
 def test_the_count_of_landmarks_is_solved_for() -> None:
     # Second route: direct sums over a finite spectrum.
     of = instance(2.0, 0.5, 20.0, 0.0, size=300)

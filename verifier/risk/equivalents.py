@@ -20,14 +20,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from verifier.instances import FullRotation, Instance, NystromFeatures, RotatedMixture, eigenvalues, log_index_at
+from verifier.instances import (
+    AllFeatures,
+    FullRotation,
+    Instance,
+    NystromFeatures,
+    RotatedMixture,
+    eigenvalues,
+    log_index_at,
+)
 from verifier.risk.eigenbasis import eigenbasis
 from verifier.risk.features import FeatureSums, WidthSums, curved_moments, moments, width_ratio
 from verifier.risk.nystrom import Landmarks, landmarks
@@ -42,6 +50,8 @@ Tuning = str | Callable[[Instance, float], float]
 FIRST_DEPTH = 40.0  # ln kappa that the grid covers at first, from its top
 GRID_STEP = 0.5  # in ln kappa; with a coarser grid the minimum of a stepped risk can be missed
 LOG_KAPPA_MIN = -330.0  # smaller kappas are left out: kappa^2 would no longer be a normal double
+NEGLIGIBLE = 1e-10  # change of a risk that no digit of interest shows
+LARGEST_LOG = 690.0  # ln of the largest width that is a double
 LOG_FARTHEST = 600.0  # ln n up to which a sample size is looked for
 LEADING = 512  # beyond this index neighbouring eigenvalues are close enough to be taken as a continuum
 
@@ -163,6 +173,11 @@ class Equivalent:
     def transformed(self) -> TransformedSums | None:
         """The sums of a transform that is not unitary, None without one."""
         return self._sums if isinstance(self._sums, TransformedSums) else None
+
+    def target_energies(self) -> tuple[Array, Array]:
+        """Eigenvalues and energies of the target on its nodes, for a covariance that is diagonal in its basis."""
+        assert isinstance(self._sums, DiagonalSums)
+        return self._sums.modes.target_eigenvalues, self._sums.modes.target_energy
 
     def sums(self, kappa: Array) -> Sums:
         """All sums at the given kappas, shape (k,); kappa = 0 is allowed for finite spectra."""
@@ -522,14 +537,20 @@ class LandmarkEquivalent(Equivalent):
         known = np.isfinite(kappa)
         columns = np.full((3, len(kappa)), np.nan)
         if known.any():
-            width = self._width(n[known])
-            solver = self._solver(width, float(np.log(kappa[known]).min()))
-            kept = self._kept  # the optimum comes with mu
-            came = kept is not None and kept[1] is kappa
-            mu = kept[2][known] if came and kept is not None else solver.landmark_ridge(kappa[known], width)
+            solver, mu = self._placed(n, kappa, known)
             sums = solver.sums(kappa[known], mu)
             columns[:, known] = sums.df1, sums.df2, sums.bias
         return Sums(*columns)
+
+    def _placed(self, n: Array, kappa: Array, known: NDArray[np.bool_]) -> tuple[Landmarks, Array]:
+        """The solver and mu at each known (n, kappa); an optimum comes with its mu."""
+        width, at = self._width(n[known]), kappa[known]
+        least = float(np.log(at).min())
+        if self._kept is not None and self._kept[1] is kappa:
+            mu = self._kept[2][known]
+            return self._solver(np.where(mu > 0.0, width, 1.0), least), mu
+        solver = self._solver(width, least)
+        return solver, solver.landmark_ridge(at, width)
 
     def parts(self, n: Array, kappa: Array) -> tuple[Array, ...]:
         r"""Six positive numbers below the risk E at each (n, kappa): of the target :math:`\sum f_i^2 g_i^2` by ridge and
@@ -539,9 +560,9 @@ class LandmarkEquivalent(Equivalent):
         columns = np.full((6, len(kappa)), np.nan)
         known = np.isfinite(kappa)
         if known.any():
-            size, width, at = n[known], self._width(n[known]), kappa[known]
-            solver = self._solver(width, float(np.log(at).min()))
-            sums, (ridged, outside, heard) = solver.parts(at, solver.landmark_ridge(at, width))
+            size, width = n[known], self._width(n[known])
+            solver, mu = self._placed(n, kappa, known)
+            sums, (ridged, outside, heard) = solver.parts(kappa[known], mu)
             risk = np.add(*solver.terms(size, sums))
             felt = (self.variance + risk) / size
             added = felt * np.maximum(sums.df2 - heard, 0.0)
@@ -549,20 +570,44 @@ class LandmarkEquivalent(Equivalent):
         return tuple(columns)
 
     def optimum(self, n: Array) -> Array:
-        """kappa of the ridge lambda >= 0 that minimises the expected risk at each n, shape (k,); NaN below exp(-330)."""
+        """kappa of the ridge lambda >= 0 that minimises the expected risk at each n, shape (k,); NaN below exp(-330).
+
+        Where the landmarks are so many that the kernel's risk is left in all digits, it is the kernel's.
+        """
         if self._kept is not None and np.array_equal(self._kept[0], n):
             return self._kept[1]
-        width = self._width(n)
-        top, depth = math.log(self.trace), FIRST_DEPTH
+        plain = replace(self.instance, features=AllFeatures())
+        engine = equivalent_for(plain, n, np.zeros_like(n))
+        kappa, mu = engine.optimum(n).copy(), np.zeros_like(n)
+        felt = np.flatnonzero(np.isfinite(kappa))
+        felt = felt[self._matters(engine, n[felt], kappa[felt])]
+        if felt.size:
+            kappa[felt], mu[felt] = self._found(n[felt])
+        self._kept = (n.copy(), kappa, mu)
+        return kappa
+
+    def _matters(self, engine: Equivalent, n: Array, kappa: Array) -> NDArray[np.bool_]:
+        r"""Whether landmarks may change more than :data:`NEGLIGIBLE` of the kernel's risk at its optimum: d2 changes by
+        :math:`(l_m/\kappa)^{2 - 1/\beta}` at most, the bias by :math:`l_m/\kappa` and by the energy beyond the eigenvalues of the
+        order :math:`l_m`.
+        """
+        log_m = np.minimum(self.instance.features.log_width(np.log(n)), min(math.log(self.size), LARGEST_LOG))
+        level = np.exp(self.instance.spectrum.log_eigenvalues(log_m))
+        ell, energy = engine.target_energies()
+        order = np.argsort(ell)
+        total = np.concatenate([[0.0], np.cumsum(energy[order])])
+        beyond = total[np.searchsorted(ell[order], level / NEGLIGIBLE**0.5)]
+        return (level > NEGLIGIBLE * kappa) | (beyond > NEGLIGIBLE * engine.risk(n, kappa))
+
+    def _found(self, n: Array) -> tuple[Array, Array]:
+        """kappa and mu of the optimum; the grid is taken deeper until the noise, or the landmarks, rule smaller kappas out."""
+        width, top, depth = self._width(n), math.log(self.trace), FIRST_DEPTH
         while True:
             bottom = max(top - depth, LOG_KAPPA_MIN)
             kappa, mu, decided = self._solver(width, bottom).optimum(n, width, bottom)
             if decided.all() or bottom == LOG_KAPPA_MIN:
-                break
+                return np.where(decided, kappa, np.nan), mu
             depth *= 2.0
-        kappa = np.where(decided, kappa, np.nan)
-        self._kept = (n.copy(), kappa, mu)
-        return kappa
 
     def size_at_optimum(self, kappa: float) -> float:
         """The n at which the kernel's best ridge has this kappa and, where the landmarks grow, an eigenvalue as small as kappa is

@@ -29,15 +29,16 @@ everything above is a sum of positive terms:
 .. math:: \lambda = \kappa (1 - d_1/n), \qquad E = \frac{B + \sigma^2 d_2/n}{1 - d_2/n}
 
 (:math:`\kappa\nu'/\nu = \sum g_i e_i / \sum (a_i + g_i)e_i = 1 - \rho`, from the derivative of m in :math:`\kappa`). As m grows
-:math:`e_i \to 0` for all i that matter, and the usual equivalent is left. The relative error of the sums is below 1e-9 (tests/test_nystrom.py).
+:math:`e_i \to 0` for all i that matter, and the usual equivalent is left. The relative error of the sums is below 1e-9
+(tests/test_nystrom.py).
 
 **Exponents.** Let :math:`N = \kappa^{-1/\beta}`. For m of the order N or larger :math:`\nu \sim \kappa\, l_m`; every sum is of the
 order of that of the kernel. For m < N :math:`\nu \sim l_m^2`: :math:`d_2 \sim m` and :math:`B \sim m^{-t'}`, with
 :math:`\sum_{j>k} f_j^2 \sim k^{-t}`, :math:`t' = \min(t, 2\beta)`: the error of the best approximation in the span, which
 saturates where ridge does. So with noise and :math:`m = c\,n^q` the tuned risk has the exponent
 :math:`\min\big(t'/(t'+1),\; t' q\big)`: for a critical target the kernel's :math:`\alpha` from the critical degree
-:math:`q^* = 1/(2\beta\min(s, 1) + 1)` on, at which m is of the order of :math:`N(\lambda_n)` (that so many suffice, up to logarithms
-and for 1/2 <= s <= 1: Rudi, Camoriano and Rosasco 2015), and :math:`2\beta\min(s, 1)\,q` below it.
+:math:`q^* = 1/(2\beta\min(s, 1) + 1)` on, at which m is of the order of :math:`N(\lambda_n)` (that so many suffice, up to
+logarithms and for 1/2 <= s <= 1: Rudi, Camoriano and Rosasco 2015), and :math:`2\beta\min(s, 1)\,q` below it.
 """
 
 from __future__ import annotations
@@ -210,7 +211,8 @@ class Landmarks:
 
     def effective_ridge(self, n: Array, m: Array, lam: Array, start: Array) -> tuple[Array, Array]:
         r""":math:`\kappa(n, m, \lambda)` and :math:`\mu`, each of shape (k,), by Newton's method on a convex function from
-        ``start``, which must not be smaller, such as the kernel's kappa (:math:`d_1` is smaller with landmarks); relative error 1e-12.
+        ``start``, which must not be smaller, such as the kernel's kappa (:math:`d_1` is smaller with landmarks); relative error
+        1e-12.
 
         Where more samples than landmarks are fitted without a ridge kappa is zero; then, and wherever kappa is smaller still, it is
         put at a value that changes no digit of the risk.
