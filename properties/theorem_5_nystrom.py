@@ -11,9 +11,10 @@ independent of the sample, the equivalent of :mod:`verifier.risk.nystrom` has tw
 
 The best ridge without landmarks has :math:`N = n^{q^*}`, :math:`q^* = 1/(2\beta\min(s, 1) + 1)`. So q* is the critical degree, and
 below it the exponent is :math:`2\beta\min(s, 1)\,q`: nothing lies between. Rudi, Camoriano and Rosasco (2015) prove that m of
-the order of the effective dimension, up to logarithms, is enough for landmarks drawn by leverage scores, and 1/2 <= s <= 1; Gaussian
-inputs have leverages of one order, so landmarks of their own law do as well. Gaussian random features need more for s > 1/2
-(properties/theorem_5.py): they smear the target's first coefficients over all directions, the span of landmarks loses less of them.
+the order of the effective dimension, up to logarithms, is enough for landmarks drawn by leverage scores, and 1/2 <= s <= 1;
+Gaussian inputs have leverages of one order, so landmarks of their own law do as well. Gaussian random features need more for
+s > 1/2 (properties/theorem_5.py): they smear the target's first coefficients over all directions, the span of landmarks loses less
+of them.
 
 Under the schedule, :math:`\kappa \sim n^{-p}`, p = 1/(2s + 1/beta), N is of the degree p/beta, which for s <= 1 is q*: the same
 exponents.
