@@ -597,7 +597,8 @@ class LandmarkEquivalent(Equivalent):
         order = np.argsort(ell)
         total = np.concatenate([[0.0], np.cumsum(energy[order])])
         beyond = total[np.searchsorted(ell[order], level / NEGLIGIBLE**0.5)]
-        return np.asarray((level > NEGLIGIBLE * kappa) | (beyond > NEGLIGIBLE * engine.risk(n, kappa)))
+        felt = (level > NEGLIGIBLE * kappa) | (beyond > NEGLIGIBLE * engine.risk(n, kappa))
+        return np.asarray(felt & (self._width(n) < self.size))
 
     def _found(self, n: Array) -> tuple[Array, Array]:
         """kappa and mu of the optimum; the grid is taken deeper until the noise, or the landmarks, rule smaller kappas out."""
