@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from properties.hypotheses import alpha, assumption_r, noisy_labels, width_above_the_critical_degree
 from properties.strategies import smoothness
-from properties.strategies.features import critical_instances, featured, of_fixed_width
+from properties.strategies.features import critical_instances, featured, of_some_width
 from properties.theorem_5 import exactly
 from verifier.claims import Bound, Reading, Theta
 from verifier.exhibits import Exhibit, Panel, Series
@@ -97,7 +97,7 @@ READINGS = (
         source=SOURCE,
         tuning="schedule",
         hypotheses=(assumption_r, noisy_labels),
-        domain=of_fixed_width(critical_instances()),
+        domain=of_some_width(critical_instances()),
         predict=exactly,
         prediction="exponent = 2s/(2s + 1/beta)",
         expected="FALSIFIED",
@@ -114,7 +114,7 @@ READINGS = (
         source=SOURCE + ": humps, read as a rise of the curve",
         tuning="schedule",
         hypotheses=(assumption_r, noisy_labels),
-        domain=of_fixed_width(
+        domain=of_some_width(
             critical_instances(noise=as_noisy_as_the_signal), (100.0, 10.0, 20.0, 50.0, 200.0, 500.0, 1000.0)
         ),
         observable=RiseOfTheRisk(),

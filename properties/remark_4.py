@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from properties.hypotheses import assumption_r, noisy_labels, s_away_from_half
 from properties.strategies import power_tails
-from properties.strategies.features import at_the_degree, critical_instances, of_fixed_width
+from properties.strategies.features import at_the_degree, critical_instances, of_fixed_width, of_some_width
 from properties.theorem_5 import at_least, exactly
 from verifier.claims import Exponent, Reading
 from verifier.instances import Instance
@@ -45,7 +45,7 @@ READINGS = (
         latex=LATEX.replace(r"\sim", r"\lesssim"),
         source=SOURCE,
         hypotheses=(assumption_r, noisy_labels),
-        domain=of_fixed_width(critical_instances()),
+        domain=of_some_width(critical_instances()),
         predict=at_least,
         prediction="exponent >= 2s/(2s + 1/beta)",
         expected="FALSIFIED",

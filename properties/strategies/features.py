@@ -73,6 +73,11 @@ def of_fixed_width(base: SearchStrategy[Instance], widths: tuple[float, ...] = W
     return at_the_degree(base, lambda instance: 0.0, widths)
 
 
+def of_some_width(base: SearchStrategy[Instance], widths: tuple[float, ...] = WIDTHS) -> SearchStrategy[Instance]:
+    """Instances with infinitely many features, or with a number of them that does not depend on n."""
+    return base | of_fixed_width(base, widths)
+
+
 def critical_instances(
     s: SearchStrategy[float] | None = None,
     noise: SearchStrategy[Noise] | None = None,

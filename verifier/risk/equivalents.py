@@ -152,6 +152,9 @@ class DenseSums(DiagonalSums):
 class Equivalent:
     """Spectral sums of one instance, and the effective and optimal ridge that follow from them."""
 
+    starts_at_bound = False
+    """Whether the search for an optimum next to the smallest kappa starts there."""
+
     def __init__(self, instance: Instance, log_reach: float) -> None:
         self.instance = instance
         self.size = instance.spectrum.size
@@ -344,6 +347,8 @@ class Equivalent:
         best = np.argmin(values, axis=1)
         lower, upper = np.maximum(grid[best] - GRID_STEP, low), grid[best] + GRID_STEP
         u = np.clip(grid[best] + _parabola(values, best), lower, upper)
+        if self.starts_at_bound:
+            u = np.where(lower == low, low, u)
         active = np.arange(len(n))
         for _ in range(12):
             u[active], lower[active], upper[active], settled = self._refine(
@@ -395,6 +400,8 @@ class FeatureEquivalent(Equivalent):
     """The equivalent of an instance with finitely many features; kappa stands for the gamma of :mod:`verifier.risk.features`."""
 
     _sums: FeatureSums
+    # Once the sample outnumbers the features by far, the best gamma lies within 1/n of where z = m, next to a stationary point.
+    starts_at_bound = True
 
     def __init__(self, instance: Instance, log_reach: float) -> None:
         super().__init__(instance, log_reach)

@@ -61,39 +61,48 @@ class FeatureSums:
     def rows(self, gamma: Array) -> tuple[Array, ...]:
         """The fields of :class:`WidthSums`."""
         modes, column = self.modes, gamma[:, None]
-        total = modes.eigenvalues + column
-        r, rest = modes.eigenvalues / total, column / total
-        total = modes.target_eigenvalues + column
-        kept, lost = modes.target_eigenvalues / total, column / total
         weight, energy = modes.multiplicity, modes.target_energy
-        return r @ weight, (r * r) @ weight, (lost * lost) @ energy, (r * rest) @ weight, (kept * lost) @ energy
+        total = modes.eigenvalues + column
+        r = modes.eigenvalues / total
+        z, q = r @ weight, (r * r) @ weight
+        r *= np.divide(column, total, out=total)
+        total = modes.target_eigenvalues + column
+        lost = column / total
+        leak = (lost * np.divide(modes.target_eigenvalues, total, out=total)) @ energy
+        lost *= lost
+        return z, q, lost @ energy, r @ weight, leak
 
     def curved_rows(self, gamma: Array) -> tuple[Array, ...]:
         r"""The fields of :class:`WidthSums`, then the first and the second derivatives in :math:`\ln\gamma` of q, the bias, D
         and the leak.
 
-        With s = 1 - r: r' = -rs and s' = rs, so that (r^2)' = -2 r^2 s, (s^2)' = 2 r s^2 and (rs)' = rs(r - s).
+        With s = 1 - r: r' = -rs and s' = rs. So with :math:`a_k = \sum r^k s`, q' = -2 a_2, q'' = 4 a_2 - 6 a_3,
+        D' = 2 a_2 - a_1 and D'' = a_1 - 6 a_2 + 6 a_3; on the side of the target, in :math:`k_j = \sum f^2 r s^j`, with the signs
+        of odd derivatives reversed.
         """
         modes, column = self.modes, gamma[:, None]
+        weight, energy = modes.multiplicity, modes.target_energy
         total = modes.eigenvalues + column
-        r, s = modes.eigenvalues / total, column / total
-        rs, weight = r * s, modes.multiplicity
-        z, q, spread = r @ weight, (r * r) @ weight, rs @ weight
-        r2s, both = (r * rs) @ weight, (rs * rs) @ weight
-        q_slope = -2.0 * r2s
-        q_curvature = 4.0 * both - 2.0 * ((r * r * rs) @ weight)
-        tilted = rs * (r - s)
-        spread_slope, spread_curvature = tilted @ weight, (tilted * (r - s)) @ weight - 2.0 * both
+        r = modes.eigenvalues / total
+        z, q = r @ weight, (r * r) @ weight
+        power = r * np.divide(column, total, out=total)
+        a1 = power @ weight
+        power *= r
+        a2 = power @ weight
+        power *= r
+        a3 = power @ weight
         total = modes.target_eigenvalues + column
-        r, s = modes.target_eigenvalues / total, column / total
-        rs, energy = r * s, modes.target_energy
-        bias, leak, both = (s * s) @ energy, rs @ energy, (rs * rs) @ energy
-        bias_slope = 2.0 * ((rs * s) @ energy)
-        bias_curvature = 4.0 * both - 2.0 * ((rs * s * s) @ energy)
-        tilted = rs * (r - s)
-        leak_slope, leak_curvature = tilted @ energy, (tilted * (r - s)) @ energy - 2.0 * both
-        slopes = (q_slope, bias_slope, spread_slope, leak_slope)
-        return z, q, bias, spread, leak, *slopes, q_curvature, bias_curvature, spread_curvature, leak_curvature
+        s = column / total
+        bias = (s * s) @ energy
+        power = s * np.divide(modes.target_eigenvalues, total, out=total)
+        k1 = power @ energy
+        power *= s
+        k2 = power @ energy
+        power *= s
+        k3 = power @ energy
+        slopes = (-2.0 * a2, 2.0 * k2, 2.0 * a2 - a1, k1 - 2.0 * k2)
+        curvatures = (4.0 * a2 - 6.0 * a3, 4.0 * k2 - 6.0 * k3, a1 - 6.0 * (a2 - a3), k1 - 6.0 * (k2 - k3))
+        return z, q, bias, a1, k1, *slopes, *curvatures
 
 
 def moments(sums: WidthSums, width: Array) -> Sums:

@@ -116,6 +116,9 @@ class ExcessRisk:
             power = 1.0 / (2.0 * instance.s + 1.0 / beta)
         elif tuning == "optimal" and noisy:
             power = 1.0 / (2.0 * index + 1.0 / beta)
+            if isinstance(features, GaussianFeatures):
+                # Where what the width adds is balanced against the noise, gamma = m/n; never below the eigenvalue at m.
+                power = max(power, min(1.0 - features.degree, beta * features.degree))
         else:
             power = beta
         end = DEEPEST / power if power != beta else float(log_index_at(spectrum, np.array([-DEEPEST]))[0])

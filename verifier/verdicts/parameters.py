@@ -3,7 +3,7 @@
 A parameter is a number in the JSON form of an instance. It is named by its last word (``s``, ``power``), or dotted where several
 are called so (``target.norm``); one of several like parts, such as the components of a mixture, only with its place, from 1 on
 (``components.2.beta``). The word ``beta`` alone is, for a mixture, that of its heaviest component, which is the tail index of the
-covariance.
+covariance; ``q`` is the ``degree`` of a width m = c n^q.
 
 A part of the target that is a part of the spectrum too (the component for which the target is critical, the covariance before it
 was purified) is one thing written down twice: it has one set of parameters, and both change together.
@@ -18,6 +18,9 @@ from typing import Any
 from verifier.instances import Instance
 
 Path = tuple[str, ...]
+
+SHORT = {"q": "degree"}
+"""Names that people write for a field: m = c n^q features have the degree q."""
 
 
 def numbers_of(record: Mapping[str, Any], prefix: Path = ()) -> dict[Path, float]:
@@ -35,6 +38,7 @@ def numbers_of(record: Mapping[str, Any], prefix: Path = ()) -> dict[Path, float
 
 def paths_of(name: str, record: Mapping[str, Any]) -> list[Path]:
     """What a name may mean in the JSON form of an instance: no path, one, or several."""
+    name = SHORT.get(name, name)
     numbers, shared = numbers_of(record), _shared(record)
     # What is written down twice is named by its place in the spectrum, unless the target's is asked for.
     found = [path for path in numbers if _names(name, path)]
