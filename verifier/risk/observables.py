@@ -21,6 +21,7 @@ from scipy.interpolate import CubicSpline
 
 from verifier.instances import (
     CarriedFunction,
+    GaussianFeatures,
     Instance,
     MixtureSamples,
     Purified,
