@@ -27,6 +27,7 @@ from properties import (
     theorem_3,
     theorem_4,
     theorem_5,
+    theorem_5_nystrom,
 )
 from verifier.claims import Reading
 
@@ -44,6 +45,7 @@ STATEMENTS = (
     theorem_4,
     remark_3,
     theorem_5,
+    theorem_5_nystrom,
     lemma_6,
     remark_4,
     proof_step_a4,

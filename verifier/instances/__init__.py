@@ -14,7 +14,7 @@ from verifier.instances.designs import (
     UniformDesign,
 )
 from verifier.instances.empirical import EmpiricalSpectrum, FittedTail
-from verifier.instances.features import AllFeatures, Features, GaussianFeatures
+from verifier.instances.features import AllFeatures, Features, GaussianFeatures, NystromFeatures
 from verifier.instances.ingredient import Ingredient, register_ingredient
 from verifier.instances.instance import Instance
 from verifier.instances.mixtures import DisjointMixture, Mixture, RotatedMixture
@@ -115,6 +115,7 @@ __all__ = [
     "MixtureSamples",
     "MovingAverage",
     "Noise",
+    "NystromFeatures",
     "PerCoordinate",
     "Permutation",
     "PowerDirection",

@@ -2,7 +2,8 @@ r"""Features: the width of what the regression is run on.
 
 With m Gaussian random features the regression sees :math:`\varphi(x) = Gx/\sqrt m` instead of x, where G has m rows of
 independent standard normals, drawn once and independent of the sample (Rahimi and Recht 2007; as a model of a network of finite
-width: Simon, Karkada, Ghosh and Belkin 2023). The width may grow with the sample, :math:`m = c\,n^q`. With infinitely many
+width: Simon, Karkada, Ghosh and Belkin 2023). The width may grow with the sample, :math:`m = c\,n^q`. With m landmarks
+(Nystrom features) it sees inputs projected on the span of m other inputs. With infinitely many
 features the kernel is that of the covariance itself: the plain case.
 
 An object of another package with the methods of :class:`Features` can be recorded, but the equivalent of finite width
@@ -77,15 +78,11 @@ class AllFeatures(_Widths, Ingredient):
         return "infinite width"
 
 
-@dataclass(frozen=True)
-class GaussianFeatures(_Widths, Ingredient):
-    r""":math:`m(n) = \max(1, c\,n^q)` Gaussian features, c = ``factor`` > 0 and q = ``degree`` >= 0.
+class _PowerOfN(_Widths):
+    """Shared by features of which there are m(n) = max(1, c n^q), c = ``factor`` > 0 and q = ``degree`` >= 0."""
 
-    ``degree`` 0 is a fixed width m = ``factor``, at least 1. ValueError for numbers outside these ranges.
-    """
-
-    factor: float = 1.0
-    degree: float = 1.0
+    factor: float
+    degree: float
 
     finite = True  # not a field
 
@@ -107,8 +104,39 @@ class GaussianFeatures(_Widths, Ingredient):
     def log_width(self, log_n: ArrayLike) -> Array:
         return np.maximum(math.log(self.factor) + self.degree * np.asarray(log_n, dtype=np.float64), 0.0)
 
-    def describe(self) -> str:
+    def _count(self) -> str:
+        """The number of features, for people."""
         if self.degree == 0.0:
-            return f"{self.factor:g} Gaussian features"
+            return f"{self.factor:g}"
         scale = "" if self.factor == 1.0 else f"{self.factor:g} "
-        return f"m = {scale}n^{self.degree:g} Gaussian features"
+        return f"m = {scale}n^{self.degree:g}"
+
+
+@dataclass(frozen=True)
+class GaussianFeatures(_PowerOfN, Ingredient):
+    r""":math:`m(n) = \max(1, c\,n^q)` Gaussian features, c = ``factor`` > 0 and q = ``degree`` >= 0.
+
+    ``degree`` 0 is a fixed width m = ``factor``, at least 1. ValueError for numbers outside these ranges.
+    """
+
+    factor: float = 1.0
+    degree: float = 1.0
+
+    def describe(self) -> str:
+        return f"{self._count()} Gaussian features"
+
+
+@dataclass(frozen=True)
+class NystromFeatures(_PowerOfN, Ingredient):
+    r"""The functions :math:`K(z_j, \cdot)` of :math:`m(n) = \max(1, c\,n^q)` landmarks, c = ``factor`` > 0 and q = ``degree`` >= 0:
+    inputs of the same law, drawn once and independent of the sample. The regression is on the features
+    :math:`K_{mm}^{-1/2}k_m(x)`, so it is ridge regression restricted to the span of those functions (:mod:`verifier.risk.nystrom`).
+
+    ``degree`` 0 is a fixed number of landmarks m = ``factor``, at least 1. ValueError for numbers outside these ranges.
+    """
+
+    factor: float = 1.0
+    degree: float = 1.0
+
+    def describe(self) -> str:
+        return f"{self._count()} landmarks"

@@ -14,7 +14,7 @@ from verifier.instances.carried import CarriedCoefficients, CarriedFunction
 from verifier.instances.coordinates import PerCoordinate
 from verifier.instances.dependence import Dependence, Independent
 from verifier.instances.designs import Design, GaussianDesign, MixtureSamples
-from verifier.instances.features import AllFeatures, Features
+from verifier.instances.features import AllFeatures, Features, NystromFeatures
 from verifier.instances.ingredient import Ingredient, recorded
 from verifier.instances.mixtures import Mixture, RotatedMixture
 from verifier.instances.noise import Noise
@@ -130,6 +130,11 @@ class Instance:
             raise ValueError(
                 f"target={self.target!r} is the worst target of a ball; with features={self.features!r} use a single target, "
                 "such as CriticalTarget"
+            )
+        if isinstance(self.features, NystromFeatures) and self.noise.sigma == 0.0:
+            raise ValueError(
+                f"features={self.features!r} need label noise: a sample that is interpolated on landmarks is not simulated, so "
+                "that nothing would certify their equivalent"
             )
 
     def _check_rotated(self, mixture: RotatedMixture) -> None:

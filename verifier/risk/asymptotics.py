@@ -12,6 +12,8 @@ With target tails :math:`\sum_{j>k} f_j^2 \asymp k^{-t}` and saturation at :math
   noise, :math:`1 - g/\beta`; the smallest wins. The oracle takes the best g, a ridge :math:`n^{-\ell}` gives
   :math:`g = \min(\ell, \beta q, \beta)`. A fixed width has exponent 0. (Rudi and Rosasco 2017 bound the degree from which nothing
   is lost; Defilippis, Loureiro and Misiakiewicz 2024 have it sharp.)
+* m = c n^q landmarks, with noise (:mod:`verifier.risk.nystrom`): tuned :math:`\min(t'/(t'+1), t'q)`; ridge :math:`n^{-\ell}`, bias
+  :math:`\min(\ell t'/\beta, t'q)` and variance :math:`1 - \min(\ell/\beta, q)`;
 * effective dimension and counting function against :math:`1/\lambda`: :math:`-1/\beta`; eigenvalues against i: beta.
 
 Samples that depend on one another have these exponents too, unless inputs and noise both have a long memory
@@ -38,6 +40,7 @@ from verifier.instances import (
     Instance,
     LacunaryTarget,
     LogCorrected,
+    NystromFeatures,
     RandomTarget,
     RotatedMixture,
     SingleEigenfunction,
@@ -127,6 +130,8 @@ def _of_the_risk(instance: Instance, tuning: Tuning, index: float | None, formul
         return None
     beta = instance.beta
     tail = formula.tail * beta * min(index, formula.saturation)
+    if isinstance(instance.features, NystromFeatures):
+        return _of_landmarks(instance, tuning, tail)
     if instance.features.finite:
         return _of_features(instance, tuning, tail, formula.tail * beta * min(index, 0.5))
     if tuning == "optimal":
@@ -178,6 +183,21 @@ def _of_features(instance: Instance, tuning: Tuning, tail: float, halved: float)
     return max(smallest(g) for g in (0.0, deepest, *(g for g in meeting if 0.0 < g < deepest)))
 
 
+def _of_landmarks(instance: Instance, tuning: Tuning, tail: float) -> float | None:
+    """The exponent with m = c n^q landmarks and noise; ``tail`` is t'."""
+    features, beta = instance.features, instance.beta
+    assert isinstance(features, NystromFeatures)
+    if not math.isfinite(tail):
+        return None
+    missed = tail * features.degree  # of the target, by the span
+    if tuning == "optimal":
+        return min(tail / (tail + 1.0), missed)
+    if tuning == "schedule":
+        power = 1.0 / (2.0 * instance.s + 1.0 / beta)
+        return min(power * tail / beta, missed, 1.0 - min(power / beta, features.degree))
+    return None
+
+
 def _of_the_spectrum(instance: Instance, observable: Observable) -> float | None:
     spectrum = instance.spectrum
     if isinstance(observable, DimensionAtLastEigenvalue) and isinstance(spectrum, Truncated) and spectrum.inverse_index:
@@ -210,6 +230,8 @@ def has_exact_order(instance: Instance, tuning: Tuning = "optimal", observable: 
     index = effective_index(instance)
     if not of_the_risk or isinstance(instance.target, BallTarget):
         return True
+    if isinstance(instance.features, NystromFeatures):
+        return index is not None and abs(index - 1.0) > 1e-9
     if instance.features.finite:  # what the width adds has a logarithm at index 1/2
         return index is not None and abs(index - 1.0) > 1e-9 and abs(index - 0.5) > 1e-9
     if index is None or abs(index - 1.0) > 1e-9:

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances import GaussianDesign, Independent, Instance, MixtureSamples
+from verifier.instances import GaussianDesign, Independent, Instance, MixtureSamples, NystromFeatures
 from verifier.instances.ingredient import whole
 from verifier.risk.dependent_samples import MOST_SAMPLES, simulate_dependent
 from verifier.risk.dependent_streams import in_one_eigenbasis, simulate_dependent_stream
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
 from verifier.risk.feature_samples import simulate_features
 from verifier.risk.mixtures import simulate_mixture
+from verifier.risk.nystrom_samples import simulate_nystrom
 from verifier.risk.profile_samples import simulate_profile
 from verifier.risk.profiles import is_profiled
 from verifier.risk.sampled import simulate_samples
@@ -216,7 +217,8 @@ def _samples(
             found[j] = _dependent(inst, grid, draws, directions if isinstance(directions, int) else None)
         elif inst.features.finite:
             pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
-            found[j] = simulate_features(inst, pairs, draws, None if isinstance(directions, str) else directions)
+            simulated = simulate_nystrom if isinstance(inst.features, NystromFeatures) else simulate_features
+            found[j] = simulated(inst, pairs, draws, None if isinstance(directions, str) else directions)
         elif isinstance(inst.design, GaussianDesign):
             shared[j] = _problems(inst, grid, directions)
         elif isinstance(inst.design, MixtureSamples):

@@ -12,23 +12,34 @@ and needs no fixed point. All terms of all sums are positive, so nothing cancels
 
 The eigenvalues l are those of the covariance that the regression sees. Under a transform that is not unitary the sums are
 those of :mod:`verifier.risk.operators`; the rest is the same. With finitely many random features the sums are those of
-:mod:`verifier.risk.features`, kappa stands for the gamma there, and d2 and the bias depend on the width as well.
+:mod:`verifier.risk.features`, kappa stands for the gamma there, and d2 and the bias depend on the width as well; with landmarks
+they are those of :mod:`verifier.risk.nystrom`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from verifier.instances import FullRotation, Independent, Instance, RotatedMixture, eigenvalues, log_index_at
+from verifier.instances import (
+    AllFeatures,
+    FullRotation,
+    Independent,
+    Instance,
+    NystromFeatures,
+    RotatedMixture,
+    eigenvalues,
+    log_index_at,
+)
 from verifier.risk.eigenbasis import eigenbasis
 from verifier.risk.features import FeatureSums, WidthSums, curved_moments, moments, width_ratio
+from verifier.risk.nystrom import Landmarks, landmarks
 from verifier.risk.operators import TransformedSums
 from verifier.risk.profiles import is_profiled, profile_ridge, profile_terms
 from verifier.risk.quadrature import Modes, modes
@@ -41,6 +52,8 @@ Tuning = str | Callable[[Instance, float], float]
 FIRST_DEPTH = 40.0  # ln kappa that the grid covers at first, from its top
 GRID_STEP = 0.5  # in ln kappa; with a coarser grid the minimum of a stepped risk can be missed
 LOG_KAPPA_MIN = -330.0  # smaller kappas are left out: kappa^2 would no longer be a normal double
+NEGLIGIBLE = 1e-10  # change of a risk that no digit of interest shows
+LARGEST_LOG = 690.0  # ln of the largest width that is a double
 LOG_FARTHEST = 600.0  # ln n up to which a sample size is looked for
 LEADING = 512  # beyond this index neighbouring eigenvalues are close enough to be taken as a continuum
 
@@ -149,7 +162,7 @@ class Equivalent:
         self.size = instance.spectrum.size
         self.variance = instance.sigma**2
         self._sums: DiagonalSums | TransformedSums | RotatedSums | FeatureSums
-        if instance.features.finite:
+        if instance.features.finite and not isinstance(instance.features, NystromFeatures):
             self._sums = FeatureSums(instance, log_reach)
         elif instance.diagonal:
             self._sums = DiagonalSums(instance, log_reach)
@@ -169,6 +182,11 @@ class Equivalent:
     def capacity(self, n: Array) -> Array:
         """Degrees of freedom at a ridge of zero, where there are as many directions: n, shape of n."""
         return n
+
+    def target_energies(self) -> tuple[Array, Array]:
+        """Eigenvalues and energies of the target on its nodes, for a covariance that is diagonal in its basis."""
+        assert isinstance(self._sums, DiagonalSums)
+        return self._sums.modes.target_eigenvalues, self._sums.modes.target_energy
 
     def sums(self, kappa: Array) -> Sums:
         """All sums at the given kappas, shape (k,); kappa = 0 is allowed for finite spectra."""
@@ -510,6 +528,126 @@ class FeatureEquivalent(Equivalent):
         return moments(table, self._width(n)[:, None])
 
 
+class LandmarkEquivalent(Equivalent):
+    """The equivalent of an instance with landmarks; kappa is that of :mod:`verifier.risk.nystrom`, at most the kernel's.
+
+    ``sums`` are those of the kernel at kappa, d1 of which is no less than with landmarks.
+    """
+
+    _kept: tuple[Array, Array, Array] | None = None
+
+    def effective_ridge(self, n: Array, lam: Array) -> Array:
+        """kappa(n, lambda), shape (k,), from the kernel's; where it would be zero, a value so small that it changes no digit."""
+        start = super().effective_ridge(n, lam)
+        known = np.isfinite(start)
+        kappa = np.full_like(start, np.nan)
+        if known.any():
+            width = self._width(n[known])
+            solver = self._solver(width, float(np.log(np.maximum(start[known], math.exp(LOG_KAPPA_MIN))).min()))
+            kappa[known], _ = solver.effective_ridge(n[known], width, lam[known], start[known])
+        return kappa
+
+    def ridge(self, n: Array, kappa: Array) -> Array:
+        """lambda = kappa (1 - d1/n), never below zero."""
+        return np.maximum(kappa * (1.0 - self.seen(n, kappa).df1 / n), 0.0)
+
+    def seen(self, n: Array, kappa: Array) -> Sums:
+        """d1, d2 and B at each (n, kappa); NaN where kappa is."""
+        known = np.isfinite(kappa)
+        columns = np.full((3, len(kappa)), np.nan)
+        if known.any():
+            solver, mu = self._placed(n, kappa, known)
+            sums = solver.sums(kappa[known], mu)
+            columns[:, known] = sums.df1, sums.df2, sums.bias
+        return Sums(*columns)
+
+    def _placed(self, n: Array, kappa: Array, known: NDArray[np.bool_]) -> tuple[Landmarks, Array]:
+        """The solver and mu at each known (n, kappa); an optimum comes with its mu."""
+        width, at = self._width(n[known]), kappa[known]
+        least = float(np.log(at).min())
+        if self._kept is not None and self._kept[1] is kappa:
+            mu = self._kept[2][known]
+            return self._solver(np.where(mu > 0.0, width, 1.0), least), mu
+        solver = self._solver(width, least)
+        return solver, solver.landmark_ridge(at, width)
+
+    def parts(self, n: Array, kappa: Array) -> tuple[Array, ...]:
+        r"""Six positive numbers below the risk E at each (n, kappa): of the target :math:`\sum f_i^2 g_i^2` by ridge and
+        :math:`\sum f_i^2 e_i^2` by the span, :math:`(\sigma^2 + E)\sum a_i^2/n` and what the landmarks add to that, E d1/n and
+        E d1/m.
+        """
+        columns = np.full((6, len(kappa)), np.nan)
+        known = np.isfinite(kappa)
+        if known.any():
+            size, width = n[known], self._width(n[known])
+            solver, mu = self._placed(n, kappa, known)
+            sums, (ridged, outside, heard) = solver.parts(kappa[known], mu)
+            risk = np.add(*solver.terms(size, sums))
+            felt = (self.variance + risk) / size
+            added = felt * np.maximum(sums.df2 - heard, 0.0)
+            columns[:, known] = ridged, outside, felt * heard, added, risk * sums.df1 / size, risk * sums.df1 / width
+        return tuple(columns)
+
+    def optimum(self, n: Array) -> Array:
+        """kappa of the ridge lambda >= 0 that minimises the expected risk at each n, shape (k,); NaN below exp(-330).
+
+        Where the landmarks are so many that the kernel's risk is left in all digits, it is the kernel's.
+        """
+        if self._kept is not None and np.array_equal(self._kept[0], n):
+            return self._kept[1]
+        plain = replace(self.instance, features=AllFeatures())
+        engine = equivalent_for(plain, n, np.zeros_like(n))
+        kappa, mu = engine.optimum(n).copy(), np.zeros_like(n)
+        felt = np.flatnonzero(np.isfinite(kappa))
+        felt = felt[self._matters(engine, n[felt], kappa[felt])]
+        if felt.size:
+            kappa[felt], mu[felt] = self._found(n[felt])
+        self._kept = (n.copy(), kappa, mu)
+        return kappa
+
+    def _matters(self, engine: Equivalent, n: Array, kappa: Array) -> NDArray[np.bool_]:
+        r"""Whether landmarks may change more than :data:`NEGLIGIBLE` of the kernel's risk at its optimum: d2 changes by
+        :math:`(l_m/\kappa)^{2 - 1/\beta}` at most, the bias by :math:`l_m/\kappa` and by the energy beyond the eigenvalues of the
+        order :math:`l_m`.
+        """
+        log_m = np.minimum(self.instance.features.log_width(np.log(n)), min(math.log(self.size), LARGEST_LOG))
+        level = np.exp(self.instance.spectrum.log_eigenvalues(log_m))
+        ell, energy = engine.target_energies()
+        order = np.argsort(ell)
+        total = np.concatenate([[0.0], np.cumsum(energy[order])])
+        beyond = total[np.searchsorted(ell[order], level / NEGLIGIBLE**0.5)]
+        felt = (level > NEGLIGIBLE * kappa) | (beyond > NEGLIGIBLE * engine.risk(n, kappa))
+        return np.asarray(felt & (self._width(n) < self.size))
+
+    def _found(self, n: Array) -> tuple[Array, Array]:
+        """kappa and mu of the optimum; the grid is taken deeper until the noise, or the landmarks, rule smaller kappas out."""
+        width, top, depth = self._width(n), math.log(self.trace), FIRST_DEPTH
+        while True:
+            bottom = max(top - depth, LOG_KAPPA_MIN)
+            kappa, mu, decided = self._solver(width, bottom).optimum(n, width, bottom)
+            if decided.all() or bottom == LOG_KAPPA_MIN:
+                return np.where(decided, kappa, np.nan), mu
+            depth *= 2.0
+
+    def size_at_optimum(self, kappa: float) -> float:
+        """The n at which the kernel's best ridge has this kappa and, where the landmarks grow, an eigenvalue as small as kappa is
+        within their number; infinite where there is none up to e^600.
+        """
+        size, features = super().size_at_optimum(kappa), self.instance.features
+        if not features.grows or not math.isfinite(size):
+            return size
+        log_n = np.arange(0.0, LOG_FARTHEST, 1.0)
+        levels = self.instance.spectrum.log_eigenvalues(np.minimum(features.log_width(log_n), math.log(self.size)))
+        enough = np.flatnonzero(levels <= math.log(kappa))
+        return max(size, float(np.exp(log_n[enough[0]]))) if enough.size else math.inf
+
+    def _width(self, n: Array) -> Array:
+        return self.instance.features.width(n)
+
+    def _solver(self, width: Array, log_kappa: float) -> Landmarks:
+        return landmarks(self.instance, log_kappa, width)
+
+
 def _features_excess(u: Array, z: Array, few: Array, many: Array, ridge: Array) -> Array:
     """(1 - z/few)(1 - z/many) - ridge/gamma, of the sign of gamma - gamma(ridge): negative where z exceeds either number."""
     least = 1.0 - z / few
@@ -541,7 +679,7 @@ def log_kappa_floor(instance: Instance, n: Array, lam: Array) -> Array:
     Under a transform of lower frame bound a no eigenvalue is below a^2 l_i (Courant and Fischer), which replaces l_i. With m
     features gamma takes the place of kappa, and min(n, m) that of n.
     """
-    if instance.features.finite:
+    if instance.features.finite and not isinstance(instance.features, NystromFeatures):
         n = np.minimum(n, instance.features.width(n))
     spectrum, gain = instance.spectrum, _log_least_gain(instance)
     with np.errstate(divide="ignore"):
@@ -565,6 +703,8 @@ def _log_least_gain(instance: Instance) -> float:
 # Of coordinates with autocorrelations of their own only the spectral sums come from here (verifier.risk.profiles).
 @lru_cache(maxsize=128)
 def _equivalent(instance: Instance, log_reach: float) -> Equivalent:
+    if isinstance(instance.features, NystromFeatures):
+        return LandmarkEquivalent(instance, log_reach)
     if instance.features.finite:
         return FeatureEquivalent(instance, log_reach)
     if instance.dependence != Independent() and not is_profiled(instance):
@@ -681,11 +821,13 @@ def risk_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "o
 
 
 def width_parts(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, ...]:
-    """The numbers of :meth:`FeatureEquivalent.parts`, each of the shape of n; ValueError for an instance of infinite width."""
+    """The numbers of :meth:`FeatureEquivalent.parts`, or of those with landmarks, each of the shape of n; ValueError for an
+    instance of infinite width.
+    """
     if not instance.features.finite:
         raise ValueError(f"features={instance.features!r} are infinitely many; the width adds nothing")
     engine, sizes, kappa = _placed(instance, n, lam)
-    assert isinstance(engine, FeatureEquivalent)
+    assert isinstance(engine, FeatureEquivalent | LandmarkEquivalent)
     return tuple(part.reshape(sizes.shape) for part in engine.parts(sizes.ravel(), kappa))
 
 

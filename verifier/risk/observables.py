@@ -110,7 +110,7 @@ class ExcessRisk:
         be followed farther, as can those whose few features keep gamma large.
         """
         spectrum, features = instance.spectrum, instance.features
-        start = max(math.log(100.0), features.log_onset if isinstance(features, GaussianFeatures) else 0.0)
+        start = max(math.log(100.0), float(getattr(features, "log_onset", 0.0)))
         if math.isfinite(spectrum.size) or spectrum.tail_index is None:
             return start, 30.0
         beta = spectrum.tail_index

@@ -56,20 +56,21 @@ class Modes:
     log_reach: float
 
 
-def modes(instance: Instance, log_n_max: float, skip: int = 0) -> Modes:
+def modes(instance: Instance, log_n_max: float, skip: int = 0, finer: float = 1.0) -> Modes:
     """Nodes for the eigenvalues after the first ``skip``, good for any kappa down to that of exp(``log_n_max``) samples.
 
     ``log_n_max`` is ln n of the largest sample size that will be asked about. Cached per instance and rounded-up reach.
+    Panels are shorter by the factor ``finer``, for summands whose poles are closer than those of l/(l + kappa).
     """
     if skip < 0:
         raise ValueError(f"skip={skip!r} must be a non-negative number of eigenvalues")
     key: tuple[Any, Any] = (instance.spectrum, instance.target)
-    return _modes(*key, 4.0 * math.ceil(max(log_n_max, 1.0) / 4.0), skip)
+    return _modes(*key, 4.0 * math.ceil(max(log_n_max, 1.0) / 4.0), skip, finer)
 
 
 @lru_cache(maxsize=256)
-def _modes(spectrum: Any, target: Any, log_n_max: float, skip: int) -> Modes:
-    log_index, weights, far = index_nodes(spectrum, target, log_n_max, skip)
+def _modes(spectrum: Any, target: Any, log_n_max: float, skip: int, finer: float) -> Modes:
+    log_index, weights, far = index_nodes(spectrum, target, log_n_max, skip, finer)
     log_l = spectrum.log_eigenvalues(log_index)
     eigenvalues, multiplicity = np.exp(log_l), weights
     if far is not None:
@@ -126,7 +127,9 @@ def source_norm_squared(instance: Instance) -> float:
         return math.inf
 
 
-def index_nodes(spectrum: Spectrum, target: Target, log_n_max: float, skip: int) -> tuple[Array, Array, float | None]:
+def index_nodes(
+    spectrum: Spectrum, target: Target, log_n_max: float, skip: int, finer: float = 1.0
+) -> tuple[Array, Array, float | None]:
     """Log-indices and weights of head and panels, and the log-index where the far tail starts (None if there is none)."""
     smooth_from = max(spectrum.head, target.head)
     last_head = max(skip + HEAD, smooth_from + len(GREGORY) + 1 if smooth_from > 1 else 1)
@@ -156,7 +159,7 @@ def index_nodes(spectrum: Spectrum, target: Target, log_n_max: float, skip: int)
         pieces_x.append(np.log(tail_index))
         pieces_w.append(tail_weights)
 
-    width = _panel_width(spectrum)
+    width = _panel_width(spectrum) / finer
     x, w = _panels(np.linspace(start, end, max(2, math.ceil((end - start) / width) + 1)))
     pieces_x.insert(1, x)
     pieces_w.insert(1, w * np.exp(x))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from verifier.instances import AllFeatures, Instance, log_index_at
+from verifier.instances import AllFeatures, Instance, NystromFeatures, log_index_at
 from verifier.risk.equivalents import Tuning, ridge
 from verifier.risk.features import FeatureSums
 from verifier.risk.observables import ExcessRisk, Experiment
@@ -38,6 +38,10 @@ SMALLEST = 1e-300
 @lru_cache(maxsize=64)
 def _sums(instance: Instance, log_gamma: float) -> FeatureSums:
     """The sums of an instance, whatever its width, good down to exp(``log_gamma``)."""
+    if isinstance(instance.features, NystromFeatures):
+        raise ValueError(
+            f"features={instance.features!r}: what features add to a bound is known for Gaussian ones only"
+        )
     reach = float(log_index_at(instance.spectrum, np.array([log_gamma]), steps=16)[0])
     return FeatureSums(dataclasses.replace(instance, features=AllFeatures()), 4.0 * math.ceil((reach + 0.5) / 4.0))
 

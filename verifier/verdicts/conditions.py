@@ -32,6 +32,7 @@ from verifier.instances import (
     Mixture,
     MixtureSamples,
     Noise,
+    NystromFeatures,
     PowerLaw,
     RotatedMixture,
     Spectrum,
@@ -265,7 +266,7 @@ def _degree(instance: Instance) -> float:
 
 def _with_degree(instance: Instance, degree: float) -> Instance:
     features = instance.features
-    if not isinstance(features, GaussianFeatures) or not 0.0 < degree <= MOST_DEGREE:
+    if not isinstance(features, GaussianFeatures | NystromFeatures) or not 0.0 < degree <= MOST_DEGREE:
         return instance
     return dataclasses.replace(instance, features=dataclasses.replace(features, degree=degree))
 

@@ -1,0 +1,68 @@
+"""Hypothesis strategies of landmarks, their number a power of the sample size; infinitely many, the kernel itself, come first.
+
+Degrees q of m = c n^q are short decimals: of a wide interval, or near the degree at which the number of landmarks starts to matter,
+where a claim about degrees is decided. No strategy knows which claim it serves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from properties.strategies import decimals
+from properties.strategies.features import DEGREES, FACTORS, NEAR, ONE_IN, WIDTHS
+from verifier.instances import AllFeatures, Instance, NystromFeatures
+
+NEAR_CRITICAL = 0.05
+"""Distance from the critical degree below which nothing is claimed."""
+
+
+def critical_degree_of_landmarks(instance: Instance) -> float:
+    """Degree from which on m = c n^q landmarks keep the exponent of the best ridge, 1/(2 beta min(s, 1) + 1) (derived in
+    properties/theorem_5_nystrom.py).
+    """
+    return 1.0 / (2.0 * instance.beta * min(instance.s, 1.0) + 1.0)
+
+
+def _absolute(degree: float) -> Callable[[Instance], float]:
+    return lambda instance: degree
+
+
+def _relative(offset: float) -> Callable[[Instance], float]:
+    return lambda instance: min(max(round(critical_degree_of_landmarks(instance) + offset, 2), DEGREES[0]), DEGREES[1])
+
+
+def with_landmarks(base: SearchStrategy[Instance]) -> SearchStrategy[Instance]:
+    """Instances with the whole kernel, or c n^q landmarks: half of the degrees anywhere in ``DEGREES``, half within ``NEAR`` of the
+    critical one, on either side.
+    """
+    wide = decimals(*DEGREES, near=1.0).map(_absolute)
+    close = decimals(-NEAR, NEAR, near=0.1).map(_relative)
+
+    def built(parts: tuple[int, float, Callable[[Instance], float], Instance]) -> Instance:
+        kind, factor, degree, instance = parts
+        features = AllFeatures() if kind == 0 else NystromFeatures(factor=factor, degree=degree(instance))
+        return dataclasses.replace(instance, features=features)
+
+    return st.tuples(st.sampled_from(range(ONE_IN)), st.sampled_from(FACTORS), wide | close, base).map(built)
+
+
+def at_the_degree_of_the_effective_dimension(base: SearchStrategy[Instance]) -> SearchStrategy[Instance]:
+    """Instances with c n^q landmarks, q the critical degree, that of the effective dimension at the best ridge."""
+
+    def built(parts: tuple[float, Instance]) -> Instance:
+        factor, instance = parts
+        degree = critical_degree_of_landmarks(instance)
+        return dataclasses.replace(instance, features=NystromFeatures(factor=factor, degree=degree))
+
+    return st.tuples(st.sampled_from(FACTORS), base).map(built)
+
+
+def finitely_many_landmarks(base: SearchStrategy[Instance]) -> SearchStrategy[Instance]:
+    """Instances with the whole kernel, or a number of landmarks that does not depend on n."""
+    fixed = st.sampled_from(WIDTHS).map(lambda width: NystromFeatures(factor=width, degree=0.0))
+    features = st.one_of(st.just(AllFeatures()), fixed, fixed, fixed)
+    return st.builds(lambda chosen, instance: dataclasses.replace(instance, features=chosen), features, base)
