@@ -523,7 +523,7 @@ class LandmarkEquivalent(Equivalent):
     """
 
     _kept: tuple[Array, Array | None, Array, Array] | None = None
-    """The last sample sizes, their ridges (None for the best ones), kappa and mu: terms and parts are asked for one after another."""
+    """The last sizes, their ridges (None for the best ones), kappa and mu: terms and parts are asked for one after the other."""
 
     def effective_ridge(self, n: Array, lam: Array) -> Array:
         """kappa(n, lambda), shape (k,), from the kernel's; where it would be zero, a value so small that it changes no digit."""
