@@ -15,11 +15,12 @@ import verifier as vf
 from properties import theorem_5_nystrom
 from properties.strategies.nystrom import critical_degree_of_landmarks, finitely_many_landmarks, with_landmarks
 from verifier.risk.asymptotics import theorem_exponent
-from verifier.risk.equivalents import effective_dimension, equivalent_risk, optimal_ridge, ridge
+from verifier.risk.equivalents import effective_dimension, equivalent_risk, optimal_ridge, ridge, width_parts
 from verifier.risk.nystrom import Landmarks, landmarks
 from verifier.risk.nystrom_samples import simulate_nystrom
 from verifier.risk.observables import ExcessRisk
 from verifier.risk.simulate import Replicates
+from verifier.risk.widths import RiskRatioWithoutWidth
 from verifier.verdicts.judge import assess
 from verifier.verdicts.judgement import CONSISTENT, VIOLATED
 
@@ -270,3 +271,20 @@ def test_risks_are_followed_to_the_end_without_overflow() -> None:
                     values = ExcessRisk().log_values(of, np.linspace(low, high, 12), tuning)
                 assert np.all(np.isfinite(values))
                 assert np.all(np.diff(values) < 1e-9)
+
+
+def test_parts_of_the_risk_never_exceed_it() -> None:
+    n = np.exp(np.linspace(5.0, 50.0, 12))
+    for degree in (0.2, 0.5, 1.3):
+        of = instance(2.0, 0.5, 2.0, degree)
+        for tuning in ("optimal", "schedule"):
+            parts = width_parts(of, n=n, lam=tuning)
+            assert len(parts) == 6
+            assert all(
+                np.all((part >= 0.0) & (part <= equivalent_risk(of, n=n, lam=tuning) * (1.0 + 1e-9))) for part in parts
+            )
+
+
+def test_observables_of_gaussian_features_refuse_landmarks() -> None:
+    with pytest.raises(ValueError, match="known for Gaussian ones only"):
+        RiskRatioWithoutWidth().log_values(instance(2.0, 0.5, 1.0, 1.0), np.array([5.0]), "optimal")

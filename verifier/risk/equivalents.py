@@ -534,17 +534,22 @@ class LandmarkEquivalent(Equivalent):
     ``sums`` are those of the kernel at kappa, d1 of which is no less than with landmarks.
     """
 
-    _kept: tuple[Array, Array, Array] | None = None
+    _kept: tuple[Array, Array | None, Array, Array] | None = None
+    """The last sizes, their ridges (None for the best ones), kappa and mu: terms and parts are asked for one after the other."""
 
     def effective_ridge(self, n: Array, lam: Array) -> Array:
         """kappa(n, lambda), shape (k,), from the kernel's; where it would be zero, a value so small that it changes no digit."""
+        kept = self._kept
+        if kept is not None and kept[1] is not None and np.array_equal(kept[0], n) and np.array_equal(kept[1], lam):
+            return kept[2]
         start = super().effective_ridge(n, lam)
         known = np.isfinite(start)
-        kappa = np.full_like(start, np.nan)
+        kappa, mu = np.full_like(start, np.nan), np.zeros_like(start)
         if known.any():
             width = self._width(n[known])
             solver = self._solver(width, float(np.log(np.maximum(start[known], math.exp(LOG_KAPPA_MIN))).min()))
-            kappa[known], _ = solver.effective_ridge(n[known], width, lam[known], start[known])
+            kappa[known], mu[known] = solver.effective_ridge(n[known], width, lam[known], start[known])
+        self._kept = (n.copy(), lam.copy(), kappa, mu)
         return kappa
 
     def ridge(self, n: Array, kappa: Array) -> Array:
@@ -565,8 +570,8 @@ class LandmarkEquivalent(Equivalent):
         """The solver and mu at each known (n, kappa); an optimum comes with its mu."""
         width, at = self._width(n[known]), kappa[known]
         least = float(np.log(at).min())
-        if self._kept is not None and self._kept[1] is kappa:
-            mu = self._kept[2][known]
+        if self._kept is not None and self._kept[2] is kappa:
+            mu = self._kept[3][known]
             return self._solver(np.where(mu > 0.0, width, 1.0), least), mu
         solver = self._solver(width, least)
         return solver, solver.landmark_ridge(at, width)
@@ -593,8 +598,8 @@ class LandmarkEquivalent(Equivalent):
 
         Where the landmarks are so many that the kernel's risk is left in all digits, it is the kernel's.
         """
-        if self._kept is not None and np.array_equal(self._kept[0], n):
-            return self._kept[1]
+        if self._kept is not None and self._kept[1] is None and np.array_equal(self._kept[0], n):
+            return self._kept[2]
         plain = replace(self.instance, features=AllFeatures())
         engine = equivalent_for(plain, n, np.zeros_like(n))
         kappa, mu = engine.optimum(n).copy(), np.zeros_like(n)
@@ -602,7 +607,7 @@ class LandmarkEquivalent(Equivalent):
         felt = felt[self._matters(engine, n[felt], kappa[felt])]
         if felt.size:
             kappa[felt], mu[felt] = self._found(n[felt])
-        self._kept = (n.copy(), kappa, mu)
+        self._kept = (n.copy(), None, kappa, mu)
         return kappa
 
     def _matters(self, engine: Equivalent, n: Array, kappa: Array) -> NDArray[np.bool_]:
