@@ -78,6 +78,11 @@ def low_frequencies_left(instance: Instance) -> bool:
     return _balance(instance) <= -OFF
 
 
+def off_all_borders(instance: Instance) -> bool:
+    """H_x + H_eps is not 3/2, and beyond it the effective dimension is not of the order n^(2 - 2 H_x)."""
+    return short_joint_memory(instance) or (long_joint_memory(instance) and off_the_border(instance))
+
+
 def off_the_border(instance: Instance) -> bool:
     """The effective dimension is not of the order n^(2 - 2 H_x)."""
     return abs(_balance(instance)) >= OFF
@@ -125,6 +130,7 @@ READINGS = (
         "in-n",
         "with inputs and noise of long memory the exponent in n is alpha",
         domain=both,
+        hypotheses=(assumption_r, noisy_labels, off_all_borders),
         expected="FALSIFIED",
         note="For H_x + H_eps > 3/2 the effective sample size is a power of n below one: the exponent in n is smaller.",
     ),
