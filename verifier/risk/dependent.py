@@ -35,7 +35,7 @@ from verifier.risk.responses import responses
 Array = NDArray[np.float64]
 
 STEPS = 80  # of a bracketed root, at most
-SETTLED = 1e-9  # in ln kappa, at the optimum
+SETTLED = 1e-6  # in ln kappa, at the optimum, where the risk is stationary
 FARTHEST = 600.0  # ln n beyond which no optimum is looked for
 
 

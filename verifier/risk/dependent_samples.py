@@ -10,7 +10,8 @@ whitened inputs Z (n x p), the leading p coordinates, and the others as a ridge 
 for the bias, averaged over the signs of f, and the variance per unit of noise of correlation M, averaged over the noise given the
 inputs: :math:`M = C_\varepsilon` for label noise, :math:`M = C` for what the far coordinates leave over, which is correlated like
 the inputs. With :math:`B = \sum_{i>p} f_i^2 (\kappa/(l_i+\kappa))^2` and
-:math:`d = \frac1n\sum_{i>p} (l_i/(l_i+\kappa))^2` the risk of the far coordinates is :math:`T = B + d\,(J_x E + \sigma^2 J_\varepsilon)`, and that of all of them
+:math:`d = \frac1n\sum_{i>p} (l_i/(l_i+\kappa))^2` the risk of the far coordinates is
+:math:`T = B + d\,(J_x E + \sigma^2 J_\varepsilon)`, and that of all of them
 
 .. math:: E = b + \sigma^2 v_{C_\varepsilon} + (1 + v_C)\,T,
 

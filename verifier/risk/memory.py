@@ -9,7 +9,8 @@ With :math:`N \asymp n^q` degrees of freedom the noise term of the equivalent (:
 * a > 0 and :math:`q \le 2 - 2H_x`: the lowest frequencies of n samples, 1/n, decide, :math:`J_\varepsilon \asymp n^a`;
 * a > 0 and larger q: frequencies below :math:`(N/n)^{1/h}` are fitted whole (saturated), :math:`J_\varepsilon \asymp (n/N)^{a/h}`;
 * inputs repeated in runs with :math:`P(L \ge k) = k^{-\tau}`, :math:`1 < \tau < 2`, the noise with them:
-  :math:`J_\varepsilon \asymp (n/N)^{2 - \tau}`, :math:`2 - \tau = 2H - 1`; :math:`\tau = 2` brings a logarithm. Fresh noise: bounded.
+  :math:`J_\varepsilon \asymp (n/N)^{2 - \tau}`, :math:`2 - \tau = 2H - 1`; :math:`\tau = 2` brings a
+  logarithm. Fresh noise: bounded.
 
 The oracle balances that against the bias, :math:`N^{-t'}`. Long memory of the inputs alone, or of the noise alone, changes no
 exponent: :math:`a > 0` needs :math:`H_x + H_\varepsilon > 3/2`.

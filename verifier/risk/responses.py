@@ -11,13 +11,16 @@ fresh noise, L for noise that is repeated with the input. With :math:`r = \delta
 
 each a function of x alone, as x determines :math:`\delta`. For independent samples :math:`\tau = 1 - x` and both factors are 1. As
 x tends to 0, :math:`\tau \to 1`, :math:`J_x \to \sum_h \rho_x(h)^2` and
-:math:`J_\varepsilon \to \sum_h \rho_x(h) \rho_\varepsilon(h)` (Parseval). What they are for: :mod:`verifier.risk.dependent`. The derivation is that of the equivalent for separable covariances
+:math:`J_\varepsilon \to \sum_h \rho_x(h) \rho_\varepsilon(h)` (Parseval). What they are for:
+:mod:`verifier.risk.dependent`. The derivation is that of the equivalent for separable covariances
 (Couillet, Debbah and Silverstein 2011, theorem 1; Paul and Silverstein 2009).
 
 *Long memory.* Where f diverges at frequency 0, like :math:`w^{1-2H}`, n samples do not resolve frequencies below 1/n and the law
-depends on n. Its lowest modes are those of the correlation matrix at one reference size, :math:`\mu_j(n) = \mu_j(n_0)
-(n/n_0)^{2H-1}` (fractional noise is self-similar: the matrix is a Galerkin discretisation of the operator of kernel
-:math:`|s-t|^{2H-2}`), and the continuum takes over from the frequency at which as many modes are left as there should be.
+depends on n. Its lowest modes are those of the correlation matrix at one reference size: :math:`\mu_j(n)/f(w_j)`,
+:math:`w_j = \pi(j - \frac12 + \varsigma)/n + O(n^{-2})`, is taken to be the same at every n (fractional noise is self-similar: the
+matrix is a Galerkin discretisation of the operator of kernel :math:`|s-t|^{2H-2}`). The continuum takes over from the frequency at
+which as many modes are left as there should be; the shift :math:`\varsigma` that preserves :math:`E_\mu f = 1` comes out as
+-(2H - 1)/4, as in the operator's spectrum (Chigansky and Kleptsyn 2018).
 """
 
 from __future__ import annotations
@@ -52,7 +55,7 @@ TOP, PANEL = 1.1, 3.0  # of the continuum: the frequency below which panels are 
 PANEL_POINTS, ROUGH_PANEL_POINTS = 8, 3
 FARTHEST = 640.0  # ln n up to which there are panels
 ROUGH_POINTS = 80
-KEPT = 4096
+KEPT, FEW = 4096, 8  # laws of single n, and of whole grids, kept at a time
 NEAR_ZERO = 1e-6
 LEAST_FREQUENCY = -660.0  # ln; the mass of a density below it is none
 
@@ -229,17 +232,20 @@ class FractionalResponses:
 
     def __init__(self, inputs: FractionalNoise, noise: Process) -> None:
         self._inputs, self._noise = inputs, noise
-        self._power, self._noise_power = 2.0 * inputs.hurst - 1.0, 2.0 * noise.hurst - 1.0
         pair: tuple[Any, Any] = (inputs, noise)
-        levels, self._noise_modes = _lowest_modes(*pair)
-        self._modes = levels
-        # The modes hold the mass of the density below the frequency at which the continuum starts.
-        scale = math.sin(math.pi * inputs.hurst) * math.gamma(2.0 * inputs.hurst + 1.0) * math.pi**-self._power
-        total = float(levels.sum()) * (1.0 - self._power) / scale
-        self._shift = total ** (1.0 / (1.0 - self._power)) - MODES
+        levels, own = _lowest_modes(*pair)
+        # The modes hold the mass of the density, c w^-h, below the frequency at which the continuum starts.
+        power = 2.0 * inputs.hurst - 1.0
+        scale = math.sin(math.pi * inputs.hurst) * math.gamma(2.0 * inputs.hurst + 1.0) * math.pi**-power
+        total = float(levels.sum()) * REFERENCE**-power * (1.0 - power) / scale
+        self._shift = total ** (1.0 / (1.0 - power)) - MODES
+        w = self._frequencies(REFERENCE)
+        self._levels = levels / inputs.spectral_density(w)
+        self._noise_levels = own / noise.spectral_density(w) if noise.hurst > SHORT_MEMORY else np.ones(MODES)
         self._continuum = {points: self._nodes(points) for points in (PANEL_POINTS, ROUGH_PANEL_POINTS)}
         self._laws: dict[float, Law] = {}
-        self._rough_tables: dict[bytes, tuple[Array, Array, Array]] = {}
+        self._stacks: dict[bytes, Law] = {}
+        self._rough_tables: dict[float, Array] = {}
 
     def law(self, n: float) -> Law:
         """The law at n samples, at least 3 ``MODES``: below, that of 3 ``MODES``."""
@@ -250,19 +256,24 @@ class FractionalResponses:
             found = self._laws[n] = self._law(n, PANEL_POINTS)
         return found
 
+    def _frequencies(self, n: float) -> Array:
+        """Where the lowest modes stand: w_j with (w_j / pi - shift / n) / (1 - shift / n) = (j - 1/2) / n."""
+        return np.asarray(math.pi / n * ((np.arange(MODES) + 0.5) * (1.0 - self._shift / n) + self._shift))
+
     def _law(self, n: float, points: int) -> Law:
         size = max(n, 3.0 * MODES)
-        # Modes j > MODES stand at w_j with (w_j / pi - shift / n) / (1 - shift / n) = (j - 1/2) / n.
         stretch = 1.0 - self._shift / size
         start = math.log(math.pi * (MODES * stretch + self._shift) / size)
         panels = int((math.log(TOP) - start) / PANEL)
         count = 4 * points + panels * points
         log_w, steps = _panels(np.array([start, math.log(TOP) - panels * PANEL]), points)
-        w = np.exp(log_w)
+        w, lowest = np.exp(log_w), self._frequencies(size)
         inputs, noise, weights = self._continuum[points]
         return Law(
-            np.concatenate([self._modes * size**self._power, _density(self._inputs, w), inputs[:count]]),
-            np.concatenate([self._noise_modes * size**self._noise_power, _density(self._noise, w), noise[:count]]),
+            np.concatenate([self._levels * _density(self._inputs, lowest), _density(self._inputs, w), inputs[:count]]),
+            np.concatenate(
+                [self._noise_levels * _density(self._noise, lowest), _density(self._noise, w), noise[:count]]
+            ),
             np.concatenate([np.full(MODES, 1.0 / size), w * steps / (math.pi * stretch), weights[:count] / stretch]),
         )
 
@@ -277,6 +288,15 @@ class FractionalResponses:
 
     def _stacked(self, n: Array) -> Law:
         """Laws of all n, padded to one length, arrays of shape (k, nodes)."""
+        key = n.tobytes()
+        found = self._stacks.get(key)
+        if found is None:
+            if len(self._stacks) > FEW:
+                self._stacks.clear()
+            found = self._stacks[key] = self._stack(n)
+        return found
+
+    def _stack(self, n: Array) -> Law:
         laws = [self.law(float(m)) for m in n]
         width = max(len(law.weights) for law in laws)
         shape = (len(laws), width)
@@ -320,27 +340,26 @@ class FractionalResponses:
         return Response(tau, inputs, noise, inputs_slope, noise_slope)
 
     def rough(self, x: Array, n: Array) -> tuple[Array, Array]:
-        logit, inputs, noise = self._rough_table(np.ravel(n))
         with np.errstate(divide="ignore", invalid="ignore"):
             place = np.log(x / np.maximum(1.0 - x, 0.0))
-        rows = range(len(logit))
-        first = np.stack([np.interp(place[j], logit[j], inputs[j]) for j in rows])
-        return np.exp(first), np.exp(np.stack([np.interp(place[j], logit[j], noise[j]) for j in rows]))
+        tables = [self._rough_table(float(m)) for m in np.ravel(n)]
+        first, second = (
+            np.stack([np.interp(row, table[0], table[k]) for row, table in zip(place, tables, strict=True)])
+            for k in (1, 2)
+        )
+        return np.exp(first), np.exp(second)
 
-    def _rough_table(self, n: Array) -> tuple[Array, Array, Array]:
-        key = n.tobytes()
-        found = self._rough_tables.get(key)
+    def _rough_table(self, n: float) -> Array:
+        """Logit of x, ln J_x and ln J_eps, shape (3, k)."""
+        found = self._rough_tables.get(n)
         if found is None:
-            if len(self._rough_tables) > 16:
+            if len(self._rough_tables) > KEPT:
                 self._rough_tables.clear()
-            tables = []
-            for m in n:
-                law = self._law(float(m), ROUGH_PANEL_POINTS)
-                log_delta = np.linspace(-8.0 - math.log(float(m)), 16.0, ROUGH_POINTS)
-                tau, rest, squares, noise = moments(law, log_delta)
-                tables.append((np.log(tau / rest) + log_delta, np.log(squares / tau**2), np.log(noise / tau**2)))
-            found = self._rough_tables[key] = tuple(np.stack(column) for column in zip(*tables, strict=True))  # type: ignore[assignment]
-        assert found is not None
+            law = self._law(n, ROUGH_PANEL_POINTS)
+            log_delta = np.linspace(-8.0 - math.log(n), 16.0, ROUGH_POINTS)
+            tau, rest, squares, noise = moments(law, log_delta)
+            found = np.stack([np.log(tau / rest) + log_delta, np.log(squares / tau**2), np.log(noise / tau**2)])
+            self._rough_tables[n] = found
         return found
 
     def least_noise(self, n: Array) -> Array:
@@ -373,13 +392,11 @@ def _panels(edges: Array, points: int) -> tuple[Array, Array]:
 
 @lru_cache(maxsize=256)
 def _lowest_modes(inputs: Any, noise: Any) -> tuple[Array, Array]:
-    """Largest eigenvalues of the inputs' correlation matrix at the reference size and the noise in their eigenvectors, over the
-    powers of n that they grow with.
-    """
+    """Largest eigenvalues of the inputs' correlation matrix at the reference size, and the noise in their eigenvectors."""
     levels, vectors = _eigenvectors(inputs)
     spread = matmul_toeplitz(noise.autocorrelations(REFERENCE - 1), vectors)
     own = np.sum(vectors * spread, axis=0)
-    return levels * REFERENCE ** (1.0 - 2.0 * inputs.hurst), own * REFERENCE ** (1.0 - 2.0 * noise.hurst)
+    return levels, own
 
 
 @lru_cache(maxsize=64)
