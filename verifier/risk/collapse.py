@@ -19,26 +19,38 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 
 from verifier.instances import Independent, Instance, Process, Repeated, Runs, SingleEigenfunction, White
 from verifier.risk.equivalents import Tuning, effective_dimension, ridge, risk_terms
-from verifier.risk.observables import ExcessRisk, Experiment
+from verifier.risk.memory import excess_memory
+from verifier.risk.observables import ExcessRisk, Experiment, saturated_index
 from verifier.risk.windows import OfTheRisk, slopes
 
 Array = NDArray[np.float64]
 
-LAST = 20.0
+LAST = 12.0
 """How much of the end of the range of ln n a limit is read off."""
+
+SETTLED = 12.0
+"""By how many e-folds what is missing to a limit falls before it is read off, where the curve can be followed that far."""
+
+BARELY_SETTLED = 5.0
+"""By how many it must fall: the value is not a number otherwise."""
 
 MARGIN = 12.0
 """How far before the end of what can be followed it ends, in ln n: a sample may be worth more independent ones than it has."""
 
+BELOW, ABOVE, KNOTS = 3.0, 1.0, 0.65
+"""The spline's range in ln n beyond that of the samples, on the side of fewer and of more, and its step."""
+
+READ_OFF = 1e-5  # error in ln n of what the spline says, beyond which secants take over
 STEPS = 60
 CLOSE = 1e-10  # in ln n
 FLATTEST = 1e-3
@@ -121,15 +133,33 @@ def independent(instance: Instance) -> Instance:
 def log_measured_factor(instance: Instance, log_n: Array, log_risk: Array, tuning: Tuning = "optimal") -> Array:
     r"""ln of :math:`\varphi` with :math:`E_{iid}(n/\varphi)` the risk given by its logarithm at each n, shape of ``log_n``.
 
-    The curve of independent samples falls strictly, so the root is unique; secants in ln E against ln n, to 1e-10.
+    The curve of independent samples falls strictly, so the root is unique. It is read off a spline of ln n against ln E, which is
+    smooth, and polished by secants in ln E against ln n, to 1e-9 where the curve is known as well as that.
     """
     plain, risk = independent(instance), ExcessRisk()
 
-    def off(at: Array) -> Array:
-        return risk.log_values(plain, at, tuning) - log_risk
+    def curve(at: Array) -> Array:
+        return risk.log_values(plain, at, tuning)
 
-    u, v = log_n.copy(), np.maximum(log_n - 0.5, 0.0)
-    at_u, at_v = off(u), off(v)
+    low, high = max(float(log_n.min()) - BELOW, 0.0), float(log_n.max()) + ABOVE
+    grid = np.linspace(low, high, max(8, math.ceil((high - low) / KNOTS)))
+    falling = curve(grid)
+    if not np.all(np.diff(falling) < 0.0):  # a plateau, or a point that cannot be followed
+        return _by_secants(curve, log_n, log_risk, log_n, np.maximum(log_n - 0.5, 0.0))
+    inverse = CubicSpline(-falling, grid)
+    inside = np.clip(-log_risk, -falling[0], -falling[-1])
+    first = np.asarray(inverse(inside) + (-log_risk - inside) * inverse(inside, 1))
+    slope = -1.0 / np.asarray(inverse(inside, 1))
+    first = np.clip(first, np.maximum(log_n - MARGIN, 0.0), log_n + 0.9 * MARGIN)
+    off = curve(first) - log_risk
+    if np.all(np.abs(off / slope) < READ_OFF):  # the slope is known to a thousandth, or better: one step more is enough
+        return np.asarray(log_n - first + off / slope)
+    return _by_secants(curve, log_n, log_risk, first, first + 1e-3)
+
+
+def _by_secants(curve: Callable[[Array], Array], log_n: Array, log_risk: Array, u: Array, v: Array) -> Array:
+    """ln phi by secants from two starts."""
+    at_u, at_v = curve(u) - log_risk, curve(v) - log_risk
     for _ in range(STEPS):
         with np.errstate(divide="ignore", invalid="ignore"):
             slope = (at_u - at_v) / (u - v)
@@ -140,7 +170,7 @@ def log_measured_factor(instance: Instance, log_n: Array, log_risk: Array, tunin
         v = following
         if np.all(settled):
             break
-        at_v = off(v)
+        at_v = curve(v) - log_risk
     return np.asarray(log_n - v)
 
 
@@ -164,6 +194,17 @@ def measured_factors(
     return middle, low, high
 
 
+def _fall(instance: Instance) -> float:
+    r"""The exponent in n with which what is missing to the limit of a measured factor falls.
+
+    It is proportional to :math:`x = N(\kappa)/n`, or to :math:`x^{-a}` where correlations are barely summable, a the memory of
+    :func:`verifier.risk.memory.excess_memory`: what is saturated at x is the tail of a sum that goes to zero as slowly.
+    """
+    tail = 2.0 * (instance.spectrum.tail_index or 1.0) * saturated_index(instance)
+    slow = min(max(-excess_memory(instance.dependence), 0.0), 1.0)
+    return max(slow * tail / (tail + 1.0), FLATTEST)
+
+
 @dataclass(frozen=True)
 class _BesideFactor(OfTheRisk):
     """Shared by what holds a measured factor against a claimed one, at the far end of what can be followed."""
@@ -171,9 +212,24 @@ class _BesideFactor(OfTheRisk):
     factor: Factor
 
     def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
-        ranges = [ExcessRisk().log_range(each, tuning) for each in (instance, independent(instance))]
-        low, high = max(low for low, _ in ranges), min(high for _, high in ranges) - MARGIN
+        low, high = ExcessRisk().log_range(independent(instance), tuning)
+        if excess_memory(instance.dependence) < 0.0:  # the curve of a share of independent samples: the same range of those
+            low += max(math.log(instance.dependence.product_sum()), 0.0)
+        else:
+            own = ExcessRisk().log_range(instance, tuning)
+            low, high = max(low, own[0]), min(high, own[1])
+        high = min(high - MARGIN, low + SETTLED / _fall(instance) + LAST)
         return max(low, high - LAST), high
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        low, _ = ExcessRisk().log_range(independent(instance), tuning)
+        if (float(log_x.max()) - LAST - low) * _fall(instance) < BARELY_SETTLED:
+            return np.full_like(log_x, np.nan)  # what is missing to the limit could be what is seen
+        return self._log_beside(instance, log_x, tuning)
+
+    def _log_beside(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        """ln of the observable."""
+        raise NotImplementedError
 
     def _log_quotient(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
         measured = log_measured_factor(instance, log_x, ExcessRisk().log_values(instance, log_x, tuning), tuning)
@@ -183,7 +239,7 @@ class _BesideFactor(OfTheRisk):
 
 @dataclass(frozen=True)
 class OffTheFactor(_BesideFactor):
-    r"""How far the measured n/n_eff is from a claimed one, :math:`\max(\varphi/\Phi, \Phi/\varphi)`, over the last twenty e-folds of n:
+    r"""How far the measured n/n_eff is from a claimed one, :math:`\max(\varphi/\Phi, \Phi/\varphi)`, at the far end of what can be followed:
     one where the curves collapse on :math:`n/\Phi`.
     """
 
@@ -191,13 +247,13 @@ class OffTheFactor(_BesideFactor):
     def name(self) -> str:
         return f"measured n/n_eff over {self.factor.text}, or its inverse"
 
-    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+    def _log_beside(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
         return np.abs(self._log_quotient(instance, log_x, tuning))
 
 
 @dataclass(frozen=True)
 class AboveTheFactor(_BesideFactor):
-    r"""The measured n/n_eff over a claimed one, :math:`\varphi/\Phi`, over the last twenty e-folds of n: at most one where
+    r"""The measured n/n_eff over a claimed one, :math:`\varphi/\Phi`, at the far end of what can be followed: at most one where
     :math:`E_{dep}(n) \le E_{iid}(n/\Phi)`.
     """
 
@@ -205,21 +261,21 @@ class AboveTheFactor(_BesideFactor):
     def name(self) -> str:
         return f"measured n/n_eff over {self.factor.text}"
 
-    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+    def _log_beside(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
         return self._log_quotient(instance, log_x, tuning)
 
 
 @dataclass(frozen=True)
 class VarianceAboveTheFactor(_BesideFactor):
-    r"""The noise term of the risk over that of independent samples at the same n and ridge, over a claimed n/n_eff, over the last
-    twenty e-folds of n: at most one where dependence inflates the variance by :math:`\Phi` at most.
+    r"""The noise term of the risk over that of independent samples at the same n and ridge, over a claimed n/n_eff, at the
+    far end of what can be followed: at most one where dependence inflates the variance by :math:`\Phi` at most.
     """
 
     @property
     def name(self) -> str:
         return f"variance / (variance of independent samples times {self.factor.text})"
 
-    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+    def _log_beside(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
         n, claimed = np.exp(log_x), self.factor.value(instance)
         lam = ridge(independent(instance), n, tuning)
         noise = [risk_terms(each, n=n, lam=lam)[1] for each in (instance, independent(instance))]
