@@ -31,7 +31,7 @@ from verifier.instances import Independent, Instance, Process, Repeated, Runs, S
 from verifier.risk.equivalents import Tuning, effective_dimension, ridge, risk_terms
 from verifier.risk.memory import excess_memory
 from verifier.risk.observables import ExcessRisk, Experiment, saturated_index
-from verifier.risk.windows import OfTheRisk, slopes
+from verifier.risk.windows import FARTHEST, OfTheRisk, slopes
 
 Array = NDArray[np.float64]
 
@@ -308,6 +308,44 @@ class VarianceOverBound(OfTheRisk):
 def without_target(instance: Instance) -> Instance:
     """The instance with a target of negligible norm, whose risk is the variance alone."""
     return dataclasses.replace(instance, target=SingleEigenfunction(s=instance.s, norm=1e-8, index=1))
+
+
+@dataclass(frozen=True)
+class RiskOffTheFactor(OfTheRisk):
+    r"""How far the risk of n dependent samples is from that of :math:`n/\Phi` independent ones, as curves laid over one another show
+    it: the larger of :math:`E_{dep}(n)/E_{iid}(n/\Phi)` and its inverse, n from ``lowest`` times :math:`\Phi` to ``farthest``.
+    """
+
+    factor: Factor
+    lowest: float = 100.0
+    farthest: float = 1e6
+
+    @property
+    def name(self) -> str:
+        return f"risk / risk of n/({self.factor.text}) independent samples, or its inverse"
+
+    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        low = math.log(self.lowest) + max(math.log(self.factor.value(instance)), 0.0)
+        return low, max(low, math.log(self.farthest))
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        fewer = log_x - math.log(self.factor.value(instance))
+        plain = ExcessRisk().log_values(independent(instance), fewer, tuning)
+        return np.abs(ExcessRisk().log_values(instance, log_x, tuning) - plain)
+
+
+@dataclass(frozen=True)
+class BelowIndependent(OfTheRisk):
+    """The risk of independent samples over that of as many dependent ones, n from 100 to 1e6: at most one where dependence costs."""
+
+    name: str = "risk of independent samples / risk"
+
+    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        return math.log(100.0), FARTHEST
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        plain = ExcessRisk().log_values(independent(instance), log_x, tuning)
+        return plain - ExcessRisk().log_values(instance, log_x, tuning)
 
 
 @dataclass(frozen=True)
