@@ -21,6 +21,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from verifier.instances import Independent, Instance, Process, Repeated, Runs, SingleEigenfunction, White
-from verifier.risk.equivalents import Tuning, effective_dimension, ridge, risk_terms
+from verifier.risk.equivalents import Tuning, effective_dimension, equivalent_for, ridge, risk_terms
 from verifier.risk.memory import excess_memory
 from verifier.risk.observables import ExcessRisk, Experiment, saturated_index
 from verifier.risk.windows import FARTHEST, OfTheRisk, slopes
@@ -51,6 +52,7 @@ BELOW, ABOVE, KNOTS = 3.0, 1.0, 0.65
 """The spline's range in ln n beyond that of the samples, on the side of fewer and of more, and its step."""
 
 READ_OFF = 1e-5  # error in ln n of what the spline says, beyond which secants take over
+LOOKS = 8  # at where it has settled
 STEPS = 60
 CLOSE = 1e-10  # in ln n
 FLATTEST = 1e-3
@@ -194,15 +196,49 @@ def measured_factors(
     return middle, low, high
 
 
-def _fall(instance: Instance) -> float:
-    r"""The exponent in n with which what is missing to the limit of a measured factor falls.
+def log_share(instance: Instance, log_n: Array, tuning: Tuning) -> Array:
+    """ln d1(kappa)/n, degrees of freedom over samples, of independent samples at the ridge of a tuning rule, shape of ``log_n``."""
+    n, plain = np.exp(log_n), independent(instance)
+    if tuning == "optimal":
+        engine = equivalent_for(plain, n, np.zeros_like(n))
+        kappa = engine.optimum(n)
+    else:
+        lam = ridge(plain, n, tuning)
+        engine = equivalent_for(plain, n, lam)
+        kappa = engine.effective_ridge(n, lam)
+    share = np.full_like(n, np.nan)
+    known = np.isfinite(kappa)
+    share[known] = np.log(engine.sums(kappa[known]).df1) - log_n[known]
+    return share
 
-    It is proportional to :math:`x = N(\kappa)/n`, or to :math:`x^{-a}` where correlations are barely summable, a the memory of
-    :func:`verifier.risk.memory.excess_memory`: what is saturated at x is the tail of a sum that goes to zero as slowly.
+
+@lru_cache(maxsize=512)
+def settled_range(instance: Instance, tuning: Tuning) -> tuple[float, float, float]:
+    r"""The range of ln n over which the limit of a measured factor is read off, and by how many e-folds what is missing to it has
+    fallen where that range starts.
+
+    What is missing is proportional to :math:`x = d_1/n` at the ridge that is used, or to :math:`x^{-a}` where correlations are barely
+    summable, a the memory of :func:`verifier.risk.memory.excess_memory`: what is saturated at x is the tail of a sum that goes to
+    zero as slowly. x is computed: next to noise that is tiny against the target the sample is interpolated for long.
     """
+    low, high = ExcessRisk().log_range(independent(instance), tuning)
+    memory = excess_memory(instance.dependence)
+    if memory < 0.0:  # the curve of a share of independent samples: the same range of those
+        low += max(math.log(instance.dependence.product_sum()), 0.0)
+    else:
+        own = ExcessRisk().log_range(instance, tuning)
+        low, high = max(low, own[0]), min(high, own[1])
+    last = max(low, high - MARGIN - LAST)
+    slow = min(max(-memory, 0.0), 1.0)
     tail = 2.0 * (instance.spectrum.tail_index or 1.0) * saturated_index(instance)
-    slow = min(max(-excess_memory(instance.dependence), 0.0), 1.0)
-    return max(slow * tail / (tail + 1.0), FLATTEST)
+    rate = max(slow * tail / (tail + 1.0), FLATTEST)
+    start, fallen = low, 0.0
+    for _ in range(LOOKS):
+        start = min(start + max(SETTLED - fallen, 1.0) / rate, last)
+        fallen = -slow * float(log_share(instance, np.array([start]), tuning)[0])
+        if start == last or not fallen < SETTLED - 1.0:
+            break
+    return start, max(start, min(start + LAST, high - MARGIN)), fallen
 
 
 @dataclass(frozen=True)
@@ -212,18 +248,10 @@ class _BesideFactor(OfTheRisk):
     factor: Factor
 
     def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
-        low, high = ExcessRisk().log_range(independent(instance), tuning)
-        if excess_memory(instance.dependence) < 0.0:  # the curve of a share of independent samples: the same range of those
-            low += max(math.log(instance.dependence.product_sum()), 0.0)
-        else:
-            own = ExcessRisk().log_range(instance, tuning)
-            low, high = max(low, own[0]), min(high, own[1])
-        high = min(high - MARGIN, low + SETTLED / _fall(instance) + LAST)
-        return max(low, high - LAST), high
+        return settled_range(instance, tuning)[:2]
 
     def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
-        low, _ = ExcessRisk().log_range(independent(instance), tuning)
-        if (float(log_x.max()) - LAST - low) * _fall(instance) < BARELY_SETTLED:
+        if not settled_range(instance, tuning)[2] >= BARELY_SETTLED:
             return np.full_like(log_x, np.nan)  # what is missing to the limit could be what is seen
         return self._log_beside(instance, log_x, tuning)
 
