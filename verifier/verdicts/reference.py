@@ -41,7 +41,7 @@ WIDEST = 0.1
 """A tolerance above this decides nothing."""
 
 WITHOUT_REFERENCE = (
-    "samples that depend on one another have no reference: what memory does to a slope at these sizes is not of order c/n"
+    "samples that depend on one another have no reference: what memory does to a slope is not of the order c/n"
 )
 
 REFERENCE_SIZES = (200, 1600)
