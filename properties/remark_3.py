@@ -12,7 +12,9 @@ x_t eps_t, whose autocorrelations fall as h^(2 H_x + 2 H_eps - 4). Let a = 2 H_x
   gamma = a/(2 H_x - 1), and the exponent 2 s beta (1 - gamma)/(2 s beta + 1 - gamma), larger than (1 - a) alpha: no clock at all.
 
 Samples that are repeated in runs with P(L >= k) = k^-t, 1 < t < 2, together with their noise, are of the last kind: runs longer
-than n/N are saturated, the variance is (N/n)^(t - 1), the exponent 2 s beta (t - 1)/(2 s beta + t - 1). With fresh noise it is alpha.
+than n/N are saturated, the variance is (N/n)^(t - 1), the exponent 2 s beta (t - 1)/(2 s beta + t - 1). With fresh noise nothing is
+read: all samples are one run with a probability of order n^(1 - t), so that the mean risk falls no faster, while typical samples
+have the exponent alpha.
 (Derivation: verifier/risk/responses.py.) For s <= 1 throughout, by saturation. Next to the borders between the three cases the
 crossover from one to the other lies beyond any sample size: hypotheses keep a tenth off.
 """
@@ -190,13 +192,6 @@ READINGS = (
         domain=dependent_instances(plain, repeated(heavy_runs(), ("repeated",))),
         expected="FALSIFIED",
         note="Polynomial mixing of this kind changes the exponent in n.",
-    ),
-    reading(
-        "runs-fresh-noise",
-        "for runs of repeated inputs with a power tail of infinite mean square and fresh noise the exponent in n is alpha",
-        domain=dependent_instances(plain, repeated(heavy_runs(), ("fresh",))),
-        expected="SURVIVED",
-        note="As for AR(1) inputs: the products are white.",
     ),
     reading(
         "runs-saturated",
