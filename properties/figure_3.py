@@ -1,8 +1,8 @@
 r"""Figure 3: learning curves of AR(1) data of three rho have similar slopes, and collapse on n_eff = n(1 - rho)/(1 + rho).
 
 (a) "While higher dependence yields larger errors at a given n, all curves display similar slopes"; (b) "the three curves collapse
-onto a single scaling law". The text gives neither the rho nor whether the label noise is an AR(1) as well; here rho = 0, 1/2 and .8,
-and both are read. By verifier/risk/dependent.py:
+onto a single scaling law". The text gives neither the rho nor whether the label noise is an AR(1) as well; here rho = 0, 1/2
+and .8, and both are read. By verifier/risk/dependent.py:
 
 * *Larger errors.* At any kappa J_x >= 1 (Jensen) and, for noise that is white or has the correlations of the inputs, J_eps >= 1
   (Cauchy and Schwarz): n dependent samples are never worth more than n independent ones. With white inputs they are worth as much.
@@ -96,7 +96,7 @@ EXHIBIT = Exhibit(
             n=(100.0, 1e6),
             windows=((100.0, 3200.0), (1e4, 1e6)),
             simulated=SIZES_OF_THE_FIGURE,
-            text="The curves meet: with white noise no sample is lost, and there is nothing that n(1 - rho)/(1 + rho) could make good.",
+            text="The curves meet: with white noise no sample is lost, and n(1 - rho)/(1 + rho) has nothing to make good.",
         ),
         Panel(
             title="Inputs and noise AR(1), at larger n",
@@ -157,8 +157,8 @@ READINGS = (
         prediction="|slope - slope of independent samples| <= .05",
         latex=r"|\hat a_\rho(n) - \hat a_0(n)| \le .05,\ 100 \le n \le 200",
         expected="FALSIFIED",
-        note="AR(1) inputs and noise. Where n_eff is a small multiple of N(lambda), n/n_eff has not settled. At beta = 2, s = 3/4, as "
-        "drawn, the slopes are similar.",
+        note="AR(1) inputs and noise. Where n_eff is a small multiple of N(lambda), n/n_eff has not settled. At beta = 2, s = 3/4, "
+        "as drawn, the slopes are similar.",
     ),
     reading(
         "larger-errors",

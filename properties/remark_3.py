@@ -26,9 +26,17 @@ from typing import Any
 
 from properties.hypotheses import alpha, assumption_r, noisy_labels
 from properties.strategies import hardest_targets, instances, noises, power_laws, smoothness
-from properties.strategies.dependence import dependent_instances, fractional, heavy_runs, repeated, separable, white
+from properties.strategies.dependence import (
+    dependent_instances,
+    fractional,
+    heavy_runs,
+    repeated,
+    runs,
+    separable,
+    white,
+)
 from verifier.claims import Exponent, Reading
-from verifier.instances import Dependence, Instance, Repeated
+from verifier.instances import Dependence, Instance, Repeated, White
 from verifier.testing import check
 
 SOURCE = "Remark 3, section 2.1"
@@ -47,15 +55,25 @@ both = dependent_instances(plain, separable(fractional(), fractional()))
 jointly_long = dependent_instances(plain, separable(fractional(), fractional()).filter(diverges))
 
 
+slow_clock = dependent_instances(plain, separable(fractional((0.7, 0.8, 0.65, 0.75)), fractional()).filter(diverges))
+
+
+def hursts(instance: Instance) -> tuple[float, float]:
+    """Hurst exponents of inputs and noise, 1/2 for independent samples."""
+    processes = (getattr(instance.dependence, part, White()) for part in ("inputs", "noise"))
+    inputs, noise = (float(process.hurst) for process in processes)
+    return inputs, noise
+
+
 def joint_memory(instance: Instance) -> float:
     """a = 2 H_x + 2 H_eps - 3: the products of inputs and noise have a sum of autocorrelations that grows as n^a."""
-    return 2.0 * instance.dependence.inputs.hurst + 2.0 * instance.dependence.noise.hurst - 3.0
+    return 2.0 * sum(hursts(instance)) - 3.0
 
 
 def _balance(instance: Instance) -> float:
     """N = n^u balances bias and variance as long as the low frequencies are not used up; u less the 2 - 2 H_x at which they are."""
     power = (1.0 - joint_memory(instance)) / (1.0 + 2.0 * instance.s * instance.beta)
-    return power - (2.0 - 2.0 * instance.dependence.inputs.hurst)
+    return power - (2.0 - 2.0 * hursts(instance)[0])
 
 
 def long_joint_memory(instance: Instance) -> bool:
@@ -92,7 +110,7 @@ def in_two_regimes(instance: Instance) -> Exponent:
     """(1 - a) alpha while low frequencies are left, the exponent of the saturated spectrum where they are not."""
     if _balance(instance) < 0.0:
         return in_n_eff(instance)
-    hurst, noise = instance.dependence.inputs.hurst, instance.dependence.noise.hurst
+    hurst, noise = hursts(instance)
     return _saturated(instance, (2.0 - 2.0 * noise) / (2.0 * hurst - 1.0))
 
 
@@ -166,7 +184,7 @@ READINGS = (
     reading(
         "in-n-eff-low-frequencies-left",
         "with n_eff = n^(4 - 2 H_x - 2 H_eps) the exponent in n_eff is alpha, for H_x + H_eps >= 1.55 and N << n^(2 - 2 H_x)",
-        domain=jointly_long,
+        domain=slow_clock,
         hypotheses=(assumption_r, noisy_labels, long_joint_memory, low_frequencies_left),
         predict=in_n_eff,
         prediction="exponent = (4 - 2 H_x - 2 H_eps) 2s/(2s + 1/beta)",
@@ -188,10 +206,10 @@ READINGS = (
     ),
     reading(
         "runs-repeated-noise",
-        "for runs of repeated samples with a power tail of infinite mean square the exponent in n is alpha",
-        domain=dependent_instances(plain, repeated(heavy_runs(), ("repeated",))),
+        "for runs of repeated samples, with light tails and with heavy ones, the exponent in n is alpha",
+        domain=dependent_instances(plain, repeated(runs(), ("repeated",))),
         expected="FALSIFIED",
-        note="Polynomial mixing of this kind changes the exponent in n.",
+        note="Run lengths with no mean square, polynomial mixing of that kind, change the exponent in n; all others do not.",
     ),
     reading(
         "runs-saturated",

@@ -9,8 +9,8 @@ as n grows, phi tends to
 
 the long-run variance of the products x_t eps_t, whatever spectrum and target (derivation: verifier/risk/dependent.py). It is 1 as
 soon as inputs or noise are independent over time (Ziemann and Tu 2022), (1 + rho^2)/(1 - rho^2) for AR(1) inputs and noise of one
-rho, E L^2 / E L = (1 + rho)/(1 - rho) for samples that are repeated together with their noise. No formula in the correlations of one
-sequence is right: the paper's holds as an upper bound, and as an equality for repeated samples only.
+rho, E L^2 / E L = (1 + rho)/(1 - rho) for samples that are repeated together with their noise. No formula in the correlations of
+one sequence is right: the paper's holds as an upper bound, and as an equality for repeated samples only.
 """
 
 from __future__ import annotations

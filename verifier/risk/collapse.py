@@ -1,15 +1,15 @@
-r"""Effective sample sizes: the factor n/n_eff that a learning curve of dependent samples shows, beside the factors that are claimed.
+r"""Effective sample sizes: the factor n/n_eff that a learning curve of dependent samples shows, beside those that are claimed.
 
 *What is measured.* The factor :math:`\varphi(n)` with :math:`E_{dep}(n) = E_{iid}(n/\varphi)`, both at the ridge that is best for
 them: how many dependent samples are worth one independent sample. Curves collapse on :math:`n_{eff} = n/\Phi` when
 :math:`\varphi(n) \to \Phi`.
 
-*What it tends to.* By :mod:`verifier.risk.dependent`, :math:`E_{dep} = (b + \sigma^2 J_\varepsilon(x)\, d_2/n)/(1 - J_x(x)\, d_2/n)` with
-:math:`x = d_1/n`. With label noise :math:`x \to 0` at the oracle's ridge, where
-:math:`J_\varepsilon \to \sum_h \rho_x(h)\rho_\varepsilon(h)` for memory that is short: the long-run variance of the score
-:math:`x_t\varepsilon_t`, as for estimators of moments (Newey and West 1987), since ridge regression averages just this. Then
-:math:`E_{dep}(n)/E_{iid}(n/\varphi) \to 1` for that :math:`\varphi`, whatever spectrum and target. It is 1 as soon as inputs or noise are
-white (Ziemann and Tu 2022), which no formula in one sequence alone can know.
+*What it tends to.* By :mod:`verifier.risk.dependent`,
+:math:`E_{dep} = (b + \sigma^2 J_\varepsilon(x)\, d_2/n)/(1 - J_x(x)\, d_2/n)` with :math:`x = d_1/n`. With label noise :math:`x \to 0`
+at the oracle's ridge, where :math:`J_\varepsilon \to \sum_h \rho_x(h)\rho_\varepsilon(h)` for memory that is short: the long-run
+variance of the score :math:`x_t\varepsilon_t`, as for estimators of moments (Newey and West 1987), since ridge regression averages
+just this. Then :math:`E_{dep}(n)/E_{iid}(n/\varphi) \to 1` for that :math:`\varphi`, whatever spectrum and target. It is 1 as soon
+as inputs or noise are white (Ziemann and Tu 2022), which no formula in one sequence alone can know.
 
 *What is claimed.* Lemma 4 and Theorem 4 read as :math:`1 + 2\sum_k b(k)^{\delta/(2+\delta)}` with mixing coefficients b, for AR(1)
 :math:`b(k) = |\rho|^k` of one coordinate; Figure 3 reads as :math:`(1+\rho)/(1-\rho)`.
@@ -103,7 +103,7 @@ class MixingFactor:
         return f"1 + 2 sum_k |rho|^({self.power:g} k)"
 
     def value(self, instance: Instance) -> float:
-        base = abs(float(dependent_sequence(instance).autocorrelations(1)[1])) ** self.power
+        base = float(abs(dependent_sequence(instance).autocorrelations(1)[1]) ** self.power)
         return (1.0 + base) / (1.0 - base)
 
 
@@ -179,11 +179,18 @@ def _by_secants(curve: Callable[[Array], Array], log_n: Array, log_risk: Array, 
 def measured_factor(instance: Instance, n: float, tuning: Tuning = "optimal") -> float:
     """n/n_eff at one sample size, by the equivalents of dependent and of independent samples."""
     log_n = np.array([math.log(n)])
-    return float(np.exp(log_measured_factor(instance, log_n, ExcessRisk().log_values(instance, log_n, tuning), tuning))[0])
+    return float(
+        np.exp(log_measured_factor(instance, log_n, ExcessRisk().log_values(instance, log_n, tuning), tuning))[0]
+    )
 
 
 def measured_factors(
-    instance: Instance, n: Sequence[float] | Array, risk: Array, stderr: Array, z: float = 2.0, tuning: Tuning = "optimal"
+    instance: Instance,
+    n: Sequence[float] | Array,
+    risk: Array,
+    stderr: Array,
+    z: float = 2.0,
+    tuning: Tuning = "optimal",
 ) -> tuple[Array, Array, Array]:
     """n/n_eff that a simulated curve shows, with its interval: value, lower and upper end at each n, from risks and their
     standard errors; ``z`` of them either way. A risk is turned into a sample size by the equivalent of independent samples.
@@ -217,8 +224,8 @@ def settled_range(instance: Instance, tuning: Tuning) -> tuple[float, float, flo
     r"""The range of ln n over which the limit of a measured factor is read off, and by how many e-folds what is missing to it has
     fallen where that range starts.
 
-    What is missing is proportional to :math:`x = d_1/n` at the ridge that is used, or to :math:`x^{-a}` where correlations are barely
-    summable, a the memory of :func:`verifier.risk.memory.excess_memory`: what is saturated at x is the tail of a sum that goes to
+    What is missing is proportional to :math:`x = d_1/n` at the ridge that is used, or to :math:`x^{-a}` where correlations are
+    barely summable, a the memory of :func:`verifier.risk.memory.excess_memory`: what is saturated at x is the tail of a sum that goes to
     zero as slowly. x is computed: next to noise that is tiny against the target the sample is interpolated for long.
     """
     low, high = ExcessRisk().log_range(independent(instance), tuning)
@@ -267,8 +274,8 @@ class _BesideFactor(OfTheRisk):
 
 @dataclass(frozen=True)
 class OffTheFactor(_BesideFactor):
-    r"""How far the measured n/n_eff is from a claimed one, :math:`\max(\varphi/\Phi, \Phi/\varphi)`, at the far end of what can be followed:
-    one where the curves collapse on :math:`n/\Phi`.
+    r"""How far the measured n/n_eff is from a claimed one, :math:`\max(\varphi/\Phi, \Phi/\varphi)`, at the far end of
+    what can be followed: one where the curves collapse on :math:`n/\Phi`.
     """
 
     @property
@@ -340,8 +347,8 @@ def without_target(instance: Instance) -> Instance:
 
 @dataclass(frozen=True)
 class RiskOffTheFactor(OfTheRisk):
-    r"""How far the risk of n dependent samples is from that of :math:`n/\Phi` independent ones, as curves laid over one another show
-    it: the larger of :math:`E_{dep}(n)/E_{iid}(n/\Phi)` and its inverse, n from ``lowest`` times :math:`\Phi` to ``farthest``.
+    r"""How far the risk of n dependent samples is from that of :math:`n/\Phi` independent ones, curves laid over one another:
+    the larger of :math:`E_{dep}(n)/E_{iid}(n/\Phi)` and its inverse, n from ``lowest`` times :math:`\Phi` to ``farthest``.
     """
 
     factor: Factor
@@ -364,7 +371,7 @@ class RiskOffTheFactor(OfTheRisk):
 
 @dataclass(frozen=True)
 class BelowIndependent(OfTheRisk):
-    """The risk of independent samples over that of as many dependent ones, n from 100 to 1e6: at most one where dependence costs."""
+    """Risk of independent samples over that of as many dependent ones, n from 100 to 1e6: at most one where dependence costs."""
 
     name: str = "risk of independent samples / risk"
 
