@@ -30,8 +30,8 @@ from properties.strategies.dependence import (
     dependent_instances,
     fractional,
     heavy_runs,
+    power_runs,
     repeated,
-    runs,
     separable,
     white,
 )
@@ -45,6 +45,11 @@ OFF = 0.1
 """How far from a border between two regimes, in exponents of n."""
 
 
+def converges(dependence: Dependence) -> bool:
+    """H_x + H_eps < 3/2."""
+    return math.isfinite(dependence.product_sum())
+
+
 def diverges(dependence: Dependence) -> bool:
     """H_x + H_eps > 3/2."""
     return math.isinf(dependence.product_sum())
@@ -52,10 +57,14 @@ def diverges(dependence: Dependence) -> bool:
 
 plain = instances(power_laws(), hardest_targets(smoothness(0.05, 1.0), ("S-tail",)), noises(silent=False))
 both = dependent_instances(plain, separable(fractional(), fractional()))
+jointly_short = dependent_instances(plain, separable(fractional(), fractional()).filter(converges))
 jointly_long = dependent_instances(plain, separable(fractional(), fractional()).filter(diverges))
 
 
-slow_clock = dependent_instances(plain, separable(fractional((0.7, 0.8, 0.65, 0.75)), fractional()).filter(diverges))
+smoother = instances(power_laws(), hardest_targets(smoothness(0.2, 1.0), ("S-tail",)), noises(silent=False))
+slow_clock = dependent_instances(
+    smoother, separable(fractional((0.7, 0.8, 0.65, 0.6)), fractional((0.9, 0.95, 0.85))).filter(diverges)
+)
 
 
 def hursts(instance: Instance) -> tuple[float, float]:
@@ -164,7 +173,7 @@ READINGS = (
     reading(
         "short-joint-memory",
         "with inputs and noise of long memory and H_x + H_eps <= 1.45 the exponent in n is alpha",
-        domain=both,
+        domain=jointly_short,
         hypotheses=(assumption_r, noisy_labels, short_joint_memory),
         expected="SURVIVED",
         note="What decides is the memory of the products: their autocorrelations are summable below 3/2.",
@@ -207,7 +216,7 @@ READINGS = (
     reading(
         "runs-repeated-noise",
         "for runs of repeated samples, with light tails and with heavy ones, the exponent in n is alpha",
-        domain=dependent_instances(plain, repeated(runs(), ("repeated",))),
+        domain=dependent_instances(plain, repeated(power_runs(), ("repeated",))),
         expected="FALSIFIED",
         note="Run lengths with no mean square, polynomial mixing of that kind, change the exponent in n; all others do not.",
     ),

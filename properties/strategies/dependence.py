@@ -111,6 +111,11 @@ def runs() -> SearchStrategy[Runs]:
     return st.one_of(short_runs(), heavy_runs())
 
 
+def power_runs() -> SearchStrategy[Runs]:
+    """Runs whose lengths have a power tail, with a mean square or without."""
+    return st.sampled_from(TAILS).map(RegimeSwitching)
+
+
 def heavy_runs() -> SearchStrategy[Runs]:
     """Runs whose lengths have no mean square."""
     return st.sampled_from([tail for tail in TAILS if tail <= 2.0]).map(RegimeSwitching)

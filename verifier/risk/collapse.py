@@ -225,8 +225,8 @@ def settled_range(instance: Instance, tuning: Tuning) -> tuple[float, float, flo
     fallen where that range starts.
 
     What is missing is proportional to :math:`x = d_1/n` at the ridge that is used, or to :math:`x^{-a}` where correlations are
-    barely summable, a the memory of :func:`verifier.risk.memory.excess_memory`: what is saturated at x is the tail of a sum that goes to
-    zero as slowly. x is computed: next to noise that is tiny against the target the sample is interpolated for long.
+    barely summable, a the memory of :func:`verifier.risk.memory.excess_memory`: what is saturated at x is the tail of a sum
+    that goes to zero as slowly. x is computed: next to noise that is tiny against the target the sample is interpolated for long.
     """
     low, high = ExcessRisk().log_range(independent(instance), tuning)
     memory = excess_memory(instance.dependence)

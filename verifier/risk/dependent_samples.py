@@ -192,7 +192,7 @@ class _Banded:
         self._bands = np.repeat(correlations[:, None], n, axis=1)
 
     def times(self, z: Array) -> Array:
-        product = self._correlations[0] * z
+        product = np.asarray(self._correlations[0] * z)
         for lag, correlation in enumerate(self._correlations[1:], start=1):
             product[lag:] += correlation * z[:-lag]
             product[:-lag] += correlation * z[lag:]
