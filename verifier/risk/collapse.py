@@ -6,10 +6,10 @@ them: how many dependent samples are worth one independent sample. Curves collap
 
 *What it tends to.* By :mod:`verifier.risk.dependent`,
 :math:`E_{dep} = (b + \sigma^2 J_\varepsilon(x)\, d_2/n)/(1 - J_x(x)\, d_2/n)` with :math:`x = d_1/n`. With label noise
-:math:`x \to 0` at the oracle's ridge, where :math:`J_\varepsilon \to \sum_h \rho_x(h)\rho_\varepsilon(h)` for memory that is short: the long-run
-variance of the score :math:`x_t\varepsilon_t`, as for estimators of moments (Newey and West 1987), since ridge regression averages
-just this. Then :math:`E_{dep}(n)/E_{iid}(n/\varphi) \to 1` for that :math:`\varphi`, whatever spectrum and target. It is 1 as soon
-as inputs or noise are white (Ziemann and Tu 2022), which no formula in one sequence alone can know.
+:math:`x \to 0` at the oracle's ridge, where :math:`J_\varepsilon \to \sum_h \rho_x(h)\rho_\varepsilon(h)` for memory that is
+short: the long-run variance of the score :math:`x_t\varepsilon_t`, as for estimators of moments (Newey and West 1987), since
+ridge regression averages just this. Then :math:`E_{dep}(n)/E_{iid}(n/\varphi) \to 1` for that :math:`\varphi`, whatever spectrum
+and target. It is 1 as soon as inputs or noise are white (Ziemann and Tu 2022), which no formula in one sequence alone can know.
 
 *What is claimed.* Lemma 4 and Theorem 4 read as :math:`1 + 2\sum_k b(k)^{\delta/(2+\delta)}` with mixing coefficients b, for AR(1)
 :math:`b(k) = |\rho|^k` of one coordinate; Figure 3 reads as :math:`(1+\rho)/(1-\rho)`.
