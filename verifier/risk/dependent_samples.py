@@ -142,7 +142,7 @@ def _correlations(process: Process, n: int) -> _Dense | _Markov | _Banded:
 
 
 class _Dense:
-    """Any Toeplitz matrix: multiplied as part of a circulant one (n log n a column), solved by its Cholesky factor (n^2 a column)."""
+    """Any Toeplitz matrix: multiplied as part of a circulant one (work n log n a column), solved by its Cholesky factor (n^2)."""
 
     def __init__(self, correlations: Array) -> None:
         n = len(correlations)
