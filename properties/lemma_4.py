@@ -20,11 +20,18 @@ from typing import Any
 import numpy as np
 
 from properties.hypotheses import assumption_r, noisy_labels
-from properties.strategies import assumption_r_spectra, hardest_targets, instances, noises, smoothness
-from properties.strategies.dependence import autoregressive, dependent_instances, short_dependences
+from properties.strategies import assumption_r_spectra, hardest_targets, instances, noises, power_laws, smoothness
+from properties.strategies.dependence import (
+    autoregressive,
+    dependent_instances,
+    fractional,
+    separable,
+    short_dependences,
+)
 from verifier.claims import Bound, Reading
 from verifier.instances import Instance
 from verifier.risk.collapse import LagOneFactor, MixingFactor, ScoreFactor, VarianceAboveTheFactor, VarianceOverBound
+from verifier.risk.memory import excess_memory
 from verifier.testing import check
 
 SOURCE = "Lemma 4, appendix A.8"
@@ -36,6 +43,7 @@ FREQUENCIES = np.linspace(0.0, math.pi, 2521)
 """A grid that holds all zeros of the densities of means of up to ten innovations."""
 
 plain = instances(assumption_r_spectra(), hardest_targets(smoothness(0.05, 1.0), ("S-tail",)), noises(silent=False))
+regular = instances(power_laws(), hardest_targets(smoothness(0.05, 1.0), ("S-tail",)), noises(silent=False))
 autoregressions = (
     autoregressive(inputs=True, noise=True)
     | autoregressive(inputs=True, noise=False)
@@ -66,6 +74,11 @@ def reading(name: str, title: str, **parts: Any) -> Reading:
     return Reading(id=f"L4/{name}", title=title, **(defaults | parts))
 
 
+def off_the_border(instance: Instance) -> bool:
+    """H_x + H_eps is not within .05 of 3/2, where the sum of products diverges too slowly to be seen."""
+    return abs(excess_memory(instance.dependence)) >= 0.1 - 1e-9
+
+
 def at_most_the_factor(instance: Instance) -> Bound:
     """At N(lambda) << n the variance is at most n/n_eff times that of independent samples."""
     return Bound(SHARP)
@@ -82,6 +95,17 @@ READINGS = (
         prediction="variance n / (sigma^2 N(lambda)) bounded",
         expected="SURVIVED",
         note="C may depend on the mixing profile, which makes n_eff and n the same up to it.",
+    ),
+    reading(
+        "long-memory",
+        "for each law of long memory there is a C with variance <= C sigma^2 N(lambda)/n",
+        domain=dependent_instances(regular, separable(fractional(), fractional())),
+        hypotheses=(assumption_r, noisy_labels, off_the_border),
+        observable=VarianceOverBound(),
+        predict=lambda instance: Bound(math.inf),
+        prediction="variance n / (sigma^2 N(lambda)) bounded",
+        expected="FALSIFIED",
+        note="For H_x + H_eps > 3/2 the sum in n_eff diverges: no fixed share of the samples is left. Below it there is a C.",
     ),
     reading(
         "mixing-factor",

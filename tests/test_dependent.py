@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+from scipy.linalg import toeplitz
 
 import verifier as vf
 from verifier.instances import (
@@ -29,6 +30,7 @@ from verifier.instances import (
     Truncated,
     White,
 )
+from verifier.risk import dependent_samples
 from verifier.risk.asymptotics import has_exact_order, theorem_exponent
 from verifier.risk.dependent_samples import simulate_dependent
 from verifier.risk.equivalents import effective_ridge, equivalent_for, equivalent_risk, ridge, risk_terms
@@ -363,3 +365,14 @@ class TestExponents:
         found = judge(claim(), instance(SHORT[0]), 0, route="B")
         assert found.verdict == "inconclusive"
         assert "depend on one another" in found.reason
+
+
+@pytest.mark.parametrize("process", [vf.AR1(0.9), vf.AR1(-0.4), vf.MovingAverage((1.0, 0.5, -2.0)), vf.FractionalNoise(0.8)])
+@pytest.mark.parametrize("n", [1, 3, 50])
+def test_correlations_over_time_are_multiplied_and_inverted(process: vf.Process, n: int) -> None:
+    found = dependent_samples._correlations(process, n)
+    dense = toeplitz(process.autocorrelations(n - 1))
+    z = np.random.default_rng(n).standard_normal((n, 4))
+    np.testing.assert_allclose(found.times(z), dense @ z, rtol=1e-11, atol=1e-11)
+    expected = np.linalg.solve(0.03 * np.eye(n) + 0.7 * dense, z)
+    np.testing.assert_allclose(found.solve(0.03, 0.7, z), expected, rtol=1e-9, atol=1e-9)

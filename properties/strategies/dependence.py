@@ -111,6 +111,11 @@ def runs() -> SearchStrategy[Runs]:
     return st.one_of(short_runs(), heavy_runs())
 
 
+def power_runs() -> SearchStrategy[Runs]:
+    """Runs whose lengths have a power tail, with a mean square or without."""
+    return st.sampled_from(TAILS).map(RegimeSwitching)
+
+
 def heavy_runs() -> SearchStrategy[Runs]:
     """Runs whose lengths have no mean square."""
     return st.sampled_from([tail for tail in TAILS if tail <= 2.0]).map(RegimeSwitching)
@@ -157,13 +162,18 @@ def autoregressive(
     *, inputs: bool, noise: bool, low: float = -STRONG, high: float = STRONG
 ) -> SearchStrategy[Dependence]:
     """AR(1) of one rho for the inputs, for the noise, or for both."""
+    return correlations(low, high).map(lambda rho: _of_one_rho(rho, inputs, noise))
 
-    def joined(rho: float) -> Dependence:
-        if rho == 0.0:
-            return Independent()
-        return Dependent(inputs=AR1(rho) if inputs else White(), noise=AR1(rho) if noise else White())
 
-    return correlations(low, high).map(joined)
+def autoregressive_of(rhos: Sequence[float], *, inputs: bool, noise: bool) -> SearchStrategy[Dependence]:
+    """The same with one of the given rho."""
+    return st.sampled_from(rhos).map(lambda rho: _of_one_rho(rho, inputs, noise))
+
+
+def _of_one_rho(rho: float, inputs: bool, noise: bool) -> Dependence:
+    if rho == 0.0:
+        return Independent()
+    return Dependent(inputs=AR1(rho) if inputs else White(), noise=AR1(rho) if noise else White())
 
 
 def sticky(noise: str) -> SearchStrategy[Dependence]:

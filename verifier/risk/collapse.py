@@ -4,12 +4,12 @@ r"""Effective sample sizes: the factor n/n_eff that a learning curve of dependen
 them: how many dependent samples are worth one independent sample. Curves collapse on :math:`n_{eff} = n/\Phi` when
 :math:`\varphi(n) \to \Phi`.
 
-*What it tends to.* By :mod:`verifier.risk.dependent`, with :math:`x = d_1/n`,
-:math:`E_{dep} = (b + \sigma^2 J_\varepsilon(x)\, d_2/n)/(1 - J_x(x)\, d_2/n)`. With label noise :math:`x \to 0` at the oracle's
-ridge, where :math:`J_\varepsilon \to \sum_h \rho_x(h)\rho_\varepsilon(h)` for memory that is short: the long-run variance of the
-score :math:`x_t\varepsilon_t`, as for estimators of moments (Newey and West 1987), since ridge regression averages just this.
-Then :math:`E_{dep}(n)/E_{iid}(n/\varphi) \to 1` for that :math:`\varphi`, whatever spectrum and target. It is 1 as soon as inputs
-or noise are white (Ziemann and Tu 2022), which no formula in one sequence alone can know.
+*What it tends to.* By :mod:`verifier.risk.dependent`,
+:math:`E_{dep} = (b + \sigma^2 J_\varepsilon(x)\, d_2/n)/(1 - J_x(x)\, d_2/n)` with :math:`x = d_1/n`. With label noise
+:math:`x \to 0` at the oracle's ridge, where :math:`J_\varepsilon \to \sum_h \rho_x(h)\rho_\varepsilon(h)` for memory that is
+short: the long-run variance of the score :math:`x_t\varepsilon_t`, as for estimators of moments (Newey and West 1987), since
+ridge regression averages just this. Then :math:`E_{dep}(n)/E_{iid}(n/\varphi) \to 1` for that :math:`\varphi`, whatever spectrum
+and target. It is 1 as soon as inputs or noise are white (Ziemann and Tu 2022), which no formula in one sequence alone can know.
 
 *What is claimed.* Lemma 4 and Theorem 4 read as :math:`1 + 2\sum_k b(k)^{\delta/(2+\delta)}` with mixing coefficients b, for AR(1)
 :math:`b(k) = |\rho|^k` of one coordinate; Figure 3 reads as :math:`(1+\rho)/(1-\rho)`.
@@ -19,26 +19,49 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 
-from verifier.instances import Independent, Instance, PerCoordinate, Process, Repeated, Runs, SingleEigenfunction, White
-from verifier.risk.equivalents import Tuning, effective_dimension, ridge, risk_terms
-from verifier.risk.observables import ExcessRisk, Experiment
-from verifier.risk.windows import OfTheRisk, slopes
+from verifier.instances import (
+    Independent,
+    Instance,
+    PerCoordinate,
+    Process,
+    Repeated,
+    Runs,
+    SingleEigenfunction,
+    White,
+)
+from verifier.risk.equivalents import Tuning, effective_dimension, equivalent_for, ridge, risk_terms
+from verifier.risk.memory import excess_memory
+from verifier.risk.observables import ExcessRisk, Experiment, saturated_index
+from verifier.risk.windows import FARTHEST, OfTheRisk, slopes
 
 Array = NDArray[np.float64]
 
-LAST = 20.0
+LAST = 12.0
 """How much of the end of the range of ln n a limit is read off."""
+
+SETTLED = 12.0
+"""By how many e-folds what is missing to a limit falls before it is read off, where the curve can be followed that far."""
+
+BARELY_SETTLED = 5.0
+"""By how many it must fall: the value is not a number otherwise."""
 
 MARGIN = 12.0
 """How far before the end of what can be followed it ends, in ln n: a sample may be worth more independent ones than it has."""
 
+BELOW, ABOVE, KNOTS = 3.0, 1.0, 0.65
+"""The spline's range in ln n beyond that of the samples, on the side of fewer and of more, and its step."""
+
+READ_OFF = 1e-5  # error in ln n of what the spline says, beyond which secants take over
+LOOKS = 8  # at where it has settled
 STEPS = 60
 CLOSE = 1e-10  # in ln n
 FLATTEST = 1e-3
@@ -65,11 +88,6 @@ def dependent_sequence(instance: Instance) -> Process | Runs:
     return noise if isinstance(inputs, White) else inputs
 
 
-def _neighbours(instance: Instance) -> float:
-    """Correlation at lag one of the sequence that is dependent."""
-    return float(dependent_sequence(instance).autocorrelations(1)[1])
-
-
 @dataclass(frozen=True)
 class LagOneFactor:
     r""":math:`(1+\rho)/(1-\rho)`, rho the correlation of neighbours in the sequence that is dependent (Figure 3)."""
@@ -77,7 +95,7 @@ class LagOneFactor:
     text: str = "(1 + rho)/(1 - rho)"
 
     def value(self, instance: Instance) -> float:
-        rho = _neighbours(instance)
+        rho = float(dependent_sequence(instance).autocorrelations(1)[1])
         return (1.0 + rho) / (1.0 - rho)
 
 
@@ -94,7 +112,7 @@ class MixingFactor:
         return f"1 + 2 sum_k |rho|^({self.power:g} k)"
 
     def value(self, instance: Instance) -> float:
-        base = math.pow(abs(_neighbours(instance)), self.power)
+        base = float(abs(dependent_sequence(instance).autocorrelations(1)[1]) ** self.power)
         return (1.0 + base) / (1.0 - base)
 
 
@@ -139,15 +157,33 @@ def independent(instance: Instance) -> Instance:
 def log_measured_factor(instance: Instance, log_n: Array, log_risk: Array, tuning: Tuning = "optimal") -> Array:
     r"""ln of :math:`\varphi` with :math:`E_{iid}(n/\varphi)` the risk given by its logarithm at each n, shape of ``log_n``.
 
-    The curve of independent samples falls strictly, so the root is unique; secants in ln E against ln n, to 1e-10.
+    The curve of independent samples falls strictly, so the root is unique. It is read off a spline of ln n against ln E, which is
+    smooth, and polished by secants in ln E against ln n, to 1e-9 where the curve is known as well as that.
     """
     plain, risk = independent(instance), ExcessRisk()
 
-    def off(at: Array) -> Array:
-        return risk.log_values(plain, at, tuning) - log_risk
+    def curve(at: Array) -> Array:
+        return risk.log_values(plain, at, tuning)
 
-    u, v = log_n.copy(), np.maximum(log_n - 0.5, 0.0)
-    at_u, at_v = off(u), off(v)
+    low, high = max(float(log_n.min()) - BELOW, 0.0), float(log_n.max()) + ABOVE
+    grid = np.linspace(low, high, max(8, math.ceil((high - low) / KNOTS)))
+    falling = curve(grid)
+    if not np.all(np.diff(falling) < 0.0):  # a plateau, or a point that cannot be followed
+        return _by_secants(curve, log_n, log_risk, log_n, np.maximum(log_n - 0.5, 0.0))
+    inverse = CubicSpline(-falling, grid)
+    inside = np.clip(-log_risk, -falling[0], -falling[-1])
+    first = np.asarray(inverse(inside) + (-log_risk - inside) * inverse(inside, 1))
+    slope = -1.0 / np.asarray(inverse(inside, 1))
+    first = np.clip(first, np.maximum(log_n - MARGIN, 0.0), log_n + 0.9 * MARGIN)
+    off = curve(first) - log_risk
+    if np.all(np.abs(off / slope) < READ_OFF):  # the slope is known to a thousandth, or better: one step more is enough
+        return np.asarray(log_n - first + off / slope)
+    return _by_secants(curve, log_n, log_risk, first, first + 1e-3)
+
+
+def _by_secants(curve: Callable[[Array], Array], log_n: Array, log_risk: Array, u: Array, v: Array) -> Array:
+    """ln phi by secants from two starts."""
+    at_u, at_v = curve(u) - log_risk, curve(v) - log_risk
     for _ in range(STEPS):
         with np.errstate(divide="ignore", invalid="ignore"):
             slope = (at_u - at_v) / (u - v)
@@ -158,7 +194,7 @@ def log_measured_factor(instance: Instance, log_n: Array, log_risk: Array, tunin
         v = following
         if np.all(settled):
             break
-        at_v = off(v)
+        at_v = curve(v) - log_risk
     return np.asarray(log_n - v)
 
 
@@ -189,6 +225,51 @@ def measured_factors(
     return middle, low, high
 
 
+def log_share(instance: Instance, log_n: Array, tuning: Tuning) -> Array:
+    """ln d1(kappa)/n, degrees of freedom over samples, of independent samples at the ridge of a tuning rule, shape of ``log_n``."""
+    n, plain = np.exp(log_n), independent(instance)
+    if tuning == "optimal":
+        engine = equivalent_for(plain, n, np.zeros_like(n))
+        kappa = engine.optimum(n)
+    else:
+        lam = ridge(plain, n, tuning)
+        engine = equivalent_for(plain, n, lam)
+        kappa = engine.effective_ridge(n, lam)
+    share = np.full_like(n, np.nan)
+    known = np.isfinite(kappa)
+    share[known] = np.log(engine.sums(kappa[known]).df1) - log_n[known]
+    return share
+
+
+@lru_cache(maxsize=512)
+def settled_range(instance: Instance, tuning: Tuning) -> tuple[float, float, float]:
+    r"""The range of ln n over which the limit of a measured factor is read off, and by how many e-folds what is missing to it has
+    fallen where that range starts.
+
+    What is missing is proportional to :math:`x = d_1/n` at the ridge that is used, or to :math:`x^{-a}` where correlations are
+    barely summable, a the memory of :func:`verifier.risk.memory.excess_memory`: what is saturated at x is the tail of a sum
+    that goes to zero as slowly. x is computed: next to noise that is tiny against the target the sample is interpolated for long.
+    """
+    low, high = ExcessRisk().log_range(independent(instance), tuning)
+    memory = excess_memory(instance.dependence)
+    if memory < 0.0:  # the curve of a share of independent samples: the same range of those
+        low += max(math.log(instance.dependence.product_sum()), 0.0)
+    else:
+        own = ExcessRisk().log_range(instance, tuning)
+        low, high = max(low, own[0]), min(high, own[1])
+    last = max(low, high - MARGIN - LAST)
+    slow = min(max(-memory, 0.0), 1.0)
+    tail = 2.0 * (instance.spectrum.tail_index or 1.0) * saturated_index(instance)
+    rate = max(slow * tail / (tail + 1.0), FLATTEST)
+    start, fallen = low, 0.0
+    for _ in range(LOOKS):
+        start = min(start + max(SETTLED - fallen, 1.0) / rate, last)
+        fallen = -slow * float(log_share(instance, np.array([start]), tuning)[0])
+        if start == last or not fallen < SETTLED - 1.0:
+            break
+    return start, max(start, min(start + LAST, high - MARGIN)), fallen
+
+
 @dataclass(frozen=True)
 class _BesideFactor(OfTheRisk):
     """Shared by what holds a measured factor against a claimed one, at the far end of what can be followed."""
@@ -196,9 +277,16 @@ class _BesideFactor(OfTheRisk):
     factor: Factor
 
     def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
-        ranges = [ExcessRisk().log_range(each, tuning) for each in (instance, independent(instance))]
-        low, high = max(low for low, _ in ranges), min(high for _, high in ranges) - MARGIN
-        return max(low, high - LAST), high
+        return settled_range(instance, tuning)[:2]
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        if not settled_range(instance, tuning)[2] >= BARELY_SETTLED:
+            return np.full_like(log_x, np.nan)  # what is missing to the limit could be what is seen
+        return self._log_beside(instance, log_x, tuning)
+
+    def _log_beside(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        """ln of the observable."""
+        raise NotImplementedError
 
     def _log_quotient(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
         measured = log_measured_factor(instance, log_x, ExcessRisk().log_values(instance, log_x, tuning), tuning)
@@ -208,21 +296,21 @@ class _BesideFactor(OfTheRisk):
 
 @dataclass(frozen=True)
 class OffTheFactor(_BesideFactor):
-    r"""How far the measured n/n_eff is from a claimed one, :math:`\max(\varphi/\Phi, \Phi/\varphi)`, over the last twenty e-folds
-    of n: one where the curves collapse on :math:`n/\Phi`.
+    r"""How far the measured n/n_eff is from a claimed one, :math:`\max(\varphi/\Phi, \Phi/\varphi)`, at the far end of
+    what can be followed: one where the curves collapse on :math:`n/\Phi`.
     """
 
     @property
     def name(self) -> str:
         return f"measured n/n_eff over {self.factor.text}, or its inverse"
 
-    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+    def _log_beside(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
         return np.abs(self._log_quotient(instance, log_x, tuning))
 
 
 @dataclass(frozen=True)
 class AboveTheFactor(_BesideFactor):
-    r"""The measured n/n_eff over a claimed one, :math:`\varphi/\Phi`, over the last twenty e-folds of n: at most one where
+    r"""The measured n/n_eff over a claimed one, :math:`\varphi/\Phi`, at the far end of what can be followed: at most one where
     :math:`E_{dep}(n) \le E_{iid}(n/\Phi)`.
     """
 
@@ -230,21 +318,21 @@ class AboveTheFactor(_BesideFactor):
     def name(self) -> str:
         return f"measured n/n_eff over {self.factor.text}"
 
-    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+    def _log_beside(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
         return self._log_quotient(instance, log_x, tuning)
 
 
 @dataclass(frozen=True)
 class VarianceAboveTheFactor(_BesideFactor):
-    r"""The noise term of the risk over that of independent samples at the same n and ridge, over a claimed n/n_eff, over the last
-    twenty e-folds of n: at most one where dependence inflates the variance by :math:`\Phi` at most.
+    r"""The noise term of the risk over that of independent samples at the same n and ridge, over a claimed n/n_eff, at the
+    far end of what can be followed: at most one where dependence inflates the variance by :math:`\Phi` at most.
     """
 
     @property
     def name(self) -> str:
         return f"variance / (variance of independent samples times {self.factor.text})"
 
-    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+    def _log_beside(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
         n, claimed = np.exp(log_x), self.factor.value(instance)
         lam = ridge(independent(instance), n, tuning)
         noise = [risk_terms(each, n=n, lam=lam)[1] for each in (instance, independent(instance))]
@@ -277,6 +365,44 @@ class VarianceOverBound(OfTheRisk):
 def without_target(instance: Instance) -> Instance:
     """The instance with a target of negligible norm, whose risk is the variance alone."""
     return dataclasses.replace(instance, target=SingleEigenfunction(s=instance.s, norm=1e-8, index=1))
+
+
+@dataclass(frozen=True)
+class RiskOffTheFactor(OfTheRisk):
+    r"""How far the risk of n dependent samples is from that of :math:`n/\Phi` independent ones, curves laid over one another:
+    the larger of :math:`E_{dep}(n)/E_{iid}(n/\Phi)` and its inverse, n from ``lowest`` times :math:`\Phi` to ``farthest``.
+    """
+
+    factor: Factor
+    lowest: float = 100.0
+    farthest: float = 1e6
+
+    @property
+    def name(self) -> str:
+        return f"risk / risk of n/({self.factor.text}) independent samples, or its inverse"
+
+    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        low = math.log(self.lowest) + max(math.log(self.factor.value(instance)), 0.0)
+        return low, max(low, math.log(self.farthest))
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        fewer = log_x - math.log(self.factor.value(instance))
+        plain = ExcessRisk().log_values(independent(instance), fewer, tuning)
+        return np.abs(ExcessRisk().log_values(instance, log_x, tuning) - plain)
+
+
+@dataclass(frozen=True)
+class BelowIndependent(OfTheRisk):
+    """Risk of independent samples over that of as many dependent ones, n from 100 to 1e6: at most one where dependence costs."""
+
+    name: str = "risk of independent samples / risk"
+
+    def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
+        return math.log(100.0), FARTHEST
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        plain = ExcessRisk().log_values(independent(instance), log_x, tuning)
+        return plain - ExcessRisk().log_values(instance, log_x, tuning)
 
 
 @dataclass(frozen=True)

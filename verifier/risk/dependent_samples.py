@@ -27,9 +27,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve, lapack
+from scipy.fft import irfft, next_fast_len, rfft
+from scipy.linalg import cho_factor, cho_solve, lapack, solveh_banded, toeplitz
 
-from verifier.instances import Dependent, Instance, Repeated, White
+from verifier.instances import AR1, Dependent, Instance, MovingAverage, Process, Repeated, White
 from verifier.risk.equivalents import equivalent_for
 from verifier.risk.responses import responses
 from verifier.risk.simulate import Problem, Replicates, problem
@@ -116,21 +117,100 @@ class _InTime:
     def __init__(self, dependence: Dependent, setting: _Setting) -> None:
         n, item = setting.item.n, setting.item
         self.white = isinstance(dependence.inputs, White)
-        self.correlation = np.eye(1) if self.white else dependence.input_correlation(n)
-        self.noise = None if isinstance(dependence.noise, White) else dependence.noise_correlation(n)
-        self.scale = item.ridge
-        self.factor = None
-        if not self.white and setting.far > 0.0:
-            self.factor = cho_factor(setting.lam * np.eye(n) + setting.far * self.correlation, lower=True)
+        self.noise = None if isinstance(dependence.noise, White) else _correlations(dependence.noise, n)
+        self.inputs = None if self.white else _correlations(dependence.inputs, n)
+        self.scale, self.lam, self.far = item.ridge, setting.lam, setting.far
 
     def moments(self, z: Array) -> tuple[Array, Array, Array]:
         """Z'AZ/n, Z'AC_eps AZ/n and Z'ACAZ/n."""
         n = len(z)
-        passed = z if self.factor is None else self.scale * cho_solve(self.factor, z, check_finite=False)
+        corrected = self.inputs is not None and self.far > 0.0
+        passed = self.scale * self.inputs.solve(self.lam, self.far, z) if corrected and self.inputs is not None else z
         plain = passed.T @ passed / n
-        own = plain if self.noise is None else passed.T @ (self.noise @ passed) / n
-        through = plain if self.white else passed.T @ (self.correlation @ passed) / n
-        return (plain if self.factor is None else z.T @ passed / n), own, through
+        own = plain if self.noise is None else passed.T @ self.noise.times(passed) / n
+        through = plain if self.inputs is None else passed.T @ self.inputs.times(passed) / n
+        return (z.T @ passed / n if corrected else plain), own, through
+
+
+def _correlations(process: Process, n: int) -> _Dense | _Markov | _Banded:
+    """The correlation matrix C of n samples of a process, by what it takes to multiply and to solve with it."""
+    if isinstance(process, AR1) and n > 1:
+        return _Markov(process.rho, n)
+    if isinstance(process, MovingAverage) and process.order < n:
+        return _Banded(process.autocorrelations(process.order), n)
+    return _Dense(process.autocorrelations(n - 1))
+
+
+class _Dense:
+    """Any Toeplitz matrix: multiplied as part of a circulant one (work n log n a column), solved by its Cholesky factor (n^2)."""
+
+    def __init__(self, correlations: Array) -> None:
+        n = len(correlations)
+        self._correlations = correlations
+        self._length = next_fast_len(2 * n, real=True)
+        wrapped = np.zeros(self._length)
+        wrapped[:n] = correlations
+        wrapped[self._length - n + 1 :] = correlations[:0:-1]
+        self._spectrum = rfft(wrapped)[:, None]
+        self._factors: dict[tuple[float, float], tuple[Array, bool]] = {}
+
+    def times(self, z: Array) -> Array:
+        product = irfft(self._spectrum * rfft(z, self._length, axis=0), self._length, axis=0)
+        return np.asarray(product[: len(z)])
+
+    def solve(self, lam: float, far: float, z: Array) -> Array:
+        """(lam + far C)^-1 z."""
+        if (lam, far) not in self._factors:
+            shifted = lam * np.eye(len(z)) + far * toeplitz(self._correlations)
+            self._factors[lam, far] = cho_factor(shifted, lower=True, overwrite_a=True)
+        return np.asarray(cho_solve(self._factors[lam, far], z, check_finite=False))
+
+
+class _Markov:
+    r"""AR(1): :math:`C^{-1}` is tridiagonal, :math:`(1, 1 + \rho^2, \dots, 1 + \rho^2, 1)/(1 - \rho^2)` beside
+    :math:`-\rho/(1 - \rho^2)`; work n a column.
+    """
+
+    def __init__(self, rho: float, n: int) -> None:
+        self._precision = np.zeros((2, n))
+        self._precision[0] = 1.0 + rho**2
+        self._precision[0, [0, -1]] = 1.0
+        self._precision[1, :-1] = -rho
+        self._precision /= 1.0 - rho**2
+
+    def times(self, z: Array) -> Array:
+        return np.asarray(solveh_banded(self._precision, z, lower=True, check_finite=False))
+
+    def solve(self, lam: float, far: float, z: Array) -> Array:
+        """(lam + far C)^-1 z = (lam C^-1 + far)^-1 C^-1 z."""
+        diagonal, beside = self._precision[0][:, None], self._precision[1][:-1, None]
+        product = diagonal * z
+        product[1:] += beside * z[:-1]
+        product[:-1] += beside * z[1:]
+        shifted = lam * self._precision
+        shifted[0] += far
+        return np.asarray(solveh_banded(shifted, product, lower=True, overwrite_b=True, check_finite=False))
+
+
+class _Banded:
+    """Moving averages: C is banded; work n times the order a column."""
+
+    def __init__(self, correlations: Array, n: int) -> None:
+        self._correlations = correlations
+        self._bands = np.repeat(correlations[:, None], n, axis=1)
+
+    def times(self, z: Array) -> Array:
+        product = np.asarray(self._correlations[0] * z)
+        for lag, correlation in enumerate(self._correlations[1:], start=1):
+            product[lag:] += correlation * z[:-lag]
+            product[:-lag] += correlation * z[lag:]
+        return product
+
+    def solve(self, lam: float, far: float, z: Array) -> Array:
+        """(lam + far C)^-1 z."""
+        shifted = far * self._bands
+        shifted[0] += lam
+        return np.asarray(solveh_banded(shifted, z, lower=True, check_finite=False))
 
 
 def _of_runs(dependence: object, setting: _Setting, z: Array) -> tuple[Array, Array, Array]:

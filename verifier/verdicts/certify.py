@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from verifier.instances import Instance, MixtureSamples, NystromFeatures
+from verifier.instances import Dependence, Dependent, Instance, MixtureSamples, NystromFeatures, Repeated, White
+from verifier.instances.processes import SHORT_MEMORY
 from verifier.risk.curves import Curve, learning_curve
 from verifier.risk.equivalents import equivalent_risk
 from verifier.risk.mixtures import mixture_risk
@@ -37,6 +38,8 @@ LEADING_DIRECTIONS = 128
 """Directions simulated above n = 800. Measured against 512 of them the risk differs by less than a tenth of c/n
 (tests/test_certify.py).
 """
+
+LAGS = 200  # over which correlations are summed
 
 RESERVED = 0.005
 """Part of the tolerance kept for the certification of the equivalent; a simulation that is less precise widens it."""
@@ -76,9 +79,23 @@ def agreement_constant(instance: Instance) -> float:
     of a mixture it is no larger, whatever the weights: up to 3, beyond 2.5 standard errors, with components of weight .01 to .5
     at n = 50 to 200 (tests/test_mixture_samples.py). On samples that depend on one another, beyond 2.5 standard errors, up to 3 at
     n = 50 to 400 (1600 on every sixth) on 20 instances of short memory and of fractional noise; more on runs whose lengths
-    have no mean square, which are mostly left undecided here.
+    have no mean square, which are mostly left undecided here. Strong short memory: the correlations of n samples have other
+    eigenvalues than those of a sequence without ends, by a share of the order of the correlation time over n. Moving means of 20
+    innovations (a correlation time of 20), at next to no noise, show c = 5 to 8.5.
     """
-    return 4.0 if instance.sigma > 0.0 else 12.0
+    return max(4.0 if instance.sigma > 0.0 else 12.0, 0.5 * correlation_time(instance.dependence))
+
+
+def correlation_time(dependence: Dependence) -> float:
+    r""":math:`\sum_h |\rho(h)|` of the inputs over time, one for white inputs; also one where the memory is long, for which the
+    equivalent takes the correlations of n samples as they are.
+    """
+    if isinstance(dependence, Repeated):
+        return dependence.square_sum() if math.isfinite(dependence.square_sum()) else 1.0
+    inputs = dependence.inputs if isinstance(dependence, Dependent) else White()
+    if inputs.hurst > SHORT_MEMORY:
+        return 1.0
+    return float(2.0 * np.sum(np.abs(inputs.autocorrelations(LAGS))) - 1.0)
 
 
 def relative_error(instance: Instance, n: Array) -> Array:
