@@ -29,14 +29,13 @@ from properties.strategies import hardest_targets, instances, noises, power_laws
 from properties.strategies.dependence import (
     dependent_instances,
     fractional,
-    heavy_runs,
     power_runs,
     repeated,
     separable,
     white,
 )
 from verifier.claims import Exponent, Reading
-from verifier.instances import Dependence, Instance, Repeated, White
+from verifier.instances import Dependence, Instance, White
 from verifier.testing import check
 
 SOURCE = "Remark 3, section 2.1"
@@ -105,6 +104,11 @@ def off_the_border(instance: Instance) -> bool:
     return abs(_balance(instance)) >= OFF
 
 
+def off_all_borders(instance: Instance) -> bool:
+    """H_x + H_eps is not 3/2, and beyond it the effective dimension is not of the order n^(2 - 2 H_x)."""
+    return short_joint_memory(instance) or (long_joint_memory(instance) and off_the_border(instance))
+
+
 def exactly(instance: Instance) -> Exponent:
     """The exponent in n is alpha."""
     return Exponent(alpha(instance))
@@ -129,12 +133,6 @@ def _saturated(instance: Instance, power: float) -> Exponent:
     return Exponent(smooth * power / (smooth + power))
 
 
-def in_runs(instance: Instance) -> Exponent:
-    """Runs longer than n/N are saturated: the variance is (N/n)^(t - 1)."""
-    assert isinstance(instance.dependence, Repeated)
-    return _saturated(instance, 2.0 - 2.0 * instance.dependence.runs.hurst)
-
-
 def reading(name: str, title: str, **parts: Any) -> Reading:
     """A reading of Remark 3 with noise and the oracle's ridge."""
     defaults: dict[str, Any] = {
@@ -153,6 +151,7 @@ READINGS = (
         "in-n",
         "with inputs and noise of long memory the exponent in n is alpha",
         domain=both,
+        hypotheses=(assumption_r, noisy_labels, off_all_borders),
         expected="FALSIFIED",
         note="For H_x + H_eps > 3/2 the effective sample size is a power of n below one: the exponent in n is smaller.",
     ),
@@ -219,16 +218,6 @@ READINGS = (
         domain=dependent_instances(plain, repeated(power_runs(), ("repeated",))),
         expected="FALSIFIED",
         note="Run lengths with no mean square, polynomial mixing of that kind, change the exponent in n; all others do not.",
-    ),
-    reading(
-        "runs-saturated",
-        "for runs with P(L >= k) = k^-t, 1 < t < 2, repeated with their noise, the exponent is 2 s beta (t - 1)/(2 s beta + t - 1)",
-        domain=dependent_instances(plain, repeated(heavy_runs(), ("repeated",))),
-        predict=in_runs,
-        prediction="exponent = 2 s beta (t - 1)/(2 s beta + t - 1)",
-        latex=r"\mathcal{E}(n) \sim n^{-\theta}",
-        expected="SURVIVED",
-        note="Runs longer than n/N are fitted as a whole.",
     ),
 )
 

@@ -51,7 +51,7 @@ LAST = 12.0
 SETTLED = 12.0
 """By how many e-folds what is missing to a limit falls before it is read off, where the curve can be followed that far."""
 
-BARELY_SETTLED = 5.0
+BARELY_SETTLED = 9.0
 """By how many it must fall: the value is not a number otherwise."""
 
 MARGIN = 12.0
@@ -249,6 +249,7 @@ def settled_range(instance: Instance, tuning: Tuning) -> tuple[float, float, flo
     What is missing is proportional to :math:`x = d_1/n` at the ridge that is used, or to :math:`x^{-a}` where correlations are
     barely summable, a the memory of :func:`verifier.risk.memory.excess_memory`: what is saturated at x is the tail of a sum
     that goes to zero as slowly. x is computed: next to noise that is tiny against the target the sample is interpolated for long.
+    Where coordinates have autocorrelations of their own, the shares that their classes have in d1 settle as 1/d1.
     """
     low, high = ExcessRisk().log_range(independent(instance), tuning)
     memory = excess_memory(instance.dependence)
@@ -259,12 +260,14 @@ def settled_range(instance: Instance, tuning: Tuning) -> tuple[float, float, flo
         low, high = max(low, own[0]), min(high, own[1])
     last = max(low, high - MARGIN - LAST)
     slow = min(max(-memory, 0.0), 1.0)
+    classes = isinstance(instance.dependence, PerCoordinate)  # whose shares of N settle as 1/N
     tail = 2.0 * (instance.spectrum.tail_index or 1.0) * saturated_index(instance)
-    rate = max(slow * tail / (tail + 1.0), FLATTEST)
+    rate = max(min(slow * tail, 1.0 if classes else math.inf) / (tail + 1.0), FLATTEST)
     start, fallen = low, 0.0
     for _ in range(LOOKS):
         start = min(start + max(SETTLED - fallen, 1.0) / rate, last)
-        fallen = -slow * float(log_share(instance, np.array([start]), tuning)[0])
+        share = float(log_share(instance, np.array([start]), tuning)[0])
+        fallen = min(-slow * share, share + start if classes else math.inf)
         if start == last or not fallen < SETTLED - 1.0:
             break
     return start, max(start, min(start + LAST, high - MARGIN)), fallen
