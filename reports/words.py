@@ -19,10 +19,10 @@ _GREEK = {
 }  # fmt: skip
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SIGNS = {"<=": "≤", ">=": "≥", "!=": "≠", "->": "→", "sum": "∑"}
-# A spelled-out letter, with an index of one character, min, max or none, unless it is part of a name, of a path or of a call;
+# A spelled-out letter, with an index of one character, min, max, eps or none, unless it is part of a name, of a path or of a call;
 # a sum only with its index, since it is a word too.
 _SYMBOLS = re.compile(
-    r"(?<![\w.\\])(?:(?:" + "|".join(_GREEK) + r")(?:(?=_(?:\w|min|max)(?!\w))|(?!\w|\(|\.\w))|sum(?=_\w(?!\w)))"
+    r"(?<![\w.\\])(?:(?:" + "|".join(_GREEK) + r")(?:(?=_(?:\w|min|max|eps)(?!\w))|(?!\w|\(|\.\w))|sum(?=_\w(?!\w)))"
     r"|<=|>=|!=|(?<=\s)->(?=\s)"
 )
 # x^2, x^-0.8, x^(2s + 1), l_i: one level of brackets, which is what the records hold.
@@ -159,7 +159,7 @@ def _set_in_place(text: str) -> Markup:
         pieces.append(escape(text[position : match.start()]))
         lowered = match.group("down")
         template = Markup("<sup>{}</sup>") if lowered is None else Markup("<sub>{}</sub>")
-        inside = lowered or match.group("up") or match.group("word") or ""
+        inside = _GREEK.get(lowered or "") or lowered or match.group("up") or match.group("word") or ""
         pieces.append(template.format(_set_in_place(re.sub("^-", "−", inside))))
         position = match.end()
     pieces.append(escape(text[position:]))

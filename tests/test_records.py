@@ -450,6 +450,15 @@ def test_what_a_finding_may_say_is_checked_where_it_is(tmp_path: Path) -> None:
         **FINDING,
         "explanation": "Theorem 1: ...",
         "minimal": {**CASE, "crossover": {"log10_index": 4.0, "log10_n": 9.0, "text": ""}},
+        "typical": {
+            **CASE,
+            "dependence": {
+                "lags": [1, 2],
+                "rows": [{"name": "inputs", "values": [0.5, None], "known": ""}],
+                "sums": [{"of": "the products", "value": None}],
+            },
+            "width": {"n": [1e3, 1e6], "m": [30.0, None]},
+        },
     }
     records.save_findings(tmp_path, [told])
     assert records.load_findings(tmp_path) == [told]
@@ -459,6 +468,19 @@ def test_what_a_finding_may_say_is_checked_where_it_is(tmp_path: Path) -> None:
         records.save_findings(
             tmp_path, [{**FINDING, "minimal": {**CASE, "crossover": {"log10_index": 4.0, "log10_n": "9", "text": ""}}}]
         )
+
+
+@pytest.mark.parametrize(
+    ("beside", "message"),
+    [
+        ({"dependence": {"lags": [1], "rows": []}}, "minimal.dependence lacks the key sums"),
+        ({"dependence": {"lags": [0.5], "rows": [], "sums": []}}, r"dependence.lags\[0\] is 0.5, expected a whole"),
+        ({"width": {"n": [1e3], "m": ["many"]}}, r"minimal.width.m\[0\] is 'many', expected a finite number"),
+    ],
+)
+def test_what_is_said_of_dependence_and_width_has_a_form(tmp_path: Path, beside: Any, message: str) -> None:
+    with pytest.raises(RecordError, match=message):
+        records.save_findings(tmp_path, [{**FINDING, "minimal": {**CASE, **beside}}])
 
 
 def test_an_earlier_run_is_cleared(tmp_path: Path) -> None:

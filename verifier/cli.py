@@ -67,6 +67,7 @@ from verifier.verdicts.repair import Conjunction, Repair, repair
 from verifier.verdicts.repair_records import edge_text, markdown, repair_record, repairs_record
 from verifier.verdicts.replay import replay
 from verifier.verdicts.shipped import in_brief, is_checkout, publish_table
+from verifier.verdicts.shown import shown_lines
 
 ERROR = 3
 USAGE = 64
@@ -1237,6 +1238,7 @@ def _case_rows(role: str, case: Mapping[str, Any], replay_command: str) -> list[
     rows.append(("  because", case["reason"]))
     if case.get("why"):
         rows.append(("  why", case["why"]))
+    rows += [(f"  {name}", text) for name, text in shown_lines(case)]
     return [*rows, ("  replay", replay_command)]
 
 

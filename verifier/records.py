@@ -357,6 +357,19 @@ _CERTIFICATION = _form(
 # Where the heaviest tail of a mixture takes over; both are None where that is beyond reach.
 _CROSSOVER = _form({"log10_index": _maybe(_number), "log10_n": _maybe(_number), "text": _text})
 
+# Samples that depend on one another: a value at each lag, of correlations and of what is known of mixing coefficients; a sum that
+# diverges is None.
+_DEPENDENCE = _form(
+    {
+        "lags": _list(_whole),
+        "rows": _list(_form({"name": _text, "values": _list(_maybe(_number)), "known": _text})),
+        "sums": _list(_form({"of": _text, "value": _maybe(_number)})),
+    }
+)
+
+# How many features there are at some n.
+_WIDTH = _form({"n": _list(_number), "m": _list(_maybe(_number))})
+
 _CASE = _form(
     {
         "instance": _json_object,
@@ -372,7 +385,12 @@ _CASE = _form(
         "replay": _text,
         "certification": _maybe(_CERTIFICATION),
     },
-    optional={"why": _text, "crossover": _maybe(_CROSSOVER)},
+    optional={
+        "why": _text,
+        "crossover": _maybe(_CROSSOVER),
+        "dependence": _maybe(_DEPENDENCE),
+        "width": _maybe(_WIDTH),
+    },
 )
 
 _POWER = _form(

@@ -136,6 +136,28 @@ def test_a_crossover_is_named_with_its_index_and_sample_size(
     assert "Crossover ends" not in page([make_finding("F4/x")], make_run(), EMPTY)
 
 
+def test_dependence_and_width_are_tables_under_the_case(make_finding: Make, make_case: Make, make_run: Make) -> None:
+    dependence = {
+        "lags": [1, 100],
+        "rows": [
+            {"name": HOSTILE, "values": [-0.5, 0.0], "known": ""},
+            {"name": "b(k), one coordinate", "values": [0.5, None], "known": HOSTILE},
+        ],
+        "sums": [{"of": "sum over h of rho_x(h)", "value": 1.25}, {"of": HOSTILE, "value": None}],
+    }
+    width = {"n": [1e3, 1e9], "m": [63.2, None]}
+    shown = make_case("T4/x", "minimal", dependence=dependence, width=width)
+    text = pages([make_finding("T4/x", "FALSIFIED", minimal=shown)], make_run(), EMPTY)["statements/T4.html"]
+    assert '<th scope="col">1</th><th scope="col">100</th>' in text
+    assert "<td>−0.5</td><td>0</td>" in text
+    assert "<td>0.5</td><td>—</td><td>&lt;script&gt;alert(1)&lt;/script&gt;</td>" in text
+    assert "of ρ<sub>x</sub>(h) = 1.25" in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; diverges" in text
+    assert '<th scope="row">width m</th><td>63.2</td><td>beyond reach</td>' in text
+    assert HOSTILE not in text
+    assert 'class="small lags"' not in page([make_finding("T4/x")], make_run(), EMPTY)
+
+
 # ------------------------------------------------------------------------------------------- figures drawn again
 
 

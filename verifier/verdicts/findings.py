@@ -23,6 +23,7 @@ from verifier.verdicts.extrapolate import local_exponents
 from verifier.verdicts.falsify import CONFIRMATIONS, ERROR, FALSE_ALARMS, VACUOUS, Case, Finding
 from verifier.verdicts.judgement import Judgement
 from verifier.verdicts.shipped import calibration_of
+from verifier.verdicts.shown import dependence_record, shown_lines, width_record
 
 VISIBLE = 0.01  # change of a measured source index that is not an oscillation or a logarithm
 
@@ -147,6 +148,8 @@ def case_record(claim: Claim, case: Case, role: Role) -> dict[str, Any]:
         "reason": judged.reason,
         "why": why(claim, case),
         "crossover": crossover_record(case.instance, claim.tuning),
+        "dependence": dependence_record(case.instance),
+        "width": width_record(case.instance),
         "witness": {name: value for name, value in judged.witness.items() if math.isfinite(value)},
         "replay": f"verifier replay counterexamples/{counterexample_name(claim.id, role)}",
         "certification": None
@@ -373,6 +376,8 @@ def explain(finding: Finding) -> str:
             )
         if reason := why(claim, case):
             lines.append(f"  {'why':<10} {reason}")
+        beside = {"dependence": dependence_record(case.instance), "width": width_record(case.instance)}
+        lines += [f"  {name:<10} {text}" for name, text in shown_lines(beside)]
         if case.judgement.witness:
             shown = ", ".join(f"{name} = {value:.6g}" for name, value in case.judgement.witness.items())
             lines.append(f"  {'witness':<10} {shown}")
