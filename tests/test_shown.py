@@ -30,8 +30,8 @@ def test_independent_samples_and_infinite_width_have_nothing_to_show() -> None:
 
 def test_an_autoregression_mixes_in_one_coordinate_and_not_in_infinitely_many() -> None:
     record = shown(vf.Dependent(inputs=vf.AR1(0.5), noise=vf.AR1(-0.8)))
-    assert row(record, "inputs")["values"] == [0.5**lag for lag in LAGS]
-    assert row(record, "noise")["values"][:2] == pytest.approx([-0.8, 0.64])
+    assert row(record, "correlation of inputs")["values"] == [0.5**lag for lag in LAGS]
+    assert row(record, "correlation of noise")["values"][:2] == pytest.approx([-0.8, 0.64])
     assert row(record, "b(k), one")["known"] == "upper bound"
     assert row(record, "b(k), all") == {"name": "b(k), all coordinates together", "values": [1.0] * 6, "known": "exact"}
     assert record["sums"] == [{"of": "sum over h of rho_x(h) rho_eps(h)", "value": pytest.approx(0.6 / 1.4)}]
@@ -78,7 +78,7 @@ def test_samples_that_are_repeated_with_their_noise_sum_the_same_run() -> None:
 
 def test_coordinates_of_their_own_have_rows_and_sums_of_their_own() -> None:
     record = shown(vf.PerCoordinate((0.5, -0.3), noise=vf.AR1(0.2)))
-    assert row(record, "inputs of coordinates 2, 4, ...")["values"][0] == pytest.approx(-0.3)
+    assert row(record, "correlation of coordinates 2, 4, ...")["values"][0] == pytest.approx(-0.3)
     values = [each["value"] for each in record["sums"]]
     assert values == pytest.approx([1.1 / 0.9, 0.94 / 1.06, (1.1 / 0.9 + 0.94 / 1.06) / 2.0])
 

@@ -69,7 +69,7 @@ def shown_lines(case: Mapping[str, Any]) -> list[tuple[str, str]]:
     lines: list[tuple[str, str]] = []
     if dependence := case.get("dependence"):
         at = f"at lags {', '.join(map(str, dependence['lags']))}: "
-        for name, known in (("correlated", False), ("mixing", True)):
+        for name, known in (("over time", False), ("mixing", True)):
             rows = [_row_text(row) for row in dependence["rows"] if bool(row["known"]) is known]
             if rows:
                 lines.append((name, at + "; ".join(rows)))
@@ -95,9 +95,10 @@ def _correlations(dependence: Dependence) -> list[dict[str, Any]]:
     last = max(LAGS)
     if isinstance(dependence, PerCoordinate):
         rows = [
-            _row(_in_turn("inputs", k, dependence), each.autocorrelations(last)) for k, each in _classes(dependence)
+            _row(_in_turn("correlation", k, dependence), each.autocorrelations(last))
+            for k, each in _classes(dependence)
         ]
-        return [*rows, _row("noise", dependence.noise.autocorrelations(last))]
+        return [*rows, _row("correlation of noise", dependence.noise.autocorrelations(last))]
     if isinstance(dependence, Dependent):
         inputs, noise = dependence.inputs.autocorrelations(last), dependence.noise.autocorrelations(last)
     elif isinstance(dependence, Repeated):
@@ -105,7 +106,7 @@ def _correlations(dependence: Dependence) -> list[dict[str, Any]]:
         noise = inputs if dependence.noise == REPEATED else White().autocorrelations(last)
     else:  # of a pack
         inputs, noise = dependence.input_correlation(last + 1)[0], dependence.noise_correlation(last + 1)[0]
-    return [_row("inputs", inputs), _row("noise", noise)]
+    return [_row("correlation of inputs", inputs), _row("correlation of noise", noise)]
 
 
 def _mixing(dependence: Dependence, *, endless: bool) -> list[dict[str, Any]]:
