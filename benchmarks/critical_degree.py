@@ -1,6 +1,6 @@
 """The degree q from which on m = c n^q features keep the exponent: the boundary that a map finds, beside what theory says.
 
-    python benchmarks/critical_degree.py [--judgements 300] [--out docs/critical-degree.md]
+    python benchmarks/critical_degree.py [--judgements 220] [--out docs/critical-degree.md]
 
 For five pairs (beta, s) the readings T5/every-degree (Gaussian features) and T5/nystrom-every-degree (landmarks) are mapped over
 q, as `verifier map` does, which knows nothing of the critical degree. Then the floor that m Gaussian features leave with
@@ -27,14 +27,14 @@ from verifier.claims import Claim
 from verifier.instances import CriticalTarget, Instance, Noise, PowerLaw
 from verifier.risk.streams import stream
 from verifier.risk.widths import FloorOfWidth
-from verifier.verdicts.mapping import FAILS, HOLDS, Boundary, ReadingMap, map_reading
+from verifier.verdicts.mapping import DRAWS, FAILS, HOLDS, Boundary, ReadingMap, map_reading
 
 Array = NDArray[np.float64]
 
 PAIRS = ((1.5, 0.3), (4.0, 0.4), (1.3, 0.9), (2.0, 0.75), (2.0, 0.5))
 """(beta, s)."""
 
-RANGE = (0.1, 1.0)
+RANGE = (0.1, 0.7)
 """Of q: every critical degree lies in it, and nothing else about them was used."""
 
 WIDTHS = (10.0, 1e2, 1e3, 1e4, 1e5)
@@ -85,6 +85,12 @@ class Mapped:
     def boundary(self) -> Boundary | None:
         """The boundary, where there is exactly one."""
         return self.found.boundaries[0] if len(self.found.boundaries) == 1 else None
+
+    @property
+    def summary(self) -> str:
+        """One line."""
+        found = ", ".join(f"{b.at:.4f} ({b.interval[0]:.4f} to {b.interval[1]:.4f})" for b in self.found.boundaries)
+        return f"{self.family.name}, beta = {self.beta:g}, s = {self.s:g}: q* = {self.critical:.4f}, found {found or 'none'}"
 
     @property
     def agrees(self) -> bool:
@@ -246,7 +252,7 @@ def remarks(maps: Sequence[Mapped]) -> str:
     notes: dict[str, list[str]] = {}
     for one in maps:
         for note in one.found.notes:
-            notes.setdefault(note, []).append(f"beta = {one.beta:g}, s = {one.s:g}")
+            notes.setdefault(note, []).append(f"{one.family.name.lower()}, beta = {one.beta:g}, s = {one.s:g}")
     return "\n".join(f"- {note} ({'; '.join(where)})" for note, where in notes.items())
 
 
@@ -281,18 +287,18 @@ def floors_in_words(floors: Sequence[Floor], draws: int) -> str:
         abs(mean / value - 1.0) for one in floors for value, (mean, _) in zip(one.values, one.simulated, strict=False)
     ]
     said = [
-        f"The simulated floors (in brackets: mean and standard error of {draws} draws) are up to {max(off):.1f} standard errors and "
-        f"{max(away):.1%} from the equivalent.",
+        f"The simulated floors (in brackets: mean and standard error of {draws} draws) are up to {max(off):.1f} standard "
+        f"errors and {max(away):.1%} from the equivalent.",
     ]
     for one in floors:
         near = max(abs(one.slope - one.claimed), abs(one.far_slope - one.claimed)) <= 0.02
         if not near:
             said.append(
-                f"At beta = {one.beta:g}, s = {one.s:g} the slope is {one.slope:.3f} from 1e4 to 1e5 and {one.far_slope:.3f} far out, "
-                f"where {one.claimed:g} is claimed."
+                f"At beta = {one.beta:g}, s = {one.s:g} the slope is {one.slope:.3f} from 1e4 to 1e5 and "
+                f"{one.far_slope:.3f} far out, where {one.claimed:g} is claimed."
             )
     said.append(
-        f"The other slopes are within .02 of the claimed ones. At s = 1/2 a logarithm multiplies m^-beta, "
+        "The other slopes are within .02 of the claimed ones. At s = 1/2 a logarithm multiplies m^-beta, "
         "which takes about 1/ln m off the slope."
     )
     return " ".join(said)
@@ -308,8 +314,8 @@ Written by `{command}`.
 
 Theorem 5 lets the number of features grow, m = c n^q, and names no q. From which q on is the exponent of the risk still that of the
 kernel, alpha = 2s/(2s + 1/beta)? Each row is a map, `verifier map T5/every-degree --x q {example}
---range q={RANGE[0]:g}:{RANGE[1]:g} --judgements {judgements}`: the constant c and the noise are drawn, a point q holds if {maps[0].found.claim and "20"} draws
-were judged and none was violated, and the violation next to the boundary is confirmed on fresh randomness. The map knows no theory.
+--range q={RANGE[0]:g}:{RANGE[1]:g} --judgements {judgements}`: the constant c and the noise are drawn, a point q holds if {DRAWS}
+draws were judged and none was violated, and the violation next to the boundary is confirmed on fresh randomness. The map knows no theory.
 *From* says how the boundary was found: *gap*, the missing exponent was followed and continued to zero; *bracket*, the middle
 between the points.
 
@@ -349,14 +355,18 @@ m^-(beta min(2s, 1)). The numbers are those of the equivalent (`FloorOfWidth` in
 def main(arguments: Sequence[str] | None = None) -> tuple[list[Mapped], list[Floor]]:
     """Map, write the page, return the maps and the floors."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--judgements", type=int, default=300)
+    parser.add_argument("--judgements", type=int, default=220)
     parser.add_argument("--pairs", type=int, default=len(PAIRS), help="How many of the pairs (beta, s).")
     parser.add_argument("--draws", type=int, default=32, help="Of a simulated floor.")
     parser.add_argument("--out", type=Path, default=Path("docs/critical-degree.md"))
     options = parser.parse_args(arguments)
     pairs = PAIRS[: options.pairs]
-    maps = [mapped(family, *pair, options.judgements) for family in FAMILIES for pair in pairs]
     floors = [floor(*pair, options.draws) for pair in pairs]
+    maps = []
+    for family in FAMILIES:
+        for pair in pairs:
+            maps.append(mapped(family, *pair, options.judgements))
+            print(maps[-1].summary, flush=True)
     command = f"python benchmarks/critical_degree.py --judgements {options.judgements} --draws {options.draws}"
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(page(command, maps, floors, options.judgements, options.draws), encoding="utf-8")

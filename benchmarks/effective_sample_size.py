@@ -252,8 +252,8 @@ def covering(rows: Sequence[Row]) -> str:
         for row, (_, low, high) in simulated
         if not row.covered
     ]
-    said = f"{len(simulated) - len(outside)} of {len(simulated)} simulated intervals hold the factor of the equivalents at the same n"
-    return f"{said}; about 95% should.{' Not: ' if outside else ''}{'; '.join(outside)}{'.' if outside else ''}"
+    inside = f"{len(simulated) - len(outside)} of {len(simulated)} simulated intervals"
+    return f"{inside} hold the factor of the equivalents at the same n; about 95% should.{' Not: ' if outside else ''}{'; '.join(outside)}{'.' if outside else ''}"
 
 
 def endless(rows: Sequence[Row]) -> list[Row]:
