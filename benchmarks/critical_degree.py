@@ -315,7 +315,8 @@ Written by `{command}`.
 Theorem 5 lets the number of features grow, m = c n^q, and names no q. From which q on is the exponent of the risk still that of the
 kernel, alpha = 2s/(2s + 1/beta)? Each row is a map, `verifier map T5/every-degree --x q {example}
 --range q={RANGE[0]:g}:{RANGE[1]:g} --judgements {judgements}`: the constant c and the noise are drawn, a point q holds if {DRAWS}
-draws were judged and none was violated, and the violation next to the boundary is confirmed on fresh randomness. The map knows no theory.
+draws were judged and none was violated, and the violation next to the boundary is confirmed on fresh randomness. The map knows
+no theory.
 *From* says how the boundary was found: *gap*, the missing exponent was followed and continued to zero; *bracket*, the middle
 between the points.
 

@@ -52,7 +52,7 @@ Z = 2.0
 RIGHT = 0.01
 """How far from the factor measured at n = 1e12 a formula may be and still be called right."""
 
-LAGS = 1 << 20
+LAGS = 1 << 16
 """Lags that are summed one by one; a power law goes on beyond them."""
 
 SHOWN_LAGS = (1, 2, 5, 10)
@@ -106,12 +106,12 @@ def power_sum(coefficients: Array, power: float = 1.0) -> float:
     size = np.abs(coefficients[1:]) ** power
     half, last = float(size[len(size) // 2 - 1]), float(size[-1])
     if last == 0.0:
-        return 1.0 + 2.0 * math.fsum(size)
+        return 1.0 + 2.0 * float(size.sum())
     falls = math.log2(half / last)
     if falls <= 1.0 + 1e-3:
         return math.inf
     # Euler and Maclaurin: beyond K the sum is the integral less half of the last term.
-    return 1.0 + 2.0 * (math.fsum(size) + last * (len(size) / (falls - 1.0) - 0.5))
+    return 1.0 + 2.0 * (float(size.sum()) + last * (len(size) / (falls - 1.0) - 0.5))
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,8 @@ def covering(rows: Sequence[Row]) -> str:
         if not row.covered
     ]
     inside = f"{len(simulated) - len(outside)} of {len(simulated)} simulated intervals"
-    return f"{inside} hold the factor of the equivalents at the same n; about 95% should.{' Not: ' if outside else ''}{'; '.join(outside)}{'.' if outside else ''}"
+    said = f"{inside} hold the factor of the equivalents at the same n; about 95% should."
+    return f"{said} Not: {'; '.join(outside)}." if outside else said
 
 
 def endless(rows: Sequence[Row]) -> list[Row]:
