@@ -25,6 +25,7 @@ from verifier.instances import (
     Dependence,
     Dependent,
     FractionalNoise,
+    Independent,
     Instance,
     MovingAverage,
     Noise,
@@ -257,6 +258,17 @@ def covering(rows: Sequence[Row]) -> str:
     return f"{said} Not: {'; '.join(outside)}." if outside else said
 
 
+def control_in_words(control: Row) -> str:
+    """What the same procedure makes of independent samples, whose factor is one."""
+    if control.simulated is None:
+        return ""
+    middle, low, high = control.simulated
+    return (
+        f"The intervals leave out the error of the equivalents, of the order 1/n (`benchmarks/equivalent_error.py`): independent "
+        f"samples, whose factor is 1, show {middle:.3f} ({low:.3f} to {high:.3f}) in the same way."
+    )
+
+
 def endless(rows: Sequence[Row]) -> list[Row]:
     """Those whose factor has no limit."""
     return [row for row in rows if not math.isfinite(row.claimed[-1])]
@@ -285,7 +297,9 @@ def apart(rows: Sequence[Row], others: Sequence[Row], samples: int) -> str:
     return "\n".join(f"- {part}" for part in said)
 
 
-def page(command: str, found: Mapping[tuple[float, float], Sequence[Row]], samples: int, replicates: int) -> str:
+def page(
+    command: str, found: Mapping[tuple[float, float], Sequence[Row]], control: Row, samples: int, replicates: int
+) -> str:
     """The whole page."""
     rows, others = found[MAIN], found[OTHER]
     powers = " and like ".join(
@@ -316,7 +330,7 @@ Formulas beside the factor at n = 1e12, to {RIGHT:.0%}:
 
 {chr(10).join("- " + right_laws(rows, k) for k in range(len(FORMULAS)))}
 
-{covering(rows)}
+{covering(rows)} {control_in_words(control)}
 
 The limit is no bound at finite n: at n = {samples} the factor exceeds it by up to {excess(rows)}.
 
@@ -363,11 +377,12 @@ def main(arguments: Sequence[str] | None = None) -> dict[tuple[float, float], li
         ]
         for pair in (MAIN, OTHER)
     }
+    control = measure("independent samples", Independent(), *MAIN, options.samples, options.replicates)
     command = (
         f"python benchmarks/effective_sample_size.py --samples {options.samples} --replicates {options.replicates}"
     )
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(page(command, found, options.samples, options.replicates), encoding="utf-8")
+    options.out.write_text(page(command, found, control, options.samples, options.replicates), encoding="utf-8")
     return found
 
 
