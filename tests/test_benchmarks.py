@@ -1,12 +1,16 @@
-"""The speed benchmark runs from one end to the other; its figures are read from the full run, not from here."""
+"""The benchmarks run from one end to the other at small sizes; their figures are read from the full runs, not from here."""
 
 import json
+import math
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.special import zeta
 
-SCRIPT = Path(__file__).parent.parent / "benchmarks" / "speed.py"
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+SCRIPT = BENCHMARKS / "speed.py"
 
 
 def test_speed_at_small_sizes(tmp_path, capsys):
@@ -34,3 +38,50 @@ def test_speed_measures_a_part_and_keeps_the_rest(tmp_path):
     assert json.loads(out.read_text())["curves"] == [1]
     with pytest.raises(SystemExit):
         main(["--only", "speed"])
+
+
+def test_effective_sample_size_at_small_sizes(tmp_path):
+    out = tmp_path / "page.md"
+    script = runpy.run_path(str(BENCHMARKS / "effective_sample_size.py"))
+    found = script["main"](["--samples", "40", "--replicates", "4", "--out", str(out)])
+    rows = {row.name: row for row in found[script["MAIN"]]}
+    assert list(rows) == list(script["laws"]()) == [row.name for row in found[script["OTHER"]]]
+    assert all(row.simulated[1] < row.simulated[0] < row.simulated[2] for row in rows.values())
+    both = rows["AR(1), rho = 0.8: both"]
+    assert both.factors[-1] == pytest.approx(1.64 / 0.36, rel=1e-3)
+    assert both.claimed == pytest.approx((9.0, 9.0, 17.944, 1.64 / 0.36), rel=1e-4)
+    assert rows["coordinates AR(1) of .8 and -.3: white noise"].claimed[:2] == pytest.approx((9.0, 9.0))
+    assert rows["fractional noise, H = .9: both"].claimed[1:] == (math.inf,) * 3
+    text = out.read_text(encoding="utf-8")
+    assert "--samples 40 --replicates 4`" in text
+    assert "`sum_h rho_x rho_eps`: right for 19 of 19 laws." in text
+    assert text.count("| AR(1), rho = 0.8: both |") == 2
+
+
+@pytest.mark.parametrize(("power", "total"), [(1.0, zeta(1.5)), (2.0, zeta(3.0)), (0.5, math.inf)])
+def test_a_power_law_is_summed_beyond_its_last_lag(power, total):
+    power_sum = runpy.run_path(str(BENCHMARKS / "effective_sample_size.py"))["power_sum"]
+    coefficients = np.arange(0.0, 4097.0)
+    coefficients[1:] **= -1.5
+    assert power_sum(coefficients, power) == pytest.approx(1.0 + 2.0 * total, rel=1e-6)
+
+
+def test_critical_degree_at_small_sizes(tmp_path, capsys):
+    out = tmp_path / "page.md"
+    script = runpy.run_path(str(BENCHMARKS / "critical_degree.py"))
+    arguments = ["--judgements", "50", "--pairs", "1", "--draws", "2", "--out", str(out)]
+    maps, floors = script["main"](arguments)
+    assert [one.critical for one in maps] == pytest.approx([1.0 / 1.9, 1.0 / 1.9])
+    assert all(one.found.boundaries for one in maps)
+    assert floors[0].far_slope == pytest.approx(floors[0].claimed, abs=1e-3)
+    text = out.read_text(encoding="utf-8")
+    for title in ("Gaussian features", "Landmarks", "Remarks of the maps", "The floor of a fixed width"):
+        assert f"\n## {title}\n" in text
+    assert capsys.readouterr().out.count("q* = 0.5263") == 2
+
+
+def test_a_floor_is_simulated_as_the_equivalent_has_it():
+    script = runpy.run_path(str(BENCHMARKS / "critical_degree.py"))
+    found = script["floor"](2.0, 0.75, 24)
+    for value, (mean, error) in zip(found.values, found.simulated, strict=False):
+        assert abs(mean - value) < 4.0 * error
