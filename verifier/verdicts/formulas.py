@@ -2,16 +2,17 @@ r"""Another formula: what a claimed factor has to be for the readings of a state
 
 "Curves collapse on :math:`n/\Phi`" is false because of :math:`\Phi`, and no condition on instances mends it well: it keeps what the
 wrong formula happens to get right. So formulas are searched here as :mod:`verifier.verdicts.repair` searches conditions, by
-enumeration and counterexamples (Solar-Lezama 2008). The vocabulary is forms of a sequence of correlations (its ratio at lag one, its
-sum over lags, of absolute values or of squares) times sequences (inputs, noise, their product, the score), and sums of mixing
+enumeration and counterexamples (Solar-Lezama 2008). The vocabulary is forms of a sequence of correlations (its ratio at lag one,
+its sum over lags, of absolute values or of squares) times sequences (inputs, noise, their product, the score), and sums of mixing
 coefficients; it knows no claim.
 
 A formula must hold wherever the statement was read: instances come from the domains of all readings that hold the same observable
 against a factor, for one that fits a single process fits nothing. What the pool does not refute is attacked on the union of those
-domains, and what survives once more from a fresh seed, with twice as many examples.
+domains, and what survives once more from a fresh seed, with twice as many examples. A formula that the pool refutes is refuted by
+the deterministic equivalent, looked at twice; what an attack finds is confirmed by simulation as well.
 
-Sums over lags are closed forms where there is one (Parseval; E L^2/E L for runs, by renewal theory) and 4096 lags with the rest of a
-power tail otherwise.
+Sums over lags are closed forms where there is one (Parseval; E L^2/E L for runs, by renewal theory) and 4096 lags with the rest of
+a power tail otherwise.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from verifier.instances import Dependent, Independent, Instance, PerCoordinate, 
 from verifier.instances.processes import SHORT_MEMORY
 from verifier.risk.collapse import Factor, NoFactor, SlowestFactor
 from verifier.verdicts.drawing import draw
-from verifier.verdicts.falsify import ERROR, FALSIFIED, SURVIVED, Budget, Case, Finding, confirm, falsify
+from verifier.verdicts.falsify import ERROR, FALSIFIED, SURVIVED, Budget, Case, Finding, falsify
 from verifier.verdicts.judge import look
 from verifier.verdicts.judgement import INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
 
@@ -43,7 +44,7 @@ REPAIRED, UNREPAIRED, UNDECIDED, NOTHING = "REPAIRED", "UNREPAIRED", "UNDECIDED"
 EXIT_CODES = {REPAIRED: 0, NOTHING: 0, UNREPAIRED: 2, UNDECIDED: 2, ERROR: 3}
 
 REFUTED = "REFUTED"
-"""Outcome of a formula that an instance of the pool refutes, before any search of its own."""
+"""Outcome of a formula that an instance refutes which is known already, before any search of its own."""
 
 LAGS = 4096
 FEWER_LAGS = 256
@@ -53,7 +54,7 @@ LEAST = 1e-9
 """What stands for a factor that is not positive: a sample cannot be worth infinitely many."""
 
 NEGLIGIBLE = 1e-14
-FEWEST_EACH = 8
+FEWEST_EACH = 6
 SAME = 0.01  # in the mean of ln Phi
 
 INPUTS, NOISE, PRODUCT, SCORE = "x", "eps", "x eps", "score"
@@ -274,7 +275,7 @@ class Trial:
     """One formula with what came of it.
 
     ``judged``, ``refuted`` and ``undecided`` count instances of the pool; ``counterexample`` is the simplest instance known to
-    refute it, confirmed; ``size`` is the mean of ln Phi over the pool.
+    refute it; ``size`` is the mean of ln Phi over the pool.
     """
 
     formula: Factor
@@ -356,7 +357,8 @@ class FormulaRepair:
         if self.status == UNREPAIRED:
             return f"Not repaired: of {tried} formulas none survived {where}; {others} are refuted."
         first, *rest = self.survivors
-        said = f"Repaired: {with_formula(self.claim, first)}, {where} ({first.attacked} instances judged beyond the pool of {self.pool})"
+        judged = f"{first.attacked} instances judged beyond the pool of {self.pool}"
+        said = f"Repaired: {with_formula(self.claim, first)}, {where} ({judged})"
         if first.meaning:
             said += f"; {first.meaning}"
         said += f". Of {tried} formulas {others} are refuted"
@@ -424,7 +426,7 @@ def repair_formula(
     """Find the formulas with which a claim holds on the domains of all readings of its statement that have its observable.
 
     ``siblings``: the claims to look for those readings in. ``examples``: instances of an attack; the confirmation tries twice as
-    many, and the pool has about twice as many as well, in equal parts from each domain. The same arguments give the same result.
+    many, and the pool has about ``examples``, in equal parts from each domain. The same arguments give the same result.
     Interrupted, it returns what was found until then.
     """
     if not has_formula(claim):
@@ -504,7 +506,7 @@ class _Search:
 
     def _draw(self) -> None:
         self.tell("drawing instances")
-        each = max(FEWEST_EACH, math.ceil(2 * self.examples / len(self.family)))
+        each = max(FEWEST_EACH, math.ceil(self.examples / len(self.family)))
         drawn: dict[str, Instance] = {}
         for member in self.family:
             for instance in draw(member.domain, each, self.seed, member.id, "formula"):
@@ -537,21 +539,14 @@ class _Search:
         )
         if not refuting:
             return counted
-        case = Case(*refuting[0])
-        for instance, _ in refuting[:3]:
-            confirmed = confirm(claim, instance, self.seed)
-            if confirmed.judgement.verdict == VIOLATED:
-                return replace(counted, outcome=REFUTED, counterexample=confirmed)
-        return replace(counted, counterexample=case)
+        return replace(counted, outcome=REFUTED, counterexample=Case(*refuting[0]))
 
     def _attacked(self, trial: Trial, known: Sequence[Instance]) -> Trial:
         claim = _with_factor(self.claim, trial.formula)
         for instance in known:  # what refuted another formula
             found = self._judged(claim, trial.formula, instance)
             if found is not None and found.verdict == VIOLATED:
-                confirmed = confirm(claim, instance, self.seed)
-                if confirmed.judgement.verdict == VIOLATED:
-                    return replace(trial, outcome=FALSIFIED, counterexample=confirmed)
+                return replace(trial, outcome=REFUTED, counterexample=Case(instance, found))
         words = ("formula", trial.text)
         attack = falsify(claim, budget=Budget(examples=self.examples), seed=_seed(self.seed, *words, "attack"))
         tried = replace(trial, outcome=attack.verdict, attack=attack, counterexample=attack.minimal)
