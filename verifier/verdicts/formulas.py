@@ -340,9 +340,14 @@ class FormulaRepair:
         return None if max(sizes) < least + SAME else self.survivors[sizes.index(least)]
 
     @property
-    def heading(self) -> str:
-        """What the formula is in."""
-        return f"{self.claim.statement_id}: the formula in `{_property(self.claim)}`"
+    def statement(self) -> str:
+        """The id of the statement."""
+        return self.claim.statement_id
+
+    @property
+    def claimed(self) -> str:
+        """What is claimed, with the formula that is claimed in it."""
+        return self.claim.prediction or self.claim.statement.rstrip(". ")
 
     @property
     def text(self) -> str:
@@ -393,10 +398,6 @@ def with_formula(claim: Claim, trial: Trial) -> str:
     if claim.prediction and claimed in claim.prediction:
         return claim.prediction.replace(claimed, trial.text)
     return f"{claim.prediction or claim.statement.rstrip('. ')}, with the factor {trial.text}"
-
-
-def _property(claim: Claim) -> str:
-    return claim.prediction or claim.statement.rstrip(". ")
 
 
 def _factor(claim: Claim) -> Factor:
