@@ -57,12 +57,12 @@ from verifier.verdicts.audit import AuditEvent, refuse_too_many, run_audit
 from verifier.verdicts.calibration import Effort, calibrate
 from verifier.verdicts.calibration import Progress as Measured
 from verifier.verdicts.conditions import CONDITIONS, chosen
-from verifier.verdicts.falsify import Budget, Finding, falsify
+from verifier.verdicts.falsify import FALSIFIED, Budget, Finding, falsify
 from verifier.verdicts.findings import counterexample_record, finding_record, from_pack
+from verifier.verdicts.formulas import FormulaRepair, has_formula, relatives, repair_formula
 from verifier.verdicts.mapping import JUDGEMENTS, Boundary, ReadingMap, Unmappable, map_reading, map_record
 from verifier.verdicts.mapping import Progress as Mapped
 from verifier.verdicts.planner import plan
-from verifier.verdicts.formulas import FormulaRepair, has_formula, relatives, repair_formula
 from verifier.verdicts.repair import EXAMPLES as REPAIR_EXAMPLES
 from verifier.verdicts.repair import Conjunction, Repair, repair
 from verifier.verdicts.repair_records import (
@@ -488,8 +488,8 @@ def _repair(
         _complain(f"interrupted; what was found for {len(found)} of {len(claims)} readings is shown")
     else:
         mended = {name for other in formulas if other.exit_code == 0 for name in other.readings}
-        code = max((outcome.exit_code for outcome in found if outcome.claim.id not in mended), default=0)
-        code = max([code, *(other.exit_code for other in formulas if other.status == ERROR)])
+        codes = [outcome.exit_code for outcome in found if outcome.claim.id not in mended or outcome.exit_code == ERROR]
+        code = max([0, *codes, *(other.exit_code for other in formulas if other.exit_code == ERROR)])
     try:
         if record_file is not None:
             made = [repair_record(outcome, registry.packs.get(outcome.claim.id)) for outcome in found]
@@ -1262,9 +1262,10 @@ def _wrong_formulas(found: Sequence[Repair]) -> list[Claim]:
     chosen: list[Claim] = []
     for outcome in found:
         claim = outcome.claim
-        if outcome.finding.verdict == FALSIFIED and has_formula(claim):
-            if not any(claim in relatives(other, [claim]) for other in chosen):
-                chosen.append(claim)
+        if outcome.finding.verdict != FALSIFIED or not has_formula(claim):
+            continue
+        if not any(claim.id == each.id for other in chosen for each in relatives(other, [claim])):
+            chosen.append(claim)
     return chosen
 
 
