@@ -46,6 +46,12 @@ EXIT_CODES = {REPAIRED: 0, NOTHING: 0, UNREPAIRED: 2, UNDECIDED: 2, ERROR: 3}
 REFUTED = "REFUTED"
 """Outcome of a formula that an instance refutes which is known already, before any search of its own."""
 
+OPEN = "NOT ATTACKED"
+"""Outcome of a formula that the pool does not refute and that was left at that."""
+
+MOST_ATTACKED = 6
+"""Formulas that are attacked, the smallest first: where a bound is claimed, larger ones say less."""
+
 LAGS = 4096
 FEWER_LAGS = 256
 """Lags of a dependence of another package, whose correlations come as a matrix."""
@@ -371,6 +377,9 @@ class FormulaRepair:
             said += f", and {len(rest) + 1} survive, of which this has the fewest words; also {'; '.join(t.text for t in rest)}"
             if self.smallest is not None:
                 said += f". The smallest on average is {self.smallest.text}"
+        left = sum(trial.outcome == OPEN for trial in self.trials)
+        if left:
+            said += f". {left} larger ones that the pool does not refute were not attacked"
         return said + "."
 
 
@@ -490,7 +499,7 @@ class _Search:
         self._known: dict[tuple[str, str], Judgement | None] = {}
 
     def run(self) -> None:
-        """Judge every formula on the pool, then attack what is left, the fewest words first."""
+        """Judge every formula on the pool, then attack the smallest of what is left."""
         self._draw()
         left: list[Trial] = []
         for number, (formula, claimed) in enumerate(self.formulas):
@@ -498,7 +507,9 @@ class _Search:
             trial = self._on_the_pool(formula, claimed)
             (self.trials if trial.outcome == REFUTED else left).append(trial)
         found: list[Instance] = []
-        for trial in sorted(left, key=lambda trial: _words(trial.formula)):
+        left.sort(key=lambda trial: (not trial.claimed, round(trial.size, 2), _words(trial.formula)))
+        self.trials += [replace(trial, outcome=OPEN) for trial in left[MOST_ATTACKED:]]
+        for trial in left[:MOST_ATTACKED]:
             self.tell(f"attacking {trial.text}")
             trial = self._attacked(trial, found)
             self.trials.append(trial)
@@ -578,7 +589,16 @@ def _size(formula: Factor, pool: Sequence[Instance]) -> float:
 def _ordered(trials: Iterable[Trial]) -> tuple[Trial, ...]:
     """What survived first, fewest words first; then what took longest to refute."""
     return tuple(
-        sorted(trials, key=lambda t: (t.outcome != SURVIVED, t.outcome == REFUTED, t.refuted, _words(t.formula)))
+        sorted(
+            trials,
+            key=lambda t: (
+                t.outcome != SURVIVED,
+                t.outcome != OPEN,
+                t.outcome == REFUTED,
+                t.refuted,
+                _words(t.formula),
+            ),
+        )
     )
 
 
