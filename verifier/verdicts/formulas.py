@@ -121,9 +121,12 @@ def total(dependence: Any, sequence: str) -> float:
     if isinstance(dependence, Repeated):
         if sequence == INPUTS or (sequence == NOISE and dependence.noise == "repeated"):
             return dependence.square_sum()  # P(same run), once: E L^2 / E L
-    elif isinstance(dependence, PerCoordinate) and sequence == INPUTS:
-        return math.fsum(_at_zero(process) for process in dependence.classes) / len(dependence.rhos)
-    elif sequence in (INPUTS, NOISE) and isinstance(dependence, (Dependent, Independent, PerCoordinate)):
+    elif isinstance(dependence, PerCoordinate):
+        if sequence == INPUTS:
+            return math.fsum(_at_zero(process) for process in dependence.classes) / len(dependence.rhos)
+        if sequence == NOISE:
+            return _at_zero(dependence.noise)
+    elif sequence in (INPUTS, NOISE) and isinstance(dependence, (Dependent, Independent)):
         return _at_zero(dependence.noise if sequence == NOISE else dependence.inputs)
     return lag_sum(correlations(dependence, sequence))
 
