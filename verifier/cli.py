@@ -57,14 +57,23 @@ from verifier.verdicts.audit import AuditEvent, refuse_too_many, run_audit
 from verifier.verdicts.calibration import Effort, calibrate
 from verifier.verdicts.calibration import Progress as Measured
 from verifier.verdicts.conditions import CONDITIONS, chosen
-from verifier.verdicts.falsify import Budget, Finding, falsify
+from verifier.verdicts.falsify import FALSIFIED, Budget, Finding, falsify
 from verifier.verdicts.findings import counterexample_record, finding_record, from_pack
+from verifier.verdicts.formulas import FormulaRepair, has_formula, relatives, repair_formula
 from verifier.verdicts.mapping import JUDGEMENTS, Boundary, ReadingMap, Unmappable, map_reading, map_record
 from verifier.verdicts.mapping import Progress as Mapped
 from verifier.verdicts.planner import plan
 from verifier.verdicts.repair import EXAMPLES as REPAIR_EXAMPLES
 from verifier.verdicts.repair import Conjunction, Repair, repair
-from verifier.verdicts.repair_records import edge_text, markdown, repair_record, repairs_record
+from verifier.verdicts.repair_records import (
+    TRIAL_COLUMNS,
+    edge_text,
+    formula_record,
+    markdown,
+    repair_record,
+    repairs_record,
+    trial_cells,
+)
 from verifier.verdicts.replay import replay
 from verifier.verdicts.shipped import in_brief, is_checkout, publish_table
 from verifier.verdicts.shown import shown_lines
@@ -410,6 +419,9 @@ def _repair(
 ) -> None:
     """Find the weakest added hypotheses under which a falsified reading survives.
 
+    Where falsified readings of a statement hold something measured against a formula, another formula is searched as well, on the
+    domains of all of them; a reading whose formula is repaired counts as repaired.
+
     Exits 0 when every reading is repaired (or was not falsified), 2 when one is not, or is undecided, 3 on an error.
     """
     if (claim is None) != everything:
@@ -434,6 +446,7 @@ def _repair(
     ).replace("verifier repair", f"verifier repair {claim or '--all'}", 1)
     console = _console()
     found: list[Repair] = []
+    formulas: list[FormulaRepair] = []
     code = 0
     with _repairing(len(claims)) as show:
         for number, attacked in enumerate(claims):
@@ -451,18 +464,41 @@ def _repair(
                 break
             found.append(outcome)
             _print_repair(console, outcome)
-            code = INTERRUPTED if outcome.interrupted else max(code, outcome.exit_code)
             if outcome.interrupted:
+                code = INTERRUPTED
+                break
+        for first in [] if code == INTERRUPTED else _wrong_formulas(found):
+            show(len(claims) - 1, f"the formula of {first.id}", "")
+            try:
+                other = repair_formula(
+                    first,
+                    registry.everything(),
+                    examples=examples,
+                    seed=seed,
+                    progress=lambda text, name=first.id: show(len(claims) - 1, f"the formula of {name}", text),  # type: ignore[misc]
+                )
+            except KeyboardInterrupt:
+                code = INTERRUPTED
+                break
+            formulas.append(other)
+            _print_formula(console, other)
+            if other.interrupted:
+                code = INTERRUPTED
                 break
     if code == INTERRUPTED:
         _complain(f"interrupted; what was found for {len(found)} of {len(claims)} readings is shown")
+    else:
+        mended = {name for other in formulas if other.exit_code == 0 for name in other.readings}
+        codes = [outcome.exit_code for outcome in found if outcome.claim.id not in mended or outcome.exit_code == ERROR]
+        code = max([0, *codes, *(other.exit_code for other in formulas if other.exit_code == ERROR)])
     try:
         if record_file is not None:
             made = [repair_record(outcome, registry.packs.get(outcome.claim.id)) for outcome in found]
-            records.save_repairs(record_file, repairs_record(made, command))
+            others = [formula_record(other) for other in formulas]
+            records.save_repairs(record_file, repairs_record(made, command, others))
         if page is not None:
             records.write_text(
-                page, markdown(found, f"{command} --markdown {page.name if page.is_absolute() else page}")
+                page, markdown(found, f"{command} --markdown {page.name if page.is_absolute() else page}", formulas)
             )
     except RecordError as error:
         _refuse(str(error))
@@ -1219,6 +1255,34 @@ def _print_repair(console: Console, found: Repair) -> None:
             item.power,
             _verdict(item.confirmation.verdict),
         )
+    console.print(table)
+
+
+def _wrong_formulas(found: Sequence[Repair]) -> list[Claim]:
+    """One falsified reading for each statement and observable that holds something measured against a formula."""
+    chosen: list[Claim] = []
+    for outcome in found:
+        claim = outcome.claim
+        if outcome.finding.verdict != FALSIFIED or not has_formula(claim):
+            continue
+        if not any(claim.id == each.id for other in chosen for each in relatives(other, [claim])):
+            chosen.append(claim)
+    return chosen
+
+
+def _print_formula(console: Console, found: FormulaRepair) -> None:
+    """Print the repaired formula and the table of all that were tried."""
+    console.print(
+        Text(_clean(f"{found.statement}: another formula in {found.claimed}"), "bold") + Text(f"  {found.status}")
+    )
+    _print_rows(console, [("", found.text), ("note", "" if found.message in found.text else found.message)])
+    if not found.trials:
+        return
+    table = Table(header_style="bold")
+    for name in TRIAL_COLUMNS:
+        table.add_column(name, overflow="fold")
+    for trial in found.trials:
+        table.add_row(*(Text(_clean(cell)) for cell in trial_cells(trial)))
     console.print(table)
 
 

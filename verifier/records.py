@@ -597,6 +597,38 @@ _CONJUNCTION = _form(
     }
 )
 
+_FORMULA_REPAIR = _form(
+    {
+        "statement": _text,
+        "claim": _text,
+        "readings": _list(_text),
+        "property": _text,
+        "status": _text,
+        "text": _text,
+        "seed": _whole,
+        "pool": _whole,
+        "trials": _list(
+            _form(
+                {
+                    "text": _text,
+                    "meaning": _text,
+                    "outcome": _text,
+                    "claimed": _flag,
+                    "judged": _whole,
+                    "refuted": _whole,
+                    "undecided": _whole,
+                    "attacked": _whole,
+                    "size": _number,
+                    "counterexample": _maybe(_form({"instance": _json_object, "describe": _text, "reason": _text})),
+                }
+            )
+        ),
+        "message": _text,
+        "interrupted": _flag,
+        "seconds": _number,
+    }
+)
+
 _REPAIRS = _form(
     {
         "schema": _whole,
@@ -625,7 +657,8 @@ _REPAIRS = _form(
                 }
             )
         ),
-    }
+    },
+    {"formulas": _list(_FORMULA_REPAIR)},
 )
 
 

@@ -9,10 +9,18 @@ from typing import Any
 from verifier.provenance import version
 from verifier.records import SCHEMA
 from verifier.verdicts.falsify import ERROR, Case
+from verifier.verdicts.formulas import FormulaRepair, Trial
 from verifier.verdicts.repair import NOTHING, UNREPAIRED, Added, Conjunction, Repair, Share
 
 MOST_TEXT = 400
 """Characters of an error on the page: its numbers may be many. The record has them all."""
+
+
+FORMULAS_SAID = (
+    "Where a reading holds a measured factor against a formula, formulas are searched as well: the whole vocabulary is judged on "
+    "instances from the domains of all readings of the statement that observe the same, and what these do not refute is attacked "
+    "there, twice. A formula must hold on all of them."
+)
 
 
 def repair_record(found: Repair, pack: str | None = None) -> dict[str, Any]:
@@ -40,9 +48,45 @@ def repair_record(found: Repair, pack: str | None = None) -> dict[str, Any]:
     }
 
 
-def repairs_record(repairs: Sequence[Mapping[str, Any]], command: str) -> dict[str, Any]:
-    """The file of ``verifier repair --json``."""
-    return {"schema": SCHEMA, "kind": "repairs", "version": version(), "command": command, "repairs": list(repairs)}
+def formula_record(found: FormulaRepair) -> dict[str, Any]:
+    """The search for another formula as JSON."""
+    return {
+        "statement": found.claim.statement_id,
+        "claim": found.claim.id,
+        "readings": list(found.readings),
+        "property": found.claimed,
+        "status": found.status,
+        "text": found.text,
+        "seed": found.seed,
+        "pool": found.pool,
+        "trials": [_trial_record(trial) for trial in found.trials],
+        "message": found.message,
+        "interrupted": found.interrupted,
+        "seconds": found.seconds,
+    }
+
+
+def _trial_record(trial: Trial) -> dict[str, Any]:
+    return {
+        "text": trial.text,
+        "meaning": trial.meaning,
+        "outcome": trial.outcome,
+        "claimed": trial.claimed,
+        "judged": trial.judged,
+        "refuted": trial.refuted,
+        "undecided": trial.undecided,
+        "attacked": trial.attacked,
+        "size": trial.size,
+        "counterexample": _case(trial.counterexample),
+    }
+
+
+def repairs_record(
+    repairs: Sequence[Mapping[str, Any]], command: str, formulas: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """The file of ``verifier repair --json``; it has the key ``formulas`` where a formula was looked for."""
+    record = {"schema": SCHEMA, "kind": "repairs", "version": version(), "command": command, "repairs": list(repairs)}
+    return record | ({"formulas": list(formulas)} if formulas else {})
 
 
 def edge_text(item: Added) -> str:
@@ -55,7 +99,36 @@ def edge_text(item: Added) -> str:
     return f"{where} {item.edge.safe:g}, {broken}{only}"
 
 
-def markdown(repairs: Sequence[Repair], command: str) -> str:
+def trial_cells(trial: Trial) -> list[str]:
+    """A row of the table of formulas: formula, outcome, instances of the pool that refute it, the simplest that does."""
+    name = trial.text + (" (as claimed)" if trial.claimed else "")
+    tried = f", {trial.attacked} more judged" if trial.attacked else ""
+    case = "" if trial.counterexample is None else trial.counterexample.instance.describe()
+    return [name, trial.outcome.lower() + tried, f"{trial.refuted} of {trial.judged}", case]
+
+
+TRIAL_COLUMNS = ("formula", "outcome", "refuted by", "simplest counterexample")
+
+
+def formula_section(found: FormulaRepair) -> list[str]:
+    """The part of the page on another formula."""
+    lines = [
+        "",
+        f"## {found.statement}: another formula in {found.claimed}",
+        "",
+        found.text,
+        "",
+        f"Instances come from the domains of {', '.join(found.readings)}.",
+    ]
+    if found.trials:
+        lines += ["", "| " + " | ".join(TRIAL_COLUMNS) + " |", "|" + "---|" * len(TRIAL_COLUMNS)]
+        for trial in found.trials:
+            first, *rest = trial_cells(trial)
+            lines.append("| " + " | ".join(_cell(cell) for cell in (f"`{first}`", *rest)) + " |")
+    return lines
+
+
+def markdown(repairs: Sequence[Repair], command: str, formulas: Sequence[FormulaRepair] = ()) -> str:
     """The page of repaired statements: one section a falsified reading."""
     lines = [
         "# Repaired statements",
@@ -79,6 +152,10 @@ def markdown(repairs: Sequence[Repair], command: str) -> str:
         if first is not None:
             cells[2:] = [first.text, _interval(first.share), str(first.judged), first.power]
         lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+    if formulas:
+        lines += ["", FORMULAS_SAID]
+    for other in formulas:
+        lines += formula_section(other)
     for found in falsified:
         lines += [
             "",
