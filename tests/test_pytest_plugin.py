@@ -135,7 +135,7 @@ def test_unexpected_verdicts_are_red_with_the_finding_and_a_replay(repository: P
 
 def test_a_pack_is_collected_without_a_file_and_a_broken_one_fails_alone(repository: Path) -> None:
     (repository / "pytest.ini").write_text("[pytest]\nverifier_packs =\n    my_pack:RIGHT\n    my_pack:NOTHING\n")
-    counting(repository, 50)  # the profile that the command names
+    counting(repository, testing.EXAMPLES["ci"])  # the profile that the command names
     packs = ("--verifier-pack", "absent:CLAIMS", "--verifier-pack", "my_pack:CLAIMS")
     done = run(repository, *packs, "--hypothesis-profile", "verifier-ci", DEFAULT="1", CI="true")
     assert done.code == 1, done.out
@@ -164,7 +164,7 @@ def counting(repository: Path, examples: int) -> None:
 
 
 def test_the_profile_of_the_environment_says_how_many_examples(repository: Path) -> None:
-    counting(repository, 50)
+    counting(repository, testing.EXAMPLES["ci"])
     done = run(repository, HYPOTHESIS_PROFILE="verifier-ci")
     assert done.code == 0, done.out
     assert "1 passed" in done.out
@@ -183,7 +183,7 @@ def test_hypothesis_own_profiles_are_left_alone() -> None:
     before = settings.get_profile("ci")
     testing.register_profiles()
     assert settings.get_profile("ci") is before
-    assert {settings.get_profile(f"verifier-{name}").max_examples for name in testing.EXAMPLES} == {40, 50, 2000}
+    assert {settings.get_profile(f"verifier-{name}").max_examples for name in testing.EXAMPLES} == {40, 2000}
 
 
 def test_other_peoples_readings_are_left_alone() -> None:
