@@ -17,10 +17,9 @@ a power tail otherwise.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,18 +29,16 @@ from numpy.typing import NDArray
 
 from verifier.claims import Claim
 from verifier.instances import Dependent, Independent, Instance, PerCoordinate, Process, Repeated, Runs, White
+from verifier.instances.dependence import REPEATED
 from verifier.instances.processes import SHORT_MEMORY
 from verifier.risk.collapse import Factor, NoFactor, SlowestFactor
 from verifier.verdicts.drawing import draw
 from verifier.verdicts.falsify import ERROR, FALSIFIED, SURVIVED, Budget, Case, Finding, falsify
 from verifier.verdicts.judge import look
 from verifier.verdicts.judgement import INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
+from verifier.verdicts.repair import EXIT_CODES, NOTHING, REPAIRED, UNDECIDED, UNREPAIRED, Tell, seed_of
 
 Array = NDArray[np.float64]
-Tell = Callable[[str], None]
-
-REPAIRED, UNREPAIRED, UNDECIDED, NOTHING = "REPAIRED", "UNREPAIRED", "UNDECIDED", "NOTHING TO REPAIR"
-EXIT_CODES = {REPAIRED: 0, NOTHING: 0, UNREPAIRED: 2, UNDECIDED: 2, ERROR: 3}
 
 REFUTED = "REFUTED"
 """Outcome of a formula that an instance refutes which is known already, before any search of its own."""
@@ -84,7 +81,7 @@ def correlations(dependence: Any, sequence: str, lags: int = LAGS) -> Array:
     if sequence == PRODUCT:
         return correlations(dependence, INPUTS, lags) * correlations(dependence, NOISE, lags)
     if isinstance(dependence, Repeated):
-        together = dependence.noise == "repeated"
+        together = dependence.noise == REPEATED
         white = sequence != INPUTS and not together
         return (White() if white else dependence.runs).autocorrelations(lags)
     if sequence == SCORE:
@@ -119,7 +116,7 @@ def total(dependence: Any, sequence: str) -> float:
     if sequence == SCORE:
         return float(dependence.product_sum())
     if isinstance(dependence, Repeated):
-        if sequence == INPUTS or (sequence == NOISE and dependence.noise == "repeated"):
+        if sequence == INPUTS or (sequence == NOISE and dependence.noise == REPEATED):
             return dependence.square_sum()  # P(same run), once: E L^2 / E L
     elif isinstance(dependence, PerCoordinate):
         if sequence == INPUTS:
@@ -139,7 +136,7 @@ def _at_zero(process: Process) -> float:
 def _sequences(dependence: Any) -> tuple[tuple[Process | Runs, ...], tuple[Process | Runs, ...]]:
     """The processes of the inputs and of the noise."""
     if isinstance(dependence, Repeated):
-        return (dependence.runs,), (dependence.runs if dependence.noise == "repeated" else White(),)
+        return (dependence.runs,), (dependence.runs if dependence.noise == REPEATED else White(),)
     if isinstance(dependence, PerCoordinate):
         return dependence.classes, (dependence.noise,)
     return (dependence.inputs,), (dependence.noise,)
@@ -154,18 +151,24 @@ def _positive(value: float) -> float:
 
 
 @dataclass(frozen=True)
-class LagOneRatio:
-    r""":math:`(1 + r)/(1 - r)`, r the correlation of neighbours: the sum over lags of the AR(1) with that r."""
+class _OfASequence:
+    """Shared by formulas in the correlations of one sequence."""
 
     sequence: str
 
     @property
-    def text(self) -> str:
-        return f"(1 + r)/(1 - r), r = {_named(self.sequence, '1')}"
+    def meaning(self) -> str:
+        """What the letters of the formula stand for, where its name does not say it."""
+        return _OF_THE_SCORE if self.sequence == SCORE else ""
+
+
+@dataclass(frozen=True)
+class LagOneRatio(_OfASequence):
+    r""":math:`(1 + r)/(1 - r)`, r the correlation of neighbours: the sum over lags of the AR(1) with that r."""
 
     @property
-    def meaning(self) -> str:
-        return _meaning(self.sequence)
+    def text(self) -> str:
+        return f"(1 + r)/(1 - r), r = {_named(self.sequence, '1')}"
 
     def value(self, instance: Instance) -> float:
         r = float(correlations(instance.dependence, self.sequence, 1)[1])
@@ -173,55 +176,37 @@ class LagOneRatio:
 
 
 @dataclass(frozen=True)
-class LagSum:
+class LagSum(_OfASequence):
     r""":math:`\sum_h \rho(h)` over all lags of either sign."""
-
-    sequence: str
 
     @property
     def text(self) -> str:
         return f"sum_h {_named(self.sequence, 'h')}"
-
-    @property
-    def meaning(self) -> str:
-        return _meaning(self.sequence)
 
     def value(self, instance: Instance) -> float:
         return _positive(total(instance.dependence, self.sequence))
 
 
 @dataclass(frozen=True)
-class LagSumOfSizes:
+class LagSumOfSizes(_OfASequence):
     r""":math:`\sum_h |\rho(h)|`."""
-
-    sequence: str
 
     @property
     def text(self) -> str:
         return f"sum_h |{_named(self.sequence, 'h')}|"
-
-    @property
-    def meaning(self) -> str:
-        return _meaning(self.sequence)
 
     def value(self, instance: Instance) -> float:
         return _positive(lag_sum(np.abs(correlations(instance.dependence, self.sequence))))
 
 
 @dataclass(frozen=True)
-class LagSumOfSquares:
+class LagSumOfSquares(_OfASequence):
     r""":math:`\sum_h \rho(h)^2`."""
-
-    sequence: str
 
     @property
     def text(self) -> str:
         name = _named(self.sequence, "h")
         return f"sum_h ({name})^2" if self.sequence == PRODUCT else f"sum_h {name}^2"
-
-    @property
-    def meaning(self) -> str:
-        return _meaning(self.sequence)
 
     def value(self, instance: Instance) -> float:
         return _positive(lag_sum(correlations(instance.dependence, self.sequence) ** 2))
@@ -256,10 +241,6 @@ class MixingSum:
 
 def _named(sequence: str, lag: str) -> str:
     return _TEXTS[sequence].replace("{}", lag)
-
-
-def _meaning(sequence: str) -> str:
-    return _OF_THE_SCORE if sequence == SCORE else ""
 
 
 FORMULAS: tuple[Factor, ...] = (
@@ -563,12 +544,12 @@ class _Search:
             if found is not None and found.verdict == VIOLATED:
                 return replace(trial, outcome=REFUTED, counterexample=Case(instance, found))
         words = ("formula", trial.text)
-        attack = falsify(claim, budget=Budget(examples=self.examples), seed=_seed(self.seed, *words, "attack"))
+        attack = falsify(claim, budget=Budget(examples=self.examples), seed=seed_of(self.seed, *words, "attack"))
         tried = replace(trial, outcome=attack.verdict, attack=attack, counterexample=attack.minimal)
         if attack.verdict != SURVIVED:
             return tried
         self.tell(f"confirming {trial.text}")
-        again = falsify(claim, budget=Budget(examples=2 * self.examples), seed=_seed(self.seed, *words, "confirm"))
+        again = falsify(claim, budget=Budget(examples=2 * self.examples), seed=seed_of(self.seed, *words, "confirm"))
         return replace(tried, outcome=again.verdict, confirmation=again, counterexample=again.minimal)
 
 
@@ -623,8 +604,3 @@ def _why(found: FormulaRepair) -> str:
     return f"no formula survived, and {len(open_ones)} were not refuted" + (
         f" ({reason.rstrip('. ')})" if reason else ""
     )
-
-
-def _seed(seed: int, *key: str) -> int:
-    """A seed of its own for each purpose."""
-    return int.from_bytes(hashlib.sha256(repr((seed, *key)).encode()).digest()[:4], "little")

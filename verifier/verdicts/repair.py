@@ -541,7 +541,7 @@ class _Search:
         narrowed = _narrowed(self.claim, conditions)
         texts = [condition.text for condition in conditions]
         return falsify(
-            narrowed, budget=Budget(examples=examples), seed=_seed(self.seed, purpose, *self.imposed, *texts)
+            narrowed, budget=Budget(examples=examples), seed=seed_of(self.seed, purpose, *self.imposed, *texts)
         )
 
     def _holds_at_its_edges(self, conjunction: Sequence[Added]) -> bool:
@@ -563,7 +563,7 @@ class _Search:
             )
             texts = [condition.text for condition in conditions]
             found = falsify(
-                edge, budget=Budget(examples=self.examples), seed=_seed(self.seed, "edge", *self.imposed, *texts)
+                edge, budget=Budget(examples=self.examples), seed=seed_of(self.seed, "edge", *self.imposed, *texts)
             )
             self.pool.add(found.judged)
             if found.verdict == FALSIFIED:
@@ -856,7 +856,7 @@ def _moved_to(
     return moved()
 
 
-def _seed(seed: int, *key: str) -> int:
+def seed_of(seed: int, *key: str) -> int:
     """A seed of its own for each purpose: what was fitted to one run is confirmed on another."""
     return int.from_bytes(hashlib.sha256(repr((seed, *key)).encode()).digest()[:4], "little")
 
