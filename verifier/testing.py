@@ -22,7 +22,7 @@ from verifier.records import counterexample_name, save_counterexample
 from verifier.verdicts.falsify import ERROR, FALSIFIED, SURVIVED, Budget, Counterexample, Finding, Undecided, falsify
 from verifier.verdicts.findings import counterexample_record, explain
 
-EXAMPLES = {"quick": 40, "ci": 40, "nightly": 2000}
+EXAMPLES = {"quick": 40, "ci": 50, "nightly": 2000}
 PREFIX = "verifier-"  # the plain words belong to whoever's tests these are, and "ci" to Hypothesis
 DATABASE = ".hypothesis/examples"
 KEPT = "runs/pytest"
