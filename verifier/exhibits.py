@@ -48,9 +48,9 @@ class Panel:
     """Curves over one range of sample sizes.
 
     ``variable``: what the axis counts, n or an effective sample size to which the ``worth`` of each series leads; ``n`` and
-    ``windows`` are ranges of it. ``n``: the first and the last sample size that is drawn. ``windows``: ranges of n over which slopes
-    are fitted, all of n unless given. ``simulated``: the sample sizes, increasing, at which the risk is simulated beside the
-    deterministic equivalent. ``text``: what is drawn, in words.
+    ``windows`` are ranges of it. ``n``: the first and the last sample size that is drawn. ``windows``: ranges of n over which
+    slopes are fitted, all of n unless given. ``simulated``: the sample sizes, increasing, at which the risk is simulated beside
+    the deterministic equivalent. ``text``: what is drawn, in words.
     """
 
     title: str
