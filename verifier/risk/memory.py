@@ -13,12 +13,13 @@ With :math:`N \asymp n^q` degrees of freedom the noise term of the equivalent (:
   logarithm. Fresh noise: bounded.
 
 The oracle balances that against the bias, :math:`N^{-t'}`. Long memory of the inputs alone, or of the noise alone, changes no
-exponent: :math:`a > 0` needs :math:`H_x + H_\varepsilon > 3/2`.
+exponent: :math:`a > 0` needs :math:`H_x + H_\varepsilon > 3/2`. That is for centred inputs: the mean of uncentred ones costs
+:math:`\sigma^2 n^{2H_\varepsilon - 2}` whatever the inputs (:mod:`verifier.risk.means`).
 """
 
 from __future__ import annotations
 
-from verifier.instances import Dependence, Dependent, Instance, Repeated
+from verifier.instances import Dependence, Dependent, Instance, Repeated, UncentredDesign
 from verifier.instances.processes import SHORT_MEMORY
 
 EDGE = 1e-9  # Hurst exponents and their sums are compared to rounding
@@ -64,6 +65,16 @@ def balanced_power(dependence: Dependence, tail: float) -> float:
             return rest / (tail + 1.0)
         rest = 1.0 - a / h
     return rest / (tail + rest)
+
+
+def mean_exponent(instance: Instance) -> float:
+    """Exponent in n of what noise of long memory costs the mean of uncentred inputs, 2 - 2 H; infinite where it costs no more than
+    a coordinate does.
+    """
+    noise = getattr(instance.dependence, "noise", None)
+    hurst = float(getattr(noise, "hurst", SHORT_MEMORY))
+    uncentred = isinstance(instance.design, UncentredDesign) and instance.sigma > 0.0
+    return 2.0 - 2.0 * hurst if uncentred and hurst > SHORT_MEMORY else float("inf")
 
 
 def averages_out(instance: Instance) -> bool:
