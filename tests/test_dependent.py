@@ -145,12 +145,19 @@ class TestResponses:
         for dependence in (SHORT[0], RUNS[0], LONG[0], LONG[3]):
             found = responses(dependence)
             exact, rough = found.at(x, np.full(30, 1e5)), found.rough(x[None, :], n)
-            assert rough[0][0] == pytest.approx(exact.inputs, rel=0.05)
-            assert rough[1][0] == pytest.approx(exact.noise, rel=0.05)
+            assert rough[0][0] == pytest.approx(exact.tau, rel=0.05)
+            assert rough[1][0] == pytest.approx(exact.inputs, rel=0.05)
+            assert rough[2][0] == pytest.approx(exact.noise, rel=0.05)
 
     def test_what_is_not_known_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="dependence=Independent"):
-            responses(Independent())
+        with pytest.raises(ValueError, match="dependence=PerCoordinate"):
+            responses(vf.PerCoordinate((0.5,)))
+
+    def test_independent_samples_are_white(self) -> None:
+        x = np.array([0.1, 0.5])
+        found = responses(Independent()).at(x, np.full(2, 100.0))
+        assert found.tau == pytest.approx(1.0 - x)
+        assert found.inputs == found.noise == pytest.approx(1.0)
 
 
 class TestEquivalent:

@@ -18,7 +18,9 @@ from verifier.instances import (
     Blocks,
     Dependence,
     Dependent,
+    Design,
     FractionalNoise,
+    GaussianDesign,
     Independent,
     Instance,
     MovingAverage,
@@ -27,6 +29,7 @@ from verifier.instances import (
     Repeated,
     Runs,
     Sticky,
+    UncentredDesign,
     White,
 )
 
@@ -143,6 +146,19 @@ def repeated(
         return Independent() if both[0].mean_length == 1.0 else Repeated(runs=both[0], noise=both[1])
 
     return drawn.map(joined)
+
+
+def uncentred(plain: SearchStrategy[Instance]) -> SearchStrategy[Instance]:
+    """Instances of ``plain`` with inputs that are not centred; a fifth of them are left as they are."""
+    designs: list[Design] = [
+        GaussianDesign(),
+        UncentredDesign(),
+        UncentredDesign(intercept=1.0),
+        UncentredDesign(mean=0.5),
+        UncentredDesign(mean=2.0, intercept=0.5),
+    ]
+    drawn = st.tuples(st.sampled_from(designs), plain)
+    return drawn.map(lambda both: dataclasses.replace(both[1], design=both[0]))
 
 
 def short_dependences() -> SearchStrategy[Dependence]:

@@ -23,7 +23,13 @@ the mean's part of the risk and that of the other coordinates are
                  + (1-s)^2 f_0^2 J_1\right]}{1 - J_x d_2/n},
 
 where :math:`E_c` is the risk of centred inputs. The mean hears the noise at frequency zero, with the weights of generalised least
-squares, and what the others misfit; of what it fits, the others are spared the noise. Left out of :math:`E_r` is a relative 1/n.
+squares, and what the others misfit; of what it fits, the others are spared the noise.
+
+The constant takes up :math:`n\epsilon = s J_1 \kappa_0/\kappa` samples, one of independent ones: the trace that makes
+:math:`\tau` is that of :math:`C` with D less its part along the constant. With :math:`n' = n(1 - \epsilon)` the other coordinates
+have :math:`\kappa = \lambda n/(n'\tau(x')), x' = d_1(\kappa)/n'`, and what is divided by :math:`\tau^2` above is divided by
+:math:`\tau^2 (1-\epsilon)^2`; :math:`J_x` in the denominator is less :math:`(2s - s^2) J_1 J_{0x}/n`. (Relative 1/n, but times the
+correlation time.)
 
 :math:`\mathbf 1` as an eigenvector of C, its eigenvalue :math:`S_x = n \operatorname{Var}` of the mean of n samples of the
 inputs, gives :math:`\kappa_0/\kappa = \tau + x S_x`, :math:`J_{0\varepsilon} = S_\varepsilon`, :math:`J_{0x} = S_x`,
@@ -91,6 +97,12 @@ def mean_inflation(process: Any, n: Array) -> Array:
 def _partial_sums(process: Any) -> tuple[Array, Array]:
     rho, lags = process.autocorrelations(LAGS), np.arange(LAGS + 1.0)
     return 2.0 * np.cumsum(rho) - rho[0], 2.0 * np.cumsum(lags * rho)
+
+
+MOST_TAKEN = 0.5
+"""Largest share of the samples that a constant is taken to take up: that of few samples of strong memory is no small one."""
+STEPS = 30
+CLOSE = 1e-13
 
 
 def mean_response(dependence: Dependence, x: Array, n: Array, tau: Array, inputs: Array, noise: Array) -> MeanResponse:
@@ -172,6 +184,35 @@ class UncentredEquivalent(DependentEquivalent):
         self._level, self._energy = instance.design.mean**2, instance.design.intercept**2
         self.trace += self._level
 
+    def effective_ridge(self, n: Array, lam: Array) -> Array:
+        """kappa(n, lambda), shape (k,): that of the samples which the constant leaves, in turn with their number."""
+        left, kappa = n, super().effective_ridge(n, lam)
+        for _ in range(STEPS):
+            before, known = kappa, np.isfinite(kappa)
+            left = n.copy()
+            left[known] = self._left(n[known], kappa[known], self.sums(kappa[known]).df1)
+            kappa = super().effective_ridge(left, lam * n / left)
+            if np.all(~np.isfinite(kappa) | (np.abs(kappa - before) <= CLOSE * kappa)):
+                break
+        return kappa
+
+    def ridge(self, n: Array, kappa: Array) -> Array:
+        """lambda = kappa tau(x') n'/n."""
+        df1 = self.sums(kappa).df1
+        left = self._left(n, kappa, df1)
+        found = self._responses.at(np.minimum(df1 / left, self._responses.capacity), n)
+        return np.asarray(kappa * found.tau * left / n)
+
+    def _left(self, n: Array, kappa: Array, df1: Array) -> Array:
+        """n', what the constant leaves of n samples."""
+        left = n
+        for _ in range(2):
+            share = np.minimum(df1 / left, self._responses.capacity)
+            found = self._responses.at(share, n)
+            mean = mean_response(self.instance.dependence, share, n, found.tau, found.inputs, found.noise)
+            left = n * (1.0 - _taken(self._missed(kappa, mean), mean, n))
+        return left
+
     def terms(self, n: Array, kappa: Array) -> tuple[Array, Array]:
         """Terms of the excess risk from target and noise at (n, kappa)."""
         parts = self._parts(n, kappa)
@@ -184,7 +225,8 @@ class UncentredEquivalent(DependentEquivalent):
         r"""What the mean changes of the noise that a coordinate hears,
         :math:`(1-s)^2 f_0^2 J_1 - \sigma^2(2sA - s^2 J_1 J_{0\varepsilon}/n)`, shape of n.
         """
-        share = np.minimum(self.sums(kappa).df1 / n, self._responses.capacity)
+        df1 = self.sums(kappa).df1
+        share = np.minimum(df1 / self._left(n, kappa, df1), self._responses.capacity)
         found = self._responses.at(share, n)
         mean = mean_response(self.instance.dependence, share, n, found.tau, found.inputs, found.noise)
         missed = self._missed(kappa, mean)
@@ -196,7 +238,7 @@ class UncentredEquivalent(DependentEquivalent):
 
     def _parts(self, n: Array, kappa: Array) -> _Parts:
         sums = self.sums(kappa)
-        share = np.minimum(sums.df1 / n, self._responses.capacity)
+        share = np.minimum(sums.df1 / self._left(n, kappa, sums.df1), self._responses.capacity)
         found = self._responses.at(share, n)
         return self._split(n, kappa, sums, share, found.tau, found.inputs, found.noise)
 
@@ -204,8 +246,9 @@ class UncentredEquivalent(DependentEquivalent):
         self, n: Array, kappa: Array, sums: Sums, share: Array, tau: Array, inputs: Array, noise: Array
     ) -> _Parts:
         mean = mean_response(self.instance.dependence, share, n, tau, inputs, noise)
-        missed, taken = self._missed(kappa, mean), sums.df2 / n
-        room = 1.0 - inputs * taken
+        missed = self._missed(kappa, mean)
+        taken = sums.df2 / n / (1.0 - _taken(missed, mean, n)) ** 2
+        room = 1.0 - (inputs - (1.0 - missed**2) * mean.passed * mean.inputs / n) * taken
 
         def widened(value: Array) -> Array:
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -252,6 +295,11 @@ class UncentredEquivalent(DependentEquivalent):
             risk = sum(high.others) + self._energy * high.missed**2 + high.kept**2 * heard[1]
             slope = change / (2.0 * DIFFERENCE * risk)
         return np.where(np.isfinite(slope), slope, -1.0)  # below what a ridge gives the risk is infinite
+
+
+def _taken(missed: Array, mean: MeanResponse, n: Array) -> Array:
+    """The share of the samples that the constant takes up."""
+    return np.minimum((1.0 - missed) * mean.passed * mean.ridge / n, MOST_TAKEN)
 
 
 def _removed(missed: Array, mean: MeanResponse, n: Array) -> Array:
