@@ -19,8 +19,10 @@ have the exponent alpha.
 
 All of that is for centred inputs. Uncentred ones have a constant coordinate, which hears the noise at frequency zero: it costs
 sigma^2 n^(2 H_eps - 2), whatever the ridge, with independent inputs too, and the exponent is min(alpha, 2 - 2 H_eps)
-(derivation: verifier/risk/means.py; more ridge on the mean would cost the others more than it saves). For s <= 1 throughout, by saturation. Next to the borders between the three cases the
-crossover from one to the other lies beyond any sample size: hypotheses keep a tenth off.
+(derivation: verifier/risk/means.py; more ridge on the mean would cost the others more than it saves).
+
+For s <= 1 throughout, by saturation. Next to the borders between the cases the crossover from one to the other lies beyond any
+sample size: hypotheses keep a tenth off.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ computed once for a process serves many instances. What is white shrinks to ``Wh
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 from hypothesis import strategies as st
@@ -57,7 +58,7 @@ def _correlations(low: float, high: float) -> tuple[SearchStrategy[float], Searc
 
 
 def _nearest_zero_first(low: float, high: float, parts: int) -> list[float]:
-    values = [k / parts for k in range(round(low * parts), round(high * parts) + 1)]
+    values = [k / parts for k in range(math.ceil(low * parts - 1e-9), math.floor(high * parts + 1e-9) + 1)]
     return sorted(values, key=lambda value: (abs(value), value < 0.0))
 
 
@@ -179,6 +180,12 @@ def autoregressive(
 ) -> SearchStrategy[Dependence]:
     """AR(1) of one rho for the inputs, for the noise, or for both."""
     return correlations(low, high).map(lambda rho: _of_one_rho(rho, inputs, noise))
+
+
+def moving_average() -> SearchStrategy[Dependence]:
+    """Moving averages as inputs, with white noise or with noise of the same process."""
+    drawn = st.tuples(moving_averages(), st.booleans())
+    return drawn.map(lambda both: Dependent(inputs=both[0], noise=both[0] if both[1] else White()))
 
 
 def autoregressive_of(rhos: Sequence[float], *, inputs: bool, noise: bool) -> SearchStrategy[Dependence]:

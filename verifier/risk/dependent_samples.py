@@ -17,9 +17,9 @@ the inputs. With :math:`B = \sum_{i>p} f_i^2 (\kappa/(l_i+\kappa))^2` and
 
 two linear equations. Uncentred inputs have a constant coordinate more, a column of ones of the eigenvalue :math:`l_0`, whose part
 of E is left out of :math:`J_x E`: the far coordinates hear it, and are spared the noise that it fits, as
-:mod:`verifier.risk.means` says. Without dependence this is :meth:`verifier.risk.simulate.Problem.complete`. Runs are one row each: a run of
-length L is one input with :math:`Z'AZ = \sum z z'\, rL/(\lambda + tL)`, noise of variance :math:`L^2` where it is repeated and L
-where it is fresh.
+:mod:`verifier.risk.means` says. Without dependence this is :meth:`verifier.risk.simulate.Problem.complete`. Runs are one row
+each: a run of length L is one input with :math:`Z'AZ = \sum z z'\, rL/(\lambda + tL)`, noise of variance :math:`L^2` where it is
+repeated and L where it is fresh.
 """
 
 from __future__ import annotations
@@ -113,8 +113,9 @@ def simulate_dependent(
     settings = [_setting(instance, n, lam, directions or min(DIRECTIONS, 4 * n)) for n, lam in pairs]
     width = max(setting.drawn for setting in settings)
     dependence = instance.dependence
-    in_time = isinstance(dependence, Dependent | Independent)
-    passes = [_InTime(dependence, setting) for setting in settings] if in_time else None
+    passes = None
+    if isinstance(dependence, Dependent | Independent):
+        passes = [_InTime(dependence, setting) for setting in settings]
     result = np.empty((draws.count, len(settings)))
     for r in range(draws.count):
         generator = stream(draws.seed, *draws.key, "replicate", draws.first + r, "dependent")
@@ -134,9 +135,7 @@ def _setting(instance: Instance, n: int, lam: float, p: int) -> _Setting:
     design = instance.design
     if not isinstance(design, UncentredDesign):
         return _Setting(item, lam, *factors)
-    with_mean = replace(
-        item, ell=np.append(item.ell, design.mean**2), f2=np.append(item.f2, design.intercept**2)
-    )
+    with_mean = replace(item, ell=np.append(item.ell, design.mean**2), f2=np.append(item.f2, design.intercept**2))
     return _Setting(with_mean, lam, *factors, besides=_besides(instance, n, item.kappa), uncentred=True)
 
 
@@ -303,5 +302,6 @@ def _risk(setting: _Setting, moments: Array, own: Array, through: Array) -> floa
         return setting.complete(np.zeros(3), whole)
     last = h[-1]
     return setting.complete(
-        np.array([float(energy @ last**2), float(last @ own @ last) / item.n, float(last @ through @ last) / item.n]), whole
+        np.array([float(energy @ last**2), float(last @ own @ last) / item.n, float(last @ through @ last) / item.n]),
+        whole,
     )

@@ -7,9 +7,9 @@ The model: :math:`\phi = (\sqrt{l_0}\,\mathbf 1, X)` with X the centred sample o
 .. math:: \hat f_0 - f_0 = \frac{-f_0 + \frac{l_0}{n}\,\mathbf 1'R(X\theta + \varepsilon)}{1 + l_0 g},
 
 and the other coordinates are the centred regression on the labels less :math:`\hat f_0`. In the equivalent R is
-:math:`D/\lambda`, :math:`D = (1 + \delta C)^{-1}` (notation of :mod:`verifier.risk.responses`), and noise of correlations M is heard
-through it as :math:`D(\sigma^2 M + eC)D`, e the risk that the other coordinates have: the constant is a coordinate like any
-other, but for its own autocorrelations, those of :math:`\mathbf 1\mathbf 1'` in the place of C. With :math:`w = \frac1n \mathbf 1'D\mathbf 1`,
+:math:`D/\lambda`, :math:`D = (1 + \delta C)^{-1}` (notation of :mod:`verifier.risk.responses`), and noise of correlations M is
+heard through it as :math:`D(\sigma^2 M + eC)D`, e the risk that the other coordinates have: the constant is a coordinate like any
+other, but for its own correlations, :math:`\mathbf 1\mathbf 1'` in the place of C. With :math:`w = \frac1n \mathbf 1'D\mathbf 1`,
 
 .. math:: \kappa_0 = \lambda/w, \quad s = \frac{l_0}{l_0 + \kappa_0}, \quad
           J_{0\varepsilon} = \frac{\mathbf 1'DC_\varepsilon D\mathbf 1}{n w^2}, \quad J_{0x} = \frac{\mathbf 1'DCD\mathbf 1}{n w^2},
@@ -109,7 +109,9 @@ def mean_response(dependence: Dependence, x: Array, n: Array, tau: Array, inputs
     r"""What the mean hears of n samples with the share x of degrees of freedom, next to the responses :math:`\tau, J_x,
     J_\varepsilon` there; arrays of shapes that broadcast.
     """
-    if isinstance(dependence, Repeated):  # the eigenvectors of a run hold as much of a constant as of any other coordinate
+    if isinstance(
+        dependence, Repeated
+    ):  # the eigenvectors of a run hold as much of a constant as of any other coordinate
         ridge, own, through = np.ones_like(tau), noise, inputs
         return MeanResponse(ridge, own, through, through, through * own / n)
     processes: tuple[Any, Any] = (dependence.inputs, dependence.noise)  # type: ignore[attr-defined]
@@ -163,7 +165,7 @@ def _modes(process: Any) -> tuple[Array, Array]:
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """Terms of the risk from target and noise: of the other coordinates, and of the mean before it is shrunk; ``missed`` is 1 - s."""
+    """Terms of the risk from target and noise: of the other coordinates, and of a mean that is not shrunk; ``missed`` is 1 - s."""
 
     others: tuple[Array, Array]
     missed: Array
@@ -185,13 +187,21 @@ class UncentredEquivalent(DependentEquivalent):
         self.trace += self._level
 
     def effective_ridge(self, n: Array, lam: Array) -> Array:
-        """kappa(n, lambda), shape (k,): that of the samples which the constant leaves, in turn with their number."""
-        left, kappa = n, super().effective_ridge(n, lam)
+        """kappa(n, lambda), shape (k,): that of centred inputs at the ridge which makes up for what the constant takes; where the
+        ridge is zero, that of as many samples as the constant leaves.
+        """
+        sizes, scaled, none = n.copy(), lam.copy(), lam == 0.0
+        kappa = super().effective_ridge(sizes, scaled)
         for _ in range(STEPS):
             before, known = kappa, np.isfinite(kappa)
-            left = n.copy()
-            left[known] = self._left(n[known], kappa[known], self.sums(kappa[known]).df1)
-            kappa = super().effective_ridge(left, lam * n / left)
+            with_one, without = known & ~none, known & none
+            if with_one.any():
+                # Close to interpolation the centred kappa may be too small for any ridge: up from there.
+                own = np.maximum(self.ridge(n[with_one], kappa[with_one]), 0.1 * lam[with_one])
+                scaled[with_one] *= np.maximum(lam[with_one] / own, 0.1)
+            if without.any():
+                sizes[without] = self._left(n[without], kappa[without], self.sums(kappa[without]).df1)
+            kappa = super().effective_ridge(sizes, scaled)
             if np.all(~np.isfinite(kappa) | (np.abs(kappa - before) <= CLOSE * kappa)):
                 break
         return kappa
