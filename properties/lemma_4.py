@@ -10,10 +10,10 @@ verifier/risk/dependent.py). As |rho_x(h) rho_eps(h)| <= |rho(h)| where either s
 bounds it; a factor that rewards negative correlation is another matter. Both memories long, the sum diverges with n: H_x + H_eps >=
 3/2 for fractional noise.
 
-One C for all rho: both sequences AR(1) of one rho cost (1 + rho^2)/(1 - rho^2) = (1 + rho^2)/(1 + |rho|)^2 (1 + |rho|)/(1 - |rho|),
-whose first factor falls from 1 to 1/2 as |rho| -> 1, and one of them alone costs nothing: the factor in n_eff is enough, the more so
-the stronger the dependence, and a smaller power of |rho|^k only makes n_eff smaller. The figure's (1 + rho)/(1 - rho) has no such C:
-for rho -> -1 it tends to zero, and no variance does ("figure-factor").
+One C for all rho: both sequences AR(1) of one rho cost (1 + rho^2)/(1 - rho^2), which is (1 + |rho|)/(1 - |rho|) times
+(1 + rho^2)/(1 + |rho|)^2, falling from 1 to 1/2 as |rho| -> 1, and one of them alone costs nothing: the factor in n_eff is enough,
+the more so the stronger the dependence, and a smaller power of |rho|^k only makes n_eff smaller. The figure's
+(1 + rho)/(1 - rho) has no such C: for rho -> -1 it tends to zero, and no variance does ("figure-factor").
 
 True b(k): for inputs with infinitely many coordinates of one rho b(k) = 1 at every lag (Feldman and Hajek), the sum diverges and
 the lemma is void ("true-mixing-of-autoregressions"); elsewhere b(k) is read as that of one coordinate. Of moving averages of

@@ -1,5 +1,5 @@
-r"""Uncentred inputs: the equivalent against textbook ridge regression with a constant column, simulated samples against the same, and
-what the mean does to exponents.
+r"""Uncentred inputs: the equivalent against textbook ridge regression with a constant column, simulated samples against the same,
+and what the mean does to exponents.
 """
 
 from __future__ import annotations

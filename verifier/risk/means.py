@@ -101,8 +101,9 @@ def _partial_sums(process: Any) -> tuple[Array, Array]:
 
 MOST_TAKEN = 0.5
 """Largest share of the samples that a constant is taken to take up: that of few samples of strong memory is no small one."""
-STEPS = 30
-CLOSE = 1e-13
+STEPS, CLOSE = 60, 1e-14  # of a root in ln kappa
+FIRST_STEP = 0.01  # by which its bracket is widened
+LEAST_RATIO = 1e-12  # of ridges, where the constant leaves too few samples for a kappa
 
 
 def mean_response(dependence: Dependence, x: Array, n: Array, tau: Array, inputs: Array, noise: Array) -> MeanResponse:
@@ -187,24 +188,46 @@ class UncentredEquivalent(DependentEquivalent):
         self.trace += self._level
 
     def effective_ridge(self, n: Array, lam: Array) -> Array:
-        """kappa(n, lambda), shape (k,): that of centred inputs at the ridge which makes up for what the constant takes; where the
-        ridge is zero, that of as many samples as the constant leaves.
+        """kappa(n, lambda), shape (k,): the root of an increasing function of ln kappa above that of centred inputs (method of
+        Illinois, Dowell and Jarratt 1971); where the ridge is zero, that of as many samples as the constant leaves.
         """
-        sizes, scaled, none = n.copy(), lam.copy(), lam == 0.0
-        kappa = super().effective_ridge(sizes, scaled)
+        kappa, none = super().effective_ridge(n, lam), lam == 0.0
+        for chosen, solve in ((none, self._without_ridge), (~none, self._with_ridge)):
+            chosen = chosen & np.isfinite(kappa)
+            if chosen.any():
+                kappa[chosen] = solve(n[chosen], lam[chosen], kappa[chosen])
+        return kappa
+
+    def _without_ridge(self, n: Array, lam: Array, kappa: Array) -> Array:
         for _ in range(STEPS):
-            before, known = kappa, np.isfinite(kappa)
-            with_one, without = known & ~none, known & none
-            if with_one.any():
-                # Close to interpolation the centred kappa may be too small for any ridge: up from there.
-                own = np.maximum(self.ridge(n[with_one], kappa[with_one]), 0.1 * lam[with_one])
-                scaled[with_one] *= np.maximum(lam[with_one] / own, 0.1)
-            if without.any():
-                sizes[without] = self._left(n[without], kappa[without], self.sums(kappa[without]).df1)
-            kappa = super().effective_ridge(sizes, scaled)
-            if np.all(~np.isfinite(kappa) | (np.abs(kappa - before) <= CLOSE * kappa)):
+            before = kappa
+            kappa = super().effective_ridge(self._left(n, kappa, self.sums(kappa).df1), lam)
+            if np.all(np.abs(kappa - before) <= CLOSE * kappa):
                 break
         return kappa
+
+    def _with_ridge(self, n: Array, lam: Array, kappa: Array) -> Array:
+        def excess(u: Array) -> Array:
+            return np.asarray(np.log(np.maximum(self.ridge(n, np.exp(u)) / lam, LEAST_RATIO)))
+
+        x0, x1, widening = np.log(kappa), np.log(kappa), FIRST_STEP
+        y0 = y1 = excess(x0)
+        while np.any(y1 < 0.0):
+            x1, widening = np.where(y1 < 0.0, x1 + widening, x1), 2.0 * widening
+            y1 = excess(x1)
+        for step in range(STEPS):
+            with np.errstate(invalid="ignore"):
+                point = (x0 * y1 - x1 * y0) / (y1 - y0) if step % 8 != 7 else 0.5 * (x0 + x1)
+            point = np.where(np.isfinite(point), point, x1)  # both ends are the root
+            value = excess(point)
+            settled = np.abs(point - x1) <= CLOSE * np.maximum(1.0, np.abs(point))
+            # x1 is the newest point; the other end of the bracket, kept twice, counts half.
+            crossed = np.sign(value) != np.sign(y1)
+            x0, y0 = np.where(crossed, x1, x0), np.where(crossed, y1, 0.5 * y0)
+            x1, y1 = point, value
+            if np.all(settled | (value == 0.0)):
+                break
+        return np.asarray(np.exp(x1))
 
     def ridge(self, n: Array, kappa: Array) -> Array:
         """lambda = kappa tau(x') n'/n."""
