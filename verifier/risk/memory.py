@@ -101,17 +101,3 @@ def _endless_tail(dependence: Repeated) -> float | None:
 def has_logarithm(dependence: Dependence) -> bool:
     """Whether the noise term carries a logarithm, because a sum of correlations diverges as one."""
     return abs(excess_memory(dependence)) <= EDGE
-
-
-def distance_from_borders(dependence: Dependence, tail: float) -> float:
-    """How far a dependence is from where the formulas change, in exponents of n: near a border the crossover lies beyond any n.
-    Infinite for short memory.
-    """
-    a = excess_memory(dependence)
-    if isinstance(dependence, Repeated):
-        return abs(a) if a != -1.0 else float("inf")
-    if not isinstance(dependence, Dependent) or SHORT_MEMORY == dependence.inputs.hurst == dependence.noise.hurst:
-        return float("inf")
-    if a <= EDGE:
-        return abs(a)
-    return min(a, abs((1.0 - a) / (tail + 1.0) - (2.0 - 2.0 * dependence.inputs.hurst)))
