@@ -237,14 +237,11 @@ class UncentredEquivalent(DependentEquivalent):
         return np.asarray(kappa * found.tau * left / n)
 
     def _left(self, n: Array, kappa: Array, df1: Array) -> Array:
-        """n', what the constant leaves of n samples."""
-        left = n
-        for _ in range(2):
-            share = np.minimum(df1 / left, self._responses.capacity)
-            found = self._responses.at(share, n)
-            mean = mean_response(self.instance.dependence, share, n, found.tau, found.inputs, found.noise)
-            left = n * (1.0 - _taken(self._missed(kappa, mean), mean, n))
-        return left
+        """n', what the constant leaves of n samples; what it takes is that at x = d1/n, off by a relative 1/n."""
+        share = np.minimum(df1 / n, self._responses.capacity)
+        found = self._responses.at(share, n)
+        mean = mean_response(self.instance.dependence, share, n, found.tau, found.inputs, found.noise)
+        return n * (1.0 - _taken(self._missed(kappa, mean), mean, n))
 
     def terms(self, n: Array, kappa: Array) -> tuple[Array, Array]:
         """Terms of the excess risk from target and noise at (n, kappa)."""
