@@ -11,6 +11,7 @@ from verifier.instances.designs import (
     MixtureSamples,
     RademacherDesign,
     StudentDesign,
+    UncentredDesign,
     UniformDesign,
 )
 from verifier.instances.empirical import EmpiricalSpectrum, FittedTail
@@ -140,6 +141,7 @@ __all__ = [
     "Target",
     "Transform",
     "Truncated",
+    "UncentredDesign",
     "UniformDesign",
     "White",
     "eigenvalues",

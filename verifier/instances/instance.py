@@ -13,7 +13,7 @@ from typing import Any, cast
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction
 from verifier.instances.coordinates import PerCoordinate
 from verifier.instances.dependence import Dependence, Independent
-from verifier.instances.designs import Design, GaussianDesign, MixtureSamples
+from verifier.instances.designs import Design, GaussianDesign, MixtureSamples, UncentredDesign
 from verifier.instances.features import AllFeatures, Features, NystromFeatures
 from verifier.instances.ingredient import Ingredient, recorded
 from verifier.instances.mixtures import Mixture, RotatedMixture
@@ -70,6 +70,8 @@ class Instance:
         self._check_in_l2()
         if isinstance(self.design, MixtureSamples):
             self._check_mixture_samples()
+        if isinstance(self.design, UncentredDesign):
+            self._check_uncentred()
         if isinstance(self.spectrum, RotatedMixture):
             self._check_rotated(self.spectrum)
         if self.transform.factors:
@@ -85,10 +87,10 @@ class Instance:
                 f"features={self.features!r}: no equivalent is known here of finitely many features and samples that depend on one "
                 f"another, {self.dependence!r}; use AllFeatures() or Independent()"
             )
-        if self.design != GaussianDesign():
+        if not isinstance(self.design, GaussianDesign | UncentredDesign):
             raise ValueError(
                 f"design={self.design!r}: samples that depend on one another, {self.dependence!r}, have Gaussian inputs; use "
-                "GaussianDesign()"
+                "GaussianDesign() or UncentredDesign()"
             )
         if self.transform.factors:
             raise ValueError(
@@ -102,6 +104,23 @@ class Instance:
             )
         if isinstance(self.dependence, PerCoordinate):
             self._check_per_coordinate()
+
+    def _check_uncentred(self) -> None:
+        if self.transform.factors or isinstance(self.spectrum, RotatedMixture):
+            raise ValueError(
+                f"design={self.design!r}: the mean of uncentred inputs is orthogonal to the eigenvectors of the covariance that "
+                f"the regression sees; got {self.spectrum!r} and {self.transform!r}, use one eigenbasis and Identity()"
+            )
+        if isinstance(self.dependence, PerCoordinate):
+            raise ValueError(
+                f"dependence={self.dependence!r}: no equivalent is known here of uncentred inputs whose coordinates have "
+                "autocorrelations of their own; use GaussianDesign() or Dependent()"
+            )
+        if self.noise.sigma == 0.0:
+            raise ValueError(
+                f"design={self.design!r} needs label noise: without it the sample is interpolated, and the mean hears nothing "
+                "but what the other coordinates leave over; use Noise(sigma=1.0)"
+            )
 
     def _check_per_coordinate(self) -> None:
         if getattr(self.target, "supremum", False):

@@ -17,7 +17,8 @@ With target tails :math:`\sum_{j>k} f_j^2 \asymp k^{-t}` and saturation at :math
 * effective dimension and counting function against :math:`1/\lambda`: :math:`-1/\beta`; eigenvalues against i: beta.
 
 Samples that depend on one another have these exponents too, unless inputs and noise both have a long memory
-(:mod:`verifier.risk.memory`): then the variance falls more slowly, and the oracle balances the bias against that.
+(:mod:`verifier.risk.memory`): then the variance falls more slowly, and the oracle balances the bias against that. Uncentred inputs
+add a term to the variance that no ridge balances.
 
 A boundedly invertible transform changes neither beta (Courant and Fischer) nor any of these formulas; it may change the index
 of the target and with it t (:mod:`verifier.risk.smoothness`).
@@ -48,7 +49,7 @@ from verifier.instances import (
     Truncated,
 )
 from verifier.risk.equivalents import Tuning
-from verifier.risk.memory import averages_out, balanced_power, has_logarithm, variance_exponent
+from verifier.risk.memory import averages_out, balanced_power, has_logarithm, mean_exponent, variance_exponent
 from verifier.risk.observables import (
     CountingFunction,
     DimensionAtLastEigenvalue,
@@ -135,7 +136,7 @@ def _of_the_risk(instance: Instance, tuning: Tuning, index: float | None, formul
     if instance.features.finite:
         return _of_features(instance, tuning, tail, formula.tail * beta * min(index, 0.5))
     if tuning == "optimal":
-        rate = tail if instance.sigma == 0.0 else _balanced(instance, tail)
+        rate = tail if instance.sigma == 0.0 else min(_balanced(instance, tail), mean_exponent(instance))
         return rate if math.isfinite(rate) else None
     if tuning == "schedule":
         terms = _scheduled_terms(instance, tail)
@@ -155,7 +156,8 @@ def _scheduled_terms(instance: Instance, tail: float) -> tuple[float, ...]:
     beta = instance.beta
     power = 1.0 / (2.0 * instance.s + 1.0 / beta)
     bias = power * tail / beta
-    return (bias, variance_exponent(instance.dependence, power / beta)) if instance.sigma > 0.0 else (bias,)
+    variance = min(variance_exponent(instance.dependence, power / beta), mean_exponent(instance))
+    return (bias, variance) if instance.sigma > 0.0 else (bias,)
 
 
 def _of_features(instance: Instance, tuning: Tuning, tail: float, halved: float) -> float | None:

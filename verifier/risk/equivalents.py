@@ -34,6 +34,7 @@ from verifier.instances import (
     Instance,
     NystromFeatures,
     RotatedMixture,
+    UncentredDesign,
     eigenvalues,
     log_index_at,
 )
@@ -712,6 +713,10 @@ def _equivalent(instance: Instance, log_reach: float) -> Equivalent:
         return LandmarkEquivalent(instance, log_reach)
     if instance.features.finite:
         return FeatureEquivalent(instance, log_reach)
+    if isinstance(instance.design, UncentredDesign):
+        from verifier.risk.means import UncentredEquivalent  # which builds on this module
+
+        return UncentredEquivalent(instance, log_reach)
     if instance.dependence != Independent() and not is_profiled(instance):
         from verifier.risk.dependent import DependentEquivalent  # which builds on this module
 

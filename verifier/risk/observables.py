@@ -30,7 +30,7 @@ from verifier.instances import (
     Truncated,
     log_index_at,
 )
-from verifier.risk.dependent_streams import in_one_eigenbasis
+from verifier.risk.dependent_streams import can_be_streamed
 from verifier.risk.equivalents import (
     LOG_KAPPA_MIN,
     Tuning,
@@ -202,11 +202,11 @@ class ExcessRisk:
     def experiment(self, instance: Instance, tuning: Tuning, sizes: tuple[int, ...]) -> Experiment:
         """The curve at the given sizes. With finitely many features the last one is moved: the equivalent's error is of the order
         1/n + 1/m, so to where the features are as many, too; at a fixed width, which never are, to where the sample is no more
-        than that width in effect. Where inputs and noise have no eigenbasis in common, sequences are simulated as matrices: then
-        the last one is moved to where that is cheap.
+        than that width in effect. Where inputs and noise have no eigenbasis in common, or a constant is among the inputs,
+        sequences are simulated as matrices: then the last one is moved to where that is cheap.
         """
         features = instance.features
-        if not in_one_eigenbasis(instance.dependence):
+        if not can_be_streamed(instance):
             sizes = (*(n for n in sizes[:-1] if n < AS_MATRICES), min(sizes[-1], AS_MATRICES))
         if features.finite and len(sizes) > 1:
             log_n = np.linspace(math.log(sizes[-1]), math.log(LARGEST_SAMPLE if features.grows else AMPLE_SAMPLE), 512)
