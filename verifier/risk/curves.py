@@ -247,8 +247,8 @@ def _dependent(inst: Instance, grid: Grid, draws: Replicates, directions: int | 
     longest = max(m for m, _ in pairs)
     if not streamed and longest > MOST_SAMPLES:
         raise ValueError(
-            f"n={longest}: with a mean, or with noise of long memory beside correlated inputs of another process, the sequence itself "
-            f"is simulated, up to n={MOST_SAMPLES}; a stream in law would leave something out. Give smaller n"
+            f"n={longest}: with a mean, or with noise of long memory beside correlated inputs of another process, the sequence "
+            f"itself is simulated, up to n={MOST_SAMPLES}; a stream in law would leave something out. Give smaller n"
         )
     short = np.array([m <= LONGEST_DEPENDENT or not streamed for m, _ in pairs])
     for simulated, chosen in ((simulate_dependent, short), (simulate_dependent_stream, ~short)):
