@@ -129,7 +129,8 @@ def _of_the_risk(instance: Instance, tuning: Tuning, index: float | None, formul
     if index is None or math.isfinite(instance.spectrum.size) or instance.spectrum.tail_index is None:
         return None
     beta = instance.beta
-    tail = formula.tail * beta * min(index, formula.saturation)
+    saturation = formula.saturation if not instance.filter.iterative else instance.filter.qualification
+    tail = formula.tail * beta * min(index, saturation)
     if isinstance(instance.features, NystromFeatures):
         return _of_landmarks(instance, tuning, tail)
     if instance.features.finite:
@@ -234,7 +235,7 @@ def has_exact_order(instance: Instance, tuning: Tuning = "optimal", observable: 
         return index is not None and abs(index - 1.0) > 1e-9
     if instance.features.finite:  # what the width adds has a logarithm at index 1/2
         return index is not None and abs(index - 1.0) > 1e-9 and abs(index - 0.5) > 1e-9
-    if index is None or abs(index - 1.0) > 1e-9:
+    if index is None or abs(index - instance.filter.qualification) > 1e-9:
         return index is not None
     if tuning != "schedule" or instance.sigma == 0.0:
         return False

@@ -22,6 +22,7 @@ from verifier.risk.dependent_samples import MOST_SAMPLES, simulate_dependent
 from verifier.risk.dependent_streams import in_one_eigenbasis, simulate_dependent_stream
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
 from verifier.risk.feature_samples import simulate_features
+from verifier.risk.filter_samples import simulate_filter
 from verifier.risk.mixtures import simulate_mixture
 from verifier.risk.nystrom_samples import simulate_nystrom
 from verifier.risk.profile_samples import simulate_profile
@@ -219,6 +220,9 @@ def _samples(
             pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
             simulated = simulate_nystrom if isinstance(inst.features, NystromFeatures) else simulate_features
             found[j] = simulated(inst, pairs, draws, None if isinstance(directions, str) else directions)
+        elif inst.filter.iterative:
+            pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
+            found[j] = simulate_filter(inst, pairs, draws, None if isinstance(directions, str) else directions)
         elif isinstance(inst.design, GaussianDesign):
             shared[j] = _problems(inst, grid, directions)
         elif isinstance(inst.design, MixtureSamples):

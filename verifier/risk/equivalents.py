@@ -712,6 +712,10 @@ def _equivalent(instance: Instance, log_reach: float) -> Equivalent:
         return LandmarkEquivalent(instance, log_reach)
     if instance.features.finite:
         return FeatureEquivalent(instance, log_reach)
+    if instance.filter.iterative:
+        from verifier.risk.filters import FilterEquivalent  # which builds on this module
+
+        return FilterEquivalent(instance, log_reach)
     if instance.dependence != Independent() and not is_profiled(instance):
         from verifier.risk.dependent import DependentEquivalent  # which builds on this module
 

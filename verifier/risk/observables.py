@@ -89,6 +89,7 @@ class Observable(Protocol):
         """The simulation that certifies this observable, None where nothing in it is random."""
 
 
+MOST_INDEX = 50.0  # an index beyond which the bias is no matter
 FARTHEST = 600.0  # ln n beyond which no curve is followed
 LARGEST_SAMPLE = 9e18  # a sample size that is an integer of 64 bits
 AMPLE_SAMPLE = 1e12  # the last sample size of a simulation at a fixed width
@@ -286,19 +287,21 @@ def crossover(instance: Instance, tuning: Tuning = "optimal") -> Crossover | Non
 
 
 def saturated_index(instance: Instance) -> float:
-    r"""min(s', 1) with s' the index at which the target's own energy decays, :math:`\sum_{j>k} f_j^2 \sim k^{-2\beta s'}`:
-    what decides how fast kappa falls, where the declared index is only a bound. Read off between ln i = 100 and 200; 1 for
-    a target of finitely many eigenfunctions. Under a transform, the index after it.
+    r"""min(s', q) with s' the index at which the target's own energy decays, :math:`\sum_{j>k} f_j^2 \sim k^{-2\beta s'}`, and q
+    the qualification of the filter, 1 for ridge regression: what decides how fast kappa falls, where the declared index is only
+    a bound. Read off between ln i = 100 and 200; q for a target of finitely many eigenfunctions. Under a transform, the index
+    after it.
     """
     spectrum, target = instance.spectrum, instance.target
+    most = min(instance.filter.qualification, MOST_INDEX)
     if getattr(target, "supremum", False) or spectrum.tail_index is None:
-        return min(target.l2_index, 1.0)
+        return min(target.l2_index, most)
     index_under = getattr(target, "index_under", None)
     if isinstance(spectrum, RotatedMixture):
         # At least: a function keeps its index, coefficients keep it up to 1/2 (Loewner, Heinz).
         return min(target.l2_index, 1.0 if isinstance(target, CarriedFunction) else 0.5)
     if index_under is not None:  # what it declares is relative to another covariance
-        return index_after(instance, min(float(index_under(spectrum.tail_index)), 1.0))
+        return index_after(instance, min(float(index_under(spectrum.tail_index)), most))
     support = target.support(200.0)
     settled = min(float(getattr(spectrum, "log_crossover", 0.0)), FARTHEST)
     far = (
@@ -309,12 +312,12 @@ def saturated_index(instance: Instance) -> float:
         else None
     )
     if far is None:
-        return index_after(instance, 1.0)
+        return index_after(instance, most)
     log_l = spectrum.log_eigenvalues(far)
     log_energy = target.log_energy(far, log_l) + 2.0 * target.l2_index * log_l
     decay = -float(log_energy[1] - log_energy[0]) / float(far[1] - far[0])
     tail = decay if support is not None else decay - 1.0  # geometrically spaced terms are of the order of their tail
-    return index_after(instance, float(np.clip(tail / (2.0 * spectrum.tail_index), min(target.l2_index, 1.0), 1.0)))
+    return index_after(instance, float(np.clip(tail / (2.0 * spectrum.tail_index), min(target.l2_index, most), most)))
 
 
 def _log(values: Array | int) -> Array:
