@@ -14,15 +14,26 @@ So the two are equivalent, as orders, for s < 1: their ratio at the same lambda 
 they are not: descent has the exponent 2s/(2s + 1/beta), ridge regression at the same lambda 2/(2s + 1/beta), and their ratio falls
 as n^(-(2s - 2)/(2s + 1/beta)). There the theorem's exponent is right *because* early stopping is not equivalent to ridge
 regression, and its proof, which goes through ridge regression, is not. Derivation of the risk: verifier/risk/filters.py.
+
+Appendix A.13 speaks of early-stopped SGD. In a single pass with a constant step eta = 1/(lambda n) the bias is that of flow, of the
+order lambda^(2s), as long as eta tr Sigma is bounded, lambda >= c/n; the noise is another matter (verifier/risk/single_pass.py):
+
+* *last iterate*: every step brings in fresh noise, and its level is eta sigma^2 tr(Sigma)/2, of the order 1/(lambda n), larger than
+  N(lambda)/n. At the schedule the exponent is min(alpha, 1 - p), p = 1/(2s + 1/beta), and the best constant step gives
+  2s/(2s + 1), as for a kernel of which nothing but a trace is known.
+* *mean of the iterates* (Polyak and Juditsky 1992): the noise is of the order N(lambda)/n and the bias has the qualification 1. The
+  exponent is alpha for s <= 1 as long as the schedule is within reach, p <= 1; for 2s < 1 - 1/beta one pass is not enough, lambda
+  stays at c/n, and the exponent is 2s (Dieuleveut and Bach 2016; several passes mend it: Pillaud-Vivien, Rudi and Bach 2018).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from properties.hypotheses import alpha, assumption_r, noisy_labels
 from properties.strategies import hardest_targets, instances, noises, power_tails, smoothness
-from properties.strategies.filters import descents, filtered
+from properties.strategies.filters import descents, filtered, last_iterate, mean_iterate
 from verifier.claims import AtLeast, Bound, Exponent, Reading, Theta
 from verifier.instances import Instance
 from verifier.risk.descent import RiskBesideRidge, RiskOffRidge
@@ -39,6 +50,42 @@ up_to_2_5 = filtered(
 below_1 = filtered(
     instances(power_tails(), hardest_targets(smoothness(0.05, 0.95), ("S-tail",)), noises(silent=False)), descents()
 )
+
+
+smooth_targets = instances(power_tails(), hardest_targets(smoothness(0.05, 0.95), ("S-tail",)), noises(silent=False))
+one_pass, one_averaged_pass = filtered(smooth_targets, last_iterate()), filtered(smooth_targets, mean_iterate())
+
+
+@dataclass(frozen=True)
+class BestConstantStep:
+    """The step n^(-2s/(2s + 1)), which balances bias and noise of the last iterate: 1/(eta n) = n^(-1/(2s + 1))."""
+
+    def power(self, instance: Instance) -> float:
+        """1/(2s + 1)."""
+        return 1.0 / (2.0 * instance.s + 1.0)
+
+    def __call__(self, instance: Instance, n: float) -> float:
+        return float(n ** -self.power(instance))
+
+
+def power_of_the_schedule(instance: Instance) -> float:
+    """p in lambda_n = n^-p."""
+    return 1.0 / (2.0 * instance.s + 1.0 / instance.beta)
+
+
+def one_pass_is_more_or_less_than_enough(instance: Instance) -> bool:
+    """|p - 1| >= .05: the schedule's lambda is above 1/n, or below it, by a power of n."""
+    return abs(power_of_the_schedule(instance) - 1.0) >= 0.05
+
+
+def of_the_last_iterate(instance: Instance) -> Exponent:
+    """2s/(2s + 1), whatever beta."""
+    return Exponent(2.0 * instance.s / (2.0 * instance.s + 1.0))
+
+
+def of_one_averaged_pass(instance: Instance) -> Exponent:
+    """alpha, or 2s where the schedule is out of reach."""
+    return Exponent(min(alpha(instance), 2.0 * instance.s))
 
 
 def exactly(instance: Instance) -> Exponent:
@@ -115,6 +162,45 @@ READINGS = (
         latex=r"\mathcal{E}_t(n) \simeq \mathcal{E}_{\lambda = 1/(\eta t)}(n)",
         expected="FALSIFIED",
         note="Constants differ: the variance of flow against that of ridge regression alone by up to a factor of two.",
+    ),
+    reading(
+        "single-pass",
+        "the last iterate of a single pass, with eta n = n^(1/(2s + 1/beta)), has the exponent alpha, for s <= .95",
+        domain=one_pass,
+        predict=exactly,
+        prediction="exponent = 2s/(2s + 1/beta)",
+        expected="FALSIFIED",
+        note="The noise of the last steps is not averaged: it is of the order of the step.",
+    ),
+    reading(
+        "single-pass-best-step",
+        "the last iterate of a single pass with the best constant step has the exponent 2s/(2s + 1), for s <= .95",
+        tuning=BestConstantStep(),
+        domain=one_pass,
+        predict=of_the_last_iterate,
+        prediction="exponent = 2s/(2s + 1)",
+        latex=r"\mathcal{E}(n) \sim n^{-2s/(2s + 1)}",
+        note="No constant step gives more: the tail index no longer matters.",
+    ),
+    reading(
+        "averaged-pass",
+        "the mean of the iterates of a single pass, with eta n = n^(1/(2s + 1/beta)), has the exponent alpha, for s <= .95",
+        domain=one_averaged_pass,
+        hypotheses=(assumption_r, noisy_labels, one_pass_is_more_or_less_than_enough),
+        predict=exactly,
+        prediction="exponent = 2s/(2s + 1/beta)",
+        expected="FALSIFIED",
+        note="For 2s + 1/beta < 1 one pass is over before the schedule's time.",
+    ),
+    reading(
+        "averaged-pass-exponent",
+        "the mean of the iterates of a single pass, with eta n = n^(1/(2s + 1/beta)) or n, has the exponent min(alpha, 2s)",
+        domain=one_averaged_pass,
+        hypotheses=(assumption_r, noisy_labels, one_pass_is_more_or_less_than_enough),
+        predict=of_one_averaged_pass,
+        prediction="exponent = min(2s/(2s + 1/beta), 2s)",
+        latex=r"\mathcal{E}(n) \sim n^{-\min(\alpha, 2s)}",
+        note="Single-pass SGD is optimal for 2s + 1/beta > 1 only.",
     ),
 )
 

@@ -20,6 +20,7 @@ from verifier.risk.filter_samples import simulate_filter
 from verifier.risk.filters import FilterEquivalent, contour, largest_eigenvalue, ridges
 from verifier.risk.observables import ExcessRisk
 from verifier.risk.simulate import Replicates
+from verifier.risk.single_pass_samples import simulate_single_pass
 from verifier.verdicts import certify as certification
 from verifier.verdicts.certify import agreement_constant, certify
 from verifier.verdicts.judge import assess
@@ -271,3 +272,90 @@ def test_a_step_that_may_diverge_is_refused(step: float) -> None:
 def test_sampled_noise_is_refused() -> None:
     with pytest.raises(ValueError, match="both are averaged"):
         simulate_filter(an_instance(2.0, 0.5, 1.0, vf.GradientFlow()), [(50, 0.1)], Replicates(2, noise="sampled"))
+
+
+# ------------------------------------------------------------------------------------------------------------ single pass
+
+
+def recursion(instance: vf.Instance, p: int, n: int, eta: float, averaged: bool) -> float:
+    """Expected risk of a single pass, step by step (Isserlis' theorem), in the p directions that there are."""
+    i = np.arange(1.0, p + 1.0)
+    log_l = instance.spectrum.log_eigenvalues(np.log(i))
+    ell = np.exp(log_l)
+    f2 = np.exp(instance.target.log_energy(np.log(i), log_l) + 2.0 * instance.target.l2_index * log_l)
+    m, total, b = f2 / ell, np.zeros(p), 1.0 - eta * ell
+    for t in range(n):
+        total += m * ((1.0 + b) / (1.0 - b) - 2.0 * b ** (n - t) / (1.0 - b))
+        m = (1.0 - 2.0 * eta * ell + 2.0 * (eta * ell) ** 2) * m + eta**2 * ell * (ell @ m + instance.sigma**2)
+    return float(ell @ total) / n**2 if averaged else float(ell @ m)
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+@pytest.mark.parametrize(
+    ("beta", "s", "sigma", "n"), [(2.0, 0.5, 1.0, 100), (1.3, 0.2, 0.5, 300), (1.5, 2.0, 0.3, 2000)]
+)
+def test_the_risk_of_a_single_pass_is_that_of_its_recursion(
+    beta: float, s: float, sigma: float, n: int, averaged: bool
+) -> None:
+    instance = an_instance(beta, s, sigma, vf.SinglePass(averaged), size=60)
+    lam = float(scheduled_ridge(instance, float(n)))
+    trace = float(np.sum(np.arange(1.0, 61.0) ** -beta))
+    eta = min(1.0 / (lam * n), 0.5 / trace)
+    found = float(vf.equivalent_risk(instance, n=n, lam=lam))
+    assert found == pytest.approx(recursion(instance, 60, n, eta, averaged), rel=1e-6)
+    assert found != pytest.approx(recursion(instance, 60, n, 1.05 * eta, averaged), rel=1e-3)
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+def test_passes_that_are_made_have_that_mean(averaged: bool) -> None:
+    """Explicit stochastic descents with drawn labels, and the simulation with few and many directions."""
+    p, n, lam, sigma = 60, 150, 0.08, 0.3
+    instance = an_instance(1.5, 0.6, sigma, vf.SinglePass(averaged), size=p)
+    expected = float(vf.equivalent_risk(instance, n=n, lam=lam))
+    generator = np.random.default_rng(1)
+    ell = np.arange(1.0, p + 1.0) ** -1.5
+    f2 = np.exp(instance.target.log_energy(np.log(np.arange(1.0, p + 1.0)), np.log(ell)) + 1.2 * np.log(ell))
+    eta = min(1.0 / (lam * n), 0.5 / float(ell.sum()))
+    risks = []
+    for _ in range(400):
+        theta = np.sqrt(f2 / ell) * generator.choice([-1.0, 1.0], p)
+        found, mean = np.zeros(p), np.zeros(p)
+        for _ in range(n):
+            mean += found / n
+            x = np.sqrt(ell) * generator.standard_normal(p)
+            found = found + eta * (x @ (theta - found) + sigma * generator.standard_normal()) * x
+        risks.append(float(ell @ ((mean if averaged else found) - theta) ** 2))
+    assert abs(np.mean(risks) - expected) <= 3.5 * np.std(risks, ddof=1) / math.sqrt(400)
+    assert np.std(risks, ddof=1) / math.sqrt(400) < 0.06 * expected
+    for directions in (4, 16, p):
+        samples = simulate_single_pass(instance, [(n, lam)], Replicates(300, 2), directions)[:, 0]
+        assert abs(samples.mean() - expected) <= 3.5 * samples.std(ddof=1) / math.sqrt(300)
+
+
+def test_the_largest_step_bounds_every_rule() -> None:
+    instance = an_instance(2.0, 0.5, 1.0, vf.SinglePass(True))
+    n = np.array([100.0, 1e4])
+    capped = np.asarray(vf.equivalent_risk(instance, n=n, lam=0.0))
+    np.testing.assert_array_equal(vf.equivalent_risk(instance, n=n, lam=1e-9), capped)
+    with pytest.raises(ValueError, match="give a rule"):
+        vf.equivalent_risk(instance, n=n, lam="optimal")
+    with pytest.raises(ValueError, match="averaged"):
+        vf.SinglePass(averaged=1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("beta", "s", "averaged", "exponent"),
+    [
+        (2.0, 0.5, True, 2 / 3),
+        (2.0, 0.5, False, 1 / 3),
+        (2.0, 0.1, True, 0.2),
+        (4.0, 0.3, True, 0.6),
+        (1.5, 0.9, True, 1.8 / (1.8 + 1 / 1.5)),
+    ],
+)
+def test_exponents_of_a_single_pass(beta: float, s: float, averaged: bool, exponent: float) -> None:
+    instance = an_instance(beta, s, 0.5, vf.SinglePass(averaged))
+    assert theorem_exponent(instance, "schedule") == pytest.approx(exponent)
+    log_n = np.array([100.0, 120.0])
+    values = ExcessRisk().log_values(instance, log_n, "schedule")
+    assert -float(np.diff(values)[0]) / 20.0 == pytest.approx(exponent, abs=2e-3)

@@ -1,6 +1,4 @@
-"""Hypothesis strategies of descents that are stopped early; ridge regression, the plain filter, comes first where it is one of
-them.
-"""
+"""Hypothesis strategies of descents: on the whole sample, stopped early, and in a single pass over it."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ import dataclasses
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from verifier.instances import Filter, GradientDescent, GradientFlow, Instance
+from verifier.instances import Filter, GradientDescent, GradientFlow, Instance, SinglePass
 
 STEPS = (0.5, 0.2, 0.1, 0.01)
 """Steps of gradient descent, in units of 1/l_1."""
@@ -18,6 +16,16 @@ STEPS = (0.5, 0.2, 0.1, 0.01)
 def descents() -> SearchStrategy[Filter]:
     """Gradient flow, and gradient descent of large and small steps."""
     return st.just(GradientFlow()) | st.sampled_from(STEPS).map(GradientDescent)
+
+
+def last_iterate() -> SearchStrategy[Filter]:
+    """A single pass, of which the last iterate is taken."""
+    return st.just(SinglePass(averaged=False))
+
+
+def mean_iterate() -> SearchStrategy[Filter]:
+    """A single pass, of which the iterates are averaged."""
+    return st.just(SinglePass(averaged=True))
 
 
 def filtered(base: SearchStrategy[Instance], filters: SearchStrategy[Filter]) -> SearchStrategy[Instance]:

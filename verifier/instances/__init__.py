@@ -15,7 +15,7 @@ from verifier.instances.designs import (
 )
 from verifier.instances.empirical import EmpiricalSpectrum, FittedTail
 from verifier.instances.features import AllFeatures, Features, GaussianFeatures, NystromFeatures
-from verifier.instances.filters import Filter, GradientDescent, GradientFlow, Ridge
+from verifier.instances.filters import Descent, Filter, GradientDescent, GradientFlow, Ridge, SinglePass
 from verifier.instances.ingredient import Ingredient, register_ingredient
 from verifier.instances.instance import Instance
 from verifier.instances.mixtures import DisjointMixture, Mixture, RotatedMixture
@@ -90,6 +90,7 @@ __all__ = [
     "CriticalTarget",
     "Dependence",
     "Dependent",
+    "Descent",
     "Design",
     "DiagonalTransform",
     "Direction",
@@ -136,6 +137,7 @@ __all__ = [
     "RotatedMixture",
     "Runs",
     "SingleEigenfunction",
+    "SinglePass",
     "SmootherTarget",
     "SparseDirection",
     "Spectrum",

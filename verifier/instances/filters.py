@@ -30,15 +30,19 @@ MOST_STEP = 0.5
 
 @runtime_checkable
 class Filter(Protocol):
-    """What the harness asks of a filter."""
-
-    @property
-    def iterative(self) -> bool:
-        """Whether it is a descent that is stopped; false for ridge regression."""
+    """What the harness asks of the way in which an estimator is computed."""
 
     @property
     def qualification(self) -> float:
         """Largest index of a target that the bias still profits from."""
+
+    def describe(self) -> str:
+        """One phrase for people."""
+
+
+@runtime_checkable
+class Descent(Filter, Protocol):
+    """What it asks of a descent on the whole sample."""
 
     def log_decay(self, x: Array, largest: float) -> Array:
         """psi(x) at real eigenvalues, shape of x; ``largest`` is l_1."""
@@ -46,33 +50,43 @@ class Filter(Protocol):
     def at_decay(self, y: Complex, largest: float) -> tuple[Complex, Complex]:
         """The x with psi(x) = y, and dx/dy there, shape of y: entire functions of y."""
 
-    def describe(self) -> str:
-        """One phrase for people."""
-
 
 @dataclass(frozen=True)
 class Ridge(Ingredient):
     """Ridge regression: the plain case."""
 
-    iterative = False  # not fields
-    qualification = 1.0
-
-    def log_decay(self, x: Array, largest: float) -> Array:
-        raise NotImplementedError
-
-    def at_decay(self, y: Complex, largest: float) -> tuple[Complex, Complex]:
-        raise NotImplementedError
+    qualification = 1.0  # not a field
 
     def describe(self) -> str:
         return "ridge regression"
 
 
 @dataclass(frozen=True)
+class SinglePass(Ingredient):
+    r"""Stochastic gradient descent from zero, each sample used once, with the constant step :math:`\eta = 1/(\lambda n)`, at most
+    half of the inverse trace (:mod:`verifier.risk.single_pass`). ``averaged``: the mean of the iterates, whose bias falls as
+    1/(eta n)^2 at best, instead of the last one.
+    """
+
+    averaged: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.averaged, bool):
+            raise ValueError(f"averaged={self.averaged!r} must be True or False")
+
+    @property
+    def qualification(self) -> float:
+        return 1.0 if self.averaged else math.inf
+
+    def describe(self) -> str:
+        return f"single-pass SGD, {'mean of the iterates' if self.averaged else 'last iterate'}"
+
+
+@dataclass(frozen=True)
 class GradientFlow(Ingredient):
     r"""Gradient flow of the squared loss from zero until the time :math:`t = 1/\lambda`: :math:`g_\lambda(x) = e^{-x/\lambda}`."""
 
-    iterative = True
-    qualification = math.inf
+    qualification = math.inf  # not a field
 
     def log_decay(self, x: Array, largest: float) -> Array:
         return x
@@ -93,8 +107,7 @@ class GradientDescent(Ingredient):
 
     step: float = 0.5
 
-    iterative = True
-    qualification = math.inf
+    qualification = math.inf  # not a field
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "step", within("step", self.step, 1e-3, MOST_STEP))

@@ -82,7 +82,7 @@ class Instance:
             self._check_dependence()
         if self.features.finite:
             self._check_features()
-        if self.filter.iterative:
+        if self.filter != Ridge():
             self._check_filter()
 
     def _check_filter(self) -> None:

@@ -16,7 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances import GaussianDesign, Independent, Instance, MixtureSamples, NystromFeatures
+from verifier.instances import (
+    Descent,
+    GaussianDesign,
+    Independent,
+    Instance,
+    MixtureSamples,
+    NystromFeatures,
+    SinglePass,
+)
 from verifier.instances.ingredient import whole
 from verifier.risk.dependent_samples import MOST_SAMPLES, simulate_dependent
 from verifier.risk.dependent_streams import in_one_eigenbasis, simulate_dependent_stream
@@ -30,6 +38,7 @@ from verifier.risk.profiles import is_profiled
 from verifier.risk.sampled import simulate_samples
 from verifier.risk.simulate import Problem, Replicates, head_problems, problem, simulate
 from verifier.risk.simulators import Simulator, simulated_by, simulator_of
+from verifier.risk.single_pass_samples import simulate_single_pass
 
 Array = NDArray[np.float64]
 
@@ -220,9 +229,12 @@ def _samples(
             pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
             simulated = simulate_nystrom if isinstance(inst.features, NystromFeatures) else simulate_features
             found[j] = simulated(inst, pairs, draws, None if isinstance(directions, str) else directions)
-        elif inst.filter.iterative:
+        elif isinstance(inst.filter, Descent):
             pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
             found[j] = simulate_filter(inst, pairs, draws, None if isinstance(directions, str) else directions)
+        elif isinstance(inst.filter, SinglePass):
+            pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
+            found[j] = simulate_single_pass(inst, pairs, draws)  # exact in the mean whatever its directions
         elif isinstance(inst.design, GaussianDesign):
             shared[j] = _problems(inst, grid, directions)
         elif isinstance(inst.design, MixtureSamples):

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances import Instance, eigenvalues
+from verifier.instances import Descent, Instance, eigenvalues
 from verifier.risk.equivalents import equivalent_for
 from verifier.risk.filters import FilterEquivalent, largest_eigenvalue
 from verifier.risk.quadrature import modes
@@ -117,6 +117,7 @@ def _risk(item: _Setting, factor: Array) -> float:
     target = vectors.T @ ((item.f2 / ell)[:, None] * vectors)
     both = np.einsum("ia,ia,i->a", vectors, vectors, item.f2)
     if item.tail is None:
+        assert isinstance(item.instance.filter, Descent)
         decay = item.instance.filter.log_decay(x, largest_eigenvalue(item.instance))
         learnt = np.asarray(-np.expm1(-decay / item.lam))
         lost = float(item.f2.sum() - 2.0 * (learnt @ both) + learnt @ (target * seen) @ learnt)

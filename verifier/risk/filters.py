@@ -34,7 +34,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances import Instance
+from verifier.instances import Descent, Instance
 from verifier.risk.equivalents import LOG_KAPPA_MIN, DiagonalSums, Equivalent, log_kappa_floor
 
 Array = NDArray[np.float64]
@@ -76,6 +76,7 @@ def ridges(instance: Instance, lam: Array) -> tuple[Complex, Complex]:
     """
     zeta, weight = contour()
     scaled = lam[:, None] * zeta
+    assert isinstance(instance.filter, Descent)
     where, slope = instance.filter.at_decay(-scaled, largest_eigenvalue(instance))
     z = -where
     return z, np.asarray(weight * lam[:, None] * slope / z)
@@ -92,6 +93,8 @@ class FilterEquivalent(Equivalent):
     def __init__(self, instance: Instance, log_reach: float) -> None:
         super().__init__(instance, log_reach)
         assert isinstance(self._sums, DiagonalSums)
+        assert isinstance(instance.filter, Descent)
+        self._descent = instance.filter
         self._modes = self._sums.modes
 
     def solved(self, n: Array, lam: Array, kappa: Array) -> tuple[Complex, Complex, Complex]:
@@ -215,7 +218,7 @@ class FilterEquivalent(Equivalent):
 
     def _decay(self, ell: Array) -> Array:
         """psi at real eigenvalues."""
-        return self.instance.filter.log_decay(ell, largest_eigenvalue(self.instance))
+        return self._descent.log_decay(ell, largest_eigenvalue(self.instance))
 
     def _leading(self, u: Array) -> tuple[Array, Array]:
         """Bias and variance n/sigma^2 to leading order at each ln kappa."""

@@ -27,6 +27,7 @@ from verifier.instances import (
     Purified,
     RotatedMixture,
     SingleEigenfunction,
+    SinglePass,
     Truncated,
     log_index_at,
 )
@@ -120,6 +121,8 @@ class ExcessRisk:
         noisy = instance.sigma > 0.0 and 2.0 * math.log(instance.sigma) > floor
         if tuning == "schedule":
             power = 1.0 / (2.0 * instance.s + 1.0 / beta)
+        elif isinstance(instance.filter, SinglePass):
+            power = min(1.0, beta)  # 1/(eta n) is 1/n at least
         elif tuning == "optimal" and noisy:
             power = beta * balanced_power(instance.dependence, 2.0 * beta * index)
             if isinstance(features, GaussianFeatures) and index > 0.5:
@@ -132,7 +135,10 @@ class ExcessRisk:
             # No gamma lies below the eigenvalue at min(n, m).
             ahead = np.linspace(0.0, FARTHEST, 512)
             end = float(ahead[np.flatnonzero(np.minimum(ahead, features.log_width(ahead)) <= end)[-1]])
-        return max(start, self.log_resolving_size(instance, tuning)), min(end, FARTHEST)
+        start = max(start, self.log_resolving_size(instance, tuning))
+        if isinstance(instance.filter, SinglePass):
+            start = max(start, log_free_size(instance, tuning))
+        return start, min(end, FARTHEST)
 
     def log_resolving_size(self, instance: Instance, tuning: Tuning) -> float:
         """ln n at which kappa falls below the last irregular eigenvalue, so that what follows is the tail's own curve."""
@@ -284,6 +290,18 @@ def crossover(instance: Instance, tuning: Tuning = "optimal") -> Crossover | Non
     if log_index == 0.0:
         return None
     return Crossover(log_index, ExcessRisk().log_resolving_size(instance, tuning))
+
+
+def log_free_size(instance: Instance, tuning: Tuning) -> float:
+    """ln n from e^2 beyond which on the step of a single pass is the rule's, not the largest that there is; 0 where that is never
+    left.
+    """
+    log_n = np.arange(1.0, FARTHEST)
+    n = np.exp(log_n)
+    lam = np.asarray(ridge(instance, n, tuning))
+    engine = equivalent(instance, -20.0)  # its trace is all that is asked for
+    bound = np.flatnonzero(engine.effective_ridge(n, lam) > lam)
+    return 0.0 if bound.size == 0 or bound[-1] == len(n) - 1 else float(log_n[bound[-1]]) + 2.0
 
 
 def saturated_index(instance: Instance) -> float:

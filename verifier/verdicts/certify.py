@@ -18,7 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from verifier.instances import Dependence, Dependent, Instance, MixtureSamples, NystromFeatures, Repeated, White
+from verifier.instances import (
+    Dependence,
+    Dependent,
+    Descent,
+    Instance,
+    MixtureSamples,
+    NystromFeatures,
+    Repeated,
+    White,
+)
 from verifier.instances.processes import SHORT_MEMORY
 from verifier.risk.curves import Curve, learning_curve
 from verifier.risk.equivalents import equivalent_risk
@@ -88,7 +97,7 @@ def agreement_constant(instance: Instance) -> float:
     energies of a critical target that is 2s (2s + 1)/n of the bias. Half as much again is allowed; measured, it is what was found
     within the errors (tests/test_filters.py).
     """
-    if instance.filter.iterative:
+    if isinstance(instance.filter, Descent):
         return max(4.0, 3.0 * instance.s * (2.0 * instance.s + 1.0))
     return max(4.0 if instance.sigma > 0.0 else 12.0, 0.5 * correlation_time(instance.dependence))
 
