@@ -327,6 +327,7 @@ def test_the_papers_claims_are_complete() -> None:
             "F7",
         ),
         *("L4", "T4", "R3", "F3"),
+        "T6",
     }
     for reading in properties.CLAIMS:
         assert reading.expected in ("SURVIVED", "FALSIFIED", "VACUOUS")

@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifier.instances import (
+    Descent,
     GaussianDesign,
     Independent,
     Instance,
     MixtureSamples,
     NystromFeatures,
+    SinglePass,
     UncentredDesign,
 )
 from verifier.instances.ingredient import whole
@@ -29,6 +31,7 @@ from verifier.risk.dependent_samples import MOST_SAMPLES, simulate_dependent
 from verifier.risk.dependent_streams import can_be_streamed, simulate_dependent_stream
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
 from verifier.risk.feature_samples import simulate_features
+from verifier.risk.filter_samples import simulate_filter
 from verifier.risk.mixtures import simulate_mixture
 from verifier.risk.nystrom_samples import simulate_nystrom
 from verifier.risk.profile_samples import simulate_profile
@@ -36,6 +39,7 @@ from verifier.risk.profiles import is_profiled
 from verifier.risk.sampled import simulate_samples
 from verifier.risk.simulate import Problem, Replicates, head_problems, problem, simulate
 from verifier.risk.simulators import Simulator, simulated_by, simulator_of
+from verifier.risk.single_pass_samples import simulate_single_pass
 
 Array = NDArray[np.float64]
 
@@ -226,6 +230,12 @@ def _samples(
             pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
             simulated = simulate_nystrom if isinstance(inst.features, NystromFeatures) else simulate_features
             found[j] = simulated(inst, pairs, draws, None if isinstance(directions, str) else directions)
+        elif isinstance(inst.filter, Descent):
+            pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
+            found[j] = simulate_filter(inst, pairs, draws, None if isinstance(directions, str) else directions)
+        elif isinstance(inst.filter, SinglePass):
+            pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
+            found[j] = simulate_single_pass(inst, pairs, draws)  # exact in the mean whatever its directions
         elif isinstance(inst.design, GaussianDesign):
             shared[j] = _problems(inst, grid, directions)
         elif isinstance(inst.design, MixtureSamples):
