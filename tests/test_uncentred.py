@@ -246,7 +246,7 @@ class TestSimulation:
 
     def test_what_is_not_simulated_is_named(self) -> None:
         inst = instance(PAIRS[2])
-        with pytest.raises(ValueError, match="uncentred"):
+        with pytest.raises(ValueError, match="with a mean"):
             learning_curve(inst, n=(5000,), replicates=2)
         for other in (simulated_risk, sampled_risk):
             with pytest.raises(ValueError, match="UncentredDesign"):
