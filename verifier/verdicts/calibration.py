@@ -28,7 +28,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from scipy import stats
+from scipy.special import betaincinv
 
 from verifier import records
 from verifier.claims import AtLeast, AtMost, Bound, Claim, Exponent, Prediction, StraightLine, Theta, registered_claims
@@ -514,8 +514,8 @@ def clopper_pearson(hits: float, trials: float, level: float = 0.95) -> tuple[fl
         return 0.0, 1.0
     least, most = math.floor(hits + 1e-9), math.ceil(hits - 1e-9)  # half a hit: an error noticed on one side only
     tail = 0.5 * (1.0 - level)
-    low = 0.0 if least == 0 else float(stats.beta.ppf(tail, least, trials - least + 1))
-    high = 1.0 if most == trials else float(stats.beta.ppf(1.0 - tail, most + 1, trials - most))
+    low = 0.0 if least == 0 else float(betaincinv(least, trials - least + 1, tail))
+    high = 1.0 if most == trials else float(betaincinv(most + 1, trials - most, 1.0 - tail))
     return low, high
 
 
