@@ -36,7 +36,7 @@ from verifier.instances import Instance, RademacherDesign, StudentDesign, Unifor
 from verifier.provenance import code_digest, digest_of, versions
 from verifier.risk.asymptotics import Formula, has_exact_order, is_straight, least_exponent, theorem_exponent
 from verifier.verdicts.audit import EXAMPLES
-from verifier.verdicts.drawing import draw
+from verifier.verdicts.drawing import draw, draw_until
 from verifier.verdicts.falsify import FALSIFIED, SURVIVED, Budget, confirm, falsify
 from verifier.verdicts.judge import assess, judge, look
 from verifier.verdicts.judgement import INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
@@ -110,7 +110,7 @@ def exponent_readings(claims: Sequence[Claim]) -> list[Claim]:
 
 def _kind(claim: Claim) -> type[Prediction]:
     """Kind of the predictions of a claim, looked up on the first instance in scope."""
-    for instance in draw(claim.domain, 20, 0, claim.id, "kind"):
+    for instance in draw_until(lambda one: claim.unmet(one) is None, claim.domain, 20, 0, claim.id, "kind"):
         if claim.unmet(instance) is None:
             return type(claim.predicted(instance))
     return Bound
