@@ -310,8 +310,7 @@ def _risk(setting: _Setting, moments: Array, own: Array, through: Array) -> floa
     system *= unit[:, None]
     system *= unit
     half, info = lapack.dpotrf(system, lower=1, overwrite_a=1)
-    if info == 0:
-        inverse, info = lapack.dpotri(half, lower=1, overwrite_c=1)
+    inverse, info = lapack.dpotri(half, lower=1, overwrite_c=1) if info == 0 else (half, info)
     if info != 0:
         raise ValueError(
             f"lam={setting.lam:g} at n={item.n} with {len(item.ell)} directions: the system is singular in double precision; "
