@@ -29,6 +29,7 @@ from verifier.risk.dependent_streams import (
     simulate_dependent_stream,
     stream_moments,
     time_modes,
+    toeplitz_eigenvalues,
     weighted_moments,
 )
 from verifier.risk.simulate import Replicates
@@ -153,3 +154,10 @@ def test_a_curve_passes_from_sequences_to_streams() -> None:
     found = _dependent(instance, [(3000, np.array([0.01])), (200, np.array([0.02]))], draws, 16)
     np.testing.assert_array_equal(found[:, 0], simulate_dependent_stream(instance, [(3000, 0.01)], draws, 16)[:, 0])
     np.testing.assert_array_equal(found[:, 1], simulate_dependent(instance, [(200, 0.02)], draws, 16)[:, 0])
+
+
+@pytest.mark.parametrize("size", [2, 10, 64])
+def test_a_toeplitz_matrix_has_the_eigenvalues_of_its_even_and_its_odd_half(size: int) -> None:
+    correlations = FractionalNoise(0.8).autocorrelations(size - 1)
+    directly = np.linalg.eigvalsh(toeplitz(correlations))
+    assert toeplitz_eigenvalues(correlations) == pytest.approx(directly, rel=1e-12)
