@@ -240,7 +240,7 @@ class FractionalResponses:
         scale = math.sin(math.pi * inputs.hurst) * math.gamma(2.0 * inputs.hurst + 1.0) * math.pi**-power
         total = float(levels.sum()) * REFERENCE**-power * (1.0 - power) / scale
         self._shift = total ** (1.0 / (1.0 - power)) - MODES
-        w = self._frequencies(np.float64(REFERENCE))
+        w = self._frequencies(np.array([float(REFERENCE)]))[0]
         self._levels = levels / inputs.spectral_density(w)
         self._noise_levels = own / noise.spectral_density(w) if noise.hurst > SHORT_MEMORY else np.ones(MODES)
         self._continuum = {points: self._nodes(points) for points in (PANEL_POINTS, ROUGH_PANEL_POINTS)}
