@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 # Before numpy is imported: a BLAS that starts two threads in each of two workers is slower than one in each.
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
@@ -15,3 +17,8 @@ pytest_plugins = ["verifier.pytest_plugin"]
 
 register_profiles()
 load_profile("ci" if os.environ.get("CI") else "quick")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests first, all in their order."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)

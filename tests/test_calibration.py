@@ -325,6 +325,7 @@ def test_simulation_alone_asks_only_for_errors_that_its_grid_permits(
 QUARTERS = 4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(QUARTERS))
 def test_an_audit_of_what_should_survive_raises_no_alarm(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """An audit of the published table, on seeds of its own and with fewer instances, a quarter of the readings at a time."""

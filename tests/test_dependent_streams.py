@@ -29,6 +29,7 @@ from verifier.risk.dependent_streams import (
     simulate_dependent_stream,
     stream_moments,
     time_modes,
+    toeplitz_eigenvalues,
     weighted_moments,
 )
 from verifier.risk.simulate import Replicates
@@ -163,3 +164,10 @@ def test_what_a_stream_would_lose_is_refused() -> None:
     )  # a sequence, not a stream
     with pytest.raises(ValueError, match="n=5000.*up to n=4096"):
         _dependent(instance, [(200, np.array([0.02])), (5000, np.array([0.01]))], Replicates(2), 4)
+
+
+@pytest.mark.parametrize("size", [2, 10, 64])
+def test_a_toeplitz_matrix_has_the_eigenvalues_of_its_even_and_its_odd_half(size: int) -> None:
+    correlations = FractionalNoise(0.8).autocorrelations(size - 1)
+    directly = np.linalg.eigvalsh(toeplitz(correlations))
+    assert toeplitz_eigenvalues(correlations) == pytest.approx(directly, rel=1e-12)

@@ -99,6 +99,7 @@ def test_an_exhibit_has_no_part_in_the_measured_code() -> None:
 # ------------------------------------------------------------------------------------------- Figures 2 and 4 themselves
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["F2/slope", "F4/heaviest-tail"])
 def test_simulated_slopes_agree_with_the_equivalent(drawn: dict[str, dict[str, Any]], name: str) -> None:
     """Two routes to every slope: simulation by generalised least squares, and the equivalent with the same weights."""
@@ -124,6 +125,7 @@ def test_simulated_slopes_agree_with_the_equivalent(drawn: dict[str, dict[str, A
     assert compared >= 6
 
 
+@pytest.mark.long
 def test_the_collapse_of_figure_2_ends_at_larger_n_and_later_at_2p(drawn: dict[str, dict[str, Any]]) -> None:
     paper, larger = drawn["F2/slope"]["panels"]
     slopes = [series["slopes"][0]["equivalent"] for series in paper["series"]]
@@ -139,6 +141,7 @@ def test_the_collapse_of_figure_2_ends_at_larger_n_and_later_at_2p(drawn: dict[s
     assert "At n = 3200 no curve is a factor of 2 away from 'identity'" in paper["findings"]
 
 
+@pytest.mark.long
 def test_a_small_weight_bends_figure_4_until_its_crossover_ends(drawn: dict[str, dict[str, Any]]) -> None:
     paper, larger = drawn["F4/heaviest-tail"]["panels"]
     claimed = paper["series"][0]["claimed"]
@@ -157,6 +160,7 @@ def test_a_small_weight_bends_figure_4_until_its_crossover_ends(drawn: dict[str,
     )
 
 
+@pytest.mark.long
 def test_exhibits_are_the_same_numbers_again_and_make_a_record(
     drawn: dict[str, dict[str, Any]], tmp_path: Path
 ) -> None:

@@ -155,6 +155,7 @@ def digest_of(*paths: Path, extra: str = "") -> str:
     return words.hexdigest()
 
 
+@lru_cache(maxsize=512)  # a second digest in one process reads again what has changed, and nothing else
 def essence(source: str) -> str:
     """Source code without comments, docstrings, blank lines and trailing space."""
     lines = source.split("\n")  # as Python counts them: a form feed or a separator in a string ends none

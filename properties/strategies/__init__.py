@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -45,12 +46,19 @@ def decimals(low: float, high: float, near: float, places: int = 2) -> SearchStr
     ``near``) first. A quarter of the draws are the simplest value or an end of the interval, where claims break most often;
     another quarter has one digit after the point.
     """
+    often, fine = _choices(low, high, near, places)
+    return st.one_of(st.sampled_from(often), st.sampled_from(fine))
+
+
+@lru_cache(maxsize=4096)  # strategies that depend on a draw ask for the same lists again and again
+def _choices(low: float, high: float, near: float, places: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The coarse decimals with what is drawn often, and all of them."""
     fine = _simplest_first(low, high, near, places)
     landmarks = sorted({fine[0], low, high}, key=fine.index)
     coarse = [value for value in fine if round(value, 1) == value] or landmarks
     # Repeated at the end of the list: drawn often, without standing in the way of shrinking to a smaller index.
     often = landmarks * (1 + len(coarse) // len(landmarks))
-    return st.one_of(st.sampled_from(coarse + often), st.sampled_from(fine))
+    return tuple(coarse + often), tuple(fine)
 
 
 def _simplest_first(low: float, high: float, near: float, places: int) -> list[float]:

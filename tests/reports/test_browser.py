@@ -14,6 +14,8 @@ import pytest
 
 READING = "r-T1-tuned-two-sided"
 
+pytestmark = pytest.mark.long
+
 
 class Page:
     """The page as a person has it before them."""

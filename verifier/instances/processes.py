@@ -25,7 +25,6 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len
-from scipy.signal import lfilter
 from scipy.special import binom, zeta
 
 from verifier.instances.ingredient import Ingredient, above, whole, within
@@ -145,6 +144,8 @@ class AR1(Ingredient):
         sequence = generator.standard_normal((n, columns))
         sequence[1:] *= math.sqrt(1.0 - self.rho**2)  # the first sample has the stationary law already
         if columns < _WIDE:
+            from scipy.signal import lfilter  # which loads all of scipy.stats: half a second of every start
+
             return np.asarray(lfilter([1.0], [1.0, -self.rho], sequence, axis=0))
         # A step through all columns at once reads memory in order, which the filter of scipy does not.
         for now, last in zip(sequence[1:], sequence[:-1], strict=True):

@@ -222,24 +222,20 @@ def _samples(
         if chosen is not None:
             found[j] = _by_pack(chosen, inst, grid, draws)
         elif is_profiled(inst):
-            pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
-            found[j] = simulate_profile(inst, pairs, draws, directions)
+            found[j] = simulate_profile(inst, _pairs(grid), draws, directions)
         elif inst.dependence != Independent() or isinstance(inst.design, UncentredDesign):
             found[j] = _dependent(inst, grid, draws, directions if isinstance(directions, int) else None)
         elif inst.features.finite:
-            pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
             simulated = simulate_nystrom if isinstance(inst.features, NystromFeatures) else simulate_features
-            found[j] = simulated(inst, pairs, draws, None if isinstance(directions, str) else directions)
+            found[j] = simulated(inst, _pairs(grid), draws, None if isinstance(directions, str) else directions)
         elif isinstance(inst.filter, Descent):
-            pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
-            found[j] = simulate_filter(inst, pairs, draws, None if isinstance(directions, str) else directions)
+            found[j] = simulate_filter(inst, _pairs(grid), draws, None if isinstance(directions, str) else directions)
         elif isinstance(inst.filter, SinglePass):
-            pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
-            found[j] = simulate_single_pass(inst, pairs, draws)  # exact in the mean whatever its directions
+            found[j] = simulate_single_pass(inst, _pairs(grid), draws)  # exact in the mean whatever its directions
         elif isinstance(inst.design, GaussianDesign):
             shared[j] = _problems(inst, grid, directions)
         elif isinstance(inst.design, MixtureSamples):
-            found[j] = simulate_mixture(inst, [(m, float(lam)) for m, ridges in grid for lam in ridges], draws)
+            found[j] = simulate_mixture(inst, _pairs(grid), draws)
         else:
             found[j] = simulate_samples(inst.design, _problems(inst, grid, directions), draws)
     if shared:
@@ -249,9 +245,14 @@ def _samples(
     return [found[j] for j in range(len(instances))]
 
 
+def _pairs(grid: Grid) -> list[tuple[int, float]]:
+    """Every (n, ridge) of a grid, in its order."""
+    return [(m, float(lam)) for m, ridges in grid for lam in ridges]
+
+
 def _dependent(inst: Instance, grid: Grid, draws: Replicates, directions: int | None) -> Array:
     """Risks on dependent samples: the sequences themselves while they are short, streams in law beyond."""
-    pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
+    pairs = _pairs(grid)
     result = np.empty((draws.count, len(pairs)))
     streamed = can_be_streamed(inst)
     longest = max(m for m, _ in pairs)
@@ -278,7 +279,7 @@ def _by_pack(simulator: Simulator, inst: Instance, grid: Grid, draws: Replicates
 
 def _problems(inst: Instance, grid: Grid, directions: int | str | None) -> list[Problem]:
     """A problem for every (n, ridge) of a grid, in its order."""
-    pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
+    pairs = _pairs(grid)
     if isinstance(directions, str):
         if directions != "head":
             raise ValueError(f"directions={directions!r} must be a whole number, 'head' or None")

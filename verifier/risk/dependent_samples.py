@@ -20,17 +20,28 @@ of E is left out of :math:`J_x E`: the far coordinates hear it, and are spared t
 :mod:`verifier.risk.means` says. Without dependence this is :meth:`verifier.risk.simulate.Problem.complete`. Runs are one row
 each: a run of length L is one input with :math:`Z'AZ = \sum z z'\, rL/(\lambda + tL)`, noise of variance :math:`L^2` where it is
 repeated and L where it is fresh.
+
+With fewer samples than directions n x n matrices take the place of H. Let :math:`D = L/r`, the coordinates
+with :math:`l_i \le r` be marked t, the others o, and :math:`K = nA^{-1} + Z_t D_t Z_t' = GG'`,
+:math:`W_o = G^{-1}Z_o, W_t = G^{-1}Z_tD_t^{1/2}, T = W_o'W_t`. Then (Schur complements, Woodbury)
+
+.. math:: H_{oo} = (W_o'W_o + D_o^{-1})^{-1}, \quad H_{ot} = -H_{oo} T D_t^{1/2}, \quad
+          H_{tt} = D_t^{1/2}(1 - W_t'W_t + T'H_{oo}T) D_t^{1/2}, \quad HZ'A/n = F G^{-1},
+
+F of the rows :math:`H_{oo}W_o'` and :math:`D_t^{1/2}(W_t' - T'H_{oo}W_o')`, so that :math:`v_M = \mathrm{tr}\,F'F\,G^{-1}MG^{-T}`.
+Only where :math:`D_t \le 1` is anything subtracted from one: nothing cancels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
-from scipy.linalg import cho_factor, cho_solve, lapack, solveh_banded, toeplitz
+from scipy.linalg import blas, cho_factor, cho_solve, lapack, solve_triangular, solveh_banded, toeplitz
 
 from verifier.instances import (
     AR1,
@@ -74,6 +85,13 @@ class _Setting:
     @property
     def far(self) -> float:
         return self.item.ridge - self.lam
+
+    @property
+    def few(self) -> bool:
+        """Whether matrices of n x n are the smaller ones: most directions are shrunk more than they are fitted."""
+        item = self.item
+        shrunk = 2 * int(np.count_nonzero(item.ell > item.ridge)) < len(item.ell)
+        return item.n < len(item.ell) and shrunk and not self.uncentred
 
     @property
     def drawn(self) -> int:
@@ -122,6 +140,9 @@ def simulate_dependent(
         inputs, _ = dependence.draw(generator, longest, width)
         for j, setting in enumerate(settings):
             z = setting.seen(inputs)
+            if passes is not None and setting.few:
+                result[r, j] = passes[j].risk_of_few(z)
+                continue
             moments = _of_runs(dependence, setting, z) if passes is None else passes[j].moments(z)
             result[r, j] = _risk(setting, *moments)
     return result
@@ -165,9 +186,58 @@ class _InTime:
     def __init__(self, dependence: Dependent | Independent, setting: _Setting) -> None:
         n, item = setting.item.n, setting.item
         self.white = isinstance(dependence.inputs, White)
+        self.same = dependence.noise == dependence.inputs
         self.noise = None if isinstance(dependence.noise, White) else _correlations(dependence.noise, n)
         self.inputs = None if self.white else _correlations(dependence.inputs, n)
         self.scale, self.lam, self.far = item.ridge, setting.lam, setting.far
+        self._setting = setting
+
+    @cached_property
+    def _matrices(self) -> tuple[Array, Array | None, Array | None]:
+        """n A^-1, C_eps and C, shape (n, n) each; None for the identity."""
+        n = self._setting.item.n
+        own = None if self.noise is None else self.noise.times(np.eye(n))
+        through = None if self.inputs is None else self.inputs.times(np.eye(n))
+        over = (
+            np.eye(n)
+            if through is None or self.far == 0.0
+            else (self.lam * np.eye(n) + self.far * through) / self.scale
+        )
+        return n * over, own, through
+
+    def risk_of_few(self, z: Array) -> float:
+        """Excess risk with fewer samples than directions (see the module)."""
+        item, (plain, own, through) = self._setting.item, self._matrices
+        d = item.ell / item.ridge
+        fitted = d > 1.0
+        root, leading = np.sqrt(d[~fitted]), z[:, fitted]
+        tail = z[:, ~fitted] * root
+        factor = np.linalg.cholesky(plain + tail @ tail.T)
+        turned = solve_triangular(factor, np.concatenate([leading, tail], axis=1), lower=True, check_finite=False)
+        w_o, w_t = turned[:, : leading.shape[1]], turned[:, leading.shape[1] :]
+        # In units in which the diagonal is of order one, so that the inverse is good on steep spectra.
+        unit = 1.0 / np.sqrt(1.0 + 1.0 / d[fitted])
+        system = w_o.T @ w_o
+        system.flat[:: len(unit) + 1] += 1.0 / d[fitted]
+        half = np.linalg.cholesky(unit[:, None] * system * unit)
+        inner = solve_triangular(half, np.diag(unit), lower=True, check_finite=False)
+        inverse, between = inner.T @ inner, w_o.T @ w_t
+        passed, fitting = inverse @ between, inverse @ w_o.T
+        kept = inner @ between
+        rest = kept.T @ kept - w_t.T @ w_t
+        rest.flat[:: len(root) + 1] += 1.0
+        squares = np.empty(len(d))
+        squares[fitted] = (np.sum(inverse**2, axis=1) + passed**2 @ root**2) / d[fitted] ** 2
+        squares[~fitted] = (np.sum(passed**2, axis=0) + rest**2 @ root**2) / root**2
+        rows = np.concatenate([fitting, root[:, None] * (w_t.T - between.T @ fitting)])
+        back = solve_triangular(factor, np.asarray(rows.T @ rows), trans=1, lower=True, check_finite=False)
+        heard = solve_triangular(factor, back.T, trans=1, lower=True, check_finite=False)  # G^-T F'F G^-1
+
+        def variance(correlations: Array | None) -> float:
+            return float(np.trace(heard) if correlations is None else np.vdot(heard, correlations))
+
+        whole = np.array([float(item.f2 @ squares), variance(own), variance(through)])
+        return self._setting.complete(np.zeros(3), whole)
 
     def moments(self, z: Array) -> tuple[Array, Array, Array]:
         """Z'AZ/n, Z'AC_eps AZ/n and Z'ACAZ/n."""
@@ -175,8 +245,10 @@ class _InTime:
         corrected = self.inputs is not None and self.far > 0.0
         passed = self.scale * self.inputs.solve(self.lam, self.far, z) if corrected and self.inputs is not None else z
         plain = passed.T @ passed / n
-        own = plain if self.noise is None else passed.T @ self.noise.times(passed) / n
         through = plain if self.inputs is None else passed.T @ self.inputs.times(passed) / n
+        if self.noise is None:
+            return z.T @ passed / n if corrected else plain, plain, through
+        own = through if self.same else passed.T @ self.noise.times(passed) / n
         return (z.T @ passed / n if corrected else plain), own, through
 
 
@@ -283,21 +355,34 @@ def _risk(setting: _Setting, moments: Array, own: Array, through: Array) -> floa
     ridges = item.ridge / item.ell
     # In units in which the diagonal is of order one, so that the inverse is good on steep spectra.
     unit = 1.0 / np.sqrt(1.0 + ridges)
-    system = unit[:, None] * (moments + np.diag(ridges)) * unit
-    half, info = lapack.dpotrf(system, lower=1)
-    if info == 0:
-        inverse, info = lapack.dpotri(half, lower=1)
+    system = moments.T.copy(order="F")  # LAPACK's order: nothing is transposed on the way
+    system.T.flat[:: len(ridges) + 1] += ridges
+    system *= unit[:, None]
+    system *= unit
+    half, info = lapack.dpotrf(system, lower=1, overwrite_a=1)
+    inverse, info = lapack.dpotri(half, lower=1, overwrite_c=1) if info == 0 else (half, info)
     if info != 0:
         raise ValueError(
             f"lam={setting.lam:g} at n={item.n} with {len(item.ell)} directions: the system is singular in double precision; "
             "use a larger ridge or fewer directions"
         )
-    inverse = np.tril(inverse) + np.tril(inverse, -1).T
-    h = unit[:, None] * inverse * unit
-    squares = h @ h
+    # The triangle above is zero: that of H = U S^-1 U, and its mirror image. Of H^2 one triangle is made too.
+    inverse *= unit[:, None]
+    inverse *= unit
+    inverse.T.flat[:: len(ridges) + 1] *= 0.5
+    h = inverse + inverse.T
+    squares = blas.dsyrk(1.0, h)
+    diagonal = np.diagonal(squares)
     energy = item.f2 * ridges**2
-    bias = float(energy @ np.diagonal(squares)) if item.ridge > 0.0 else 0.0
-    whole = np.array([bias, float(np.sum(squares * own)) / item.n, float(np.sum(squares * through)) / item.n])
+    bias = float(energy @ diagonal) if item.ridge > 0.0 else 0.0
+
+    def trace(weights: Array) -> float:
+        """tr H^2 M of a symmetric M."""
+        above = 2.0 * np.vdot(squares.T, weights) - diagonal @ np.diagonal(weights)
+        return float(above) / item.n
+
+    variance = trace(own)
+    whole = np.array([bias, variance, variance if through is own else trace(through)])
     if not setting.uncentred:
         return setting.complete(np.zeros(3), whole)
     last = h[-1]

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -239,7 +240,7 @@ class FractionalResponses:
         scale = math.sin(math.pi * inputs.hurst) * math.gamma(2.0 * inputs.hurst + 1.0) * math.pi**-power
         total = float(levels.sum()) * REFERENCE**-power * (1.0 - power) / scale
         self._shift = total ** (1.0 / (1.0 - power)) - MODES
-        w = self._frequencies(REFERENCE)
+        w = self._frequencies(np.array([float(REFERENCE)]))[0]
         self._levels = levels / inputs.spectral_density(w)
         self._noise_levels = own / noise.spectral_density(w) if noise.hurst > SHORT_MEMORY else np.ones(MODES)
         self._continuum = {points: self._nodes(points) for points in (PANEL_POINTS, ROUGH_PANEL_POINTS)}
@@ -249,33 +250,49 @@ class FractionalResponses:
 
     def law(self, n: float) -> Law:
         """The law at n samples, at least 3 ``MODES``: below, that of 3 ``MODES``."""
-        found = self._laws.get(n)
-        if found is None:
-            if len(self._laws) > KEPT:
-                self._laws.clear()
-            found = self._laws[n] = self._law(n, PANEL_POINTS)
-        return found
+        return self._known([n])[0]
 
-    def _frequencies(self, n: float) -> Array:
-        """Where the lowest modes stand: w_j with (w_j / pi - shift / n) / (1 - shift / n) = (j - 1/2) / n."""
+    def _known(self, sizes: Sequence[float]) -> list[Law]:
+        """The laws at several n, those that are not kept yet made together."""
+        missing = [n for n in dict.fromkeys(sizes) if n not in self._laws]
+        if len(self._laws) + len(missing) > KEPT:
+            self._laws.clear()
+            missing = list(dict.fromkeys(sizes))
+        self._laws.update(zip(missing, self._made(missing, PANEL_POINTS), strict=True))
+        return [self._laws[n] for n in sizes]
+
+    def _frequencies(self, n: Array) -> Array:
+        """Where the lowest modes stand: w_j with (w_j / pi - shift / n) / (1 - shift / n) = (j - 1/2) / n; shape of n by MODES."""
+        n = n[..., None]
         return np.asarray(math.pi / n * ((np.arange(MODES) + 0.5) * (1.0 - self._shift / n) + self._shift))
 
-    def _law(self, n: float, points: int) -> Law:
-        size = max(n, 3.0 * MODES)
+    def _made(self, sizes: Sequence[float], points: int) -> list[Law]:
+        """The laws at several n: densities are evaluated at the frequencies of all of them at once."""
+        if not sizes:
+            return []
+        size = np.maximum(sizes, 3.0 * MODES)
         stretch = 1.0 - self._shift / size
-        start = math.log(math.pi * (MODES * stretch + self._shift) / size)
-        panels = int((math.log(TOP) - start) / PANEL)
-        count = 4 * points + panels * points
-        log_w, steps = _panels(np.array([start, math.log(TOP) - panels * PANEL]), points)
-        w, lowest = np.exp(log_w), self._frequencies(size)
-        inputs, noise, weights = self._continuum[points]
-        return Law(
-            np.concatenate([self._levels * _density(self._inputs, lowest), _density(self._inputs, w), inputs[:count]]),
-            np.concatenate(
-                [self._noise_levels * _density(self._noise, lowest), _density(self._noise, w), noise[:count]]
-            ),
-            np.concatenate([np.full(MODES, 1.0 / size), w * steps / (math.pi * stretch), weights[:count] / stretch]),
-        )
+        start = np.log(math.pi * (MODES * stretch + self._shift) / size)
+        panels = ((math.log(TOP) - start) / PANEL).astype(np.intp)
+        nodes, weights = _gauss(points)
+        half, middle = (0.5 * (math.log(TOP) - panels * PANEL + sign * start) for sign in (-1.0, 1.0))
+        w = np.exp(middle[:, None] + half[:, None] * nodes)
+        w_weights = w * (half[:, None] * weights) / (math.pi * stretch[:, None])
+        where = np.concatenate([self._frequencies(size), w], axis=1)
+        inputs, noise = (_density(process, where) for process in (self._inputs, self._noise))
+        inputs[:, :MODES] *= self._levels
+        noise[:, :MODES] *= self._noise_levels
+        mass = np.concatenate([np.repeat(1.0 / size[:, None], MODES, axis=1), w_weights], axis=1)
+        counts = 4 * points + panels * points
+        far_inputs, far_noise, far_weights = self._continuum[points]
+        return [
+            Law(
+                np.concatenate([inputs[k], far_inputs[:count]]),
+                np.concatenate([noise[k], far_noise[:count]]),
+                np.concatenate([mass[k], far_weights[:count] / stretch[k]]),
+            )
+            for k, count in enumerate(counts)
+        ]
 
     def _nodes(self, points: int) -> tuple[Array, Array, Array]:
         """Densities and weights on [TOP, pi], then on panels downwards from TOP to frequencies that no n resolves."""
@@ -297,7 +314,7 @@ class FractionalResponses:
         return found
 
     def _stack(self, n: Array) -> Law:
-        laws = [self.law(float(m)) for m in n]
+        laws = self._known(n.tolist())
         width = max(len(law.weights) for law in laws)
         shape = (len(laws), width)
         inputs, noise, weights = np.ones(shape), np.zeros(shape), np.zeros(shape)
@@ -342,26 +359,26 @@ class FractionalResponses:
     def rough(self, x: Array, n: Array) -> tuple[Array, Array, Array]:
         with np.errstate(divide="ignore", invalid="ignore"):
             place = np.log(x / np.maximum(1.0 - x, 0.0))
-        tables = [self._rough_table(float(m)) for m in np.ravel(n)]
+        tables = self._rough(np.ravel(n).tolist())
         tau, inputs, noise = (
             np.exp(np.stack([np.interp(row, table[0], table[k]) for row, table in zip(place, tables, strict=True)]))
             for k in (1, 2, 3)
         )
         return tau, inputs, noise
 
-    def _rough_table(self, n: float) -> Array:
-        """Logit of x, ln tau, ln J_x and ln J_eps, shape (4, k)."""
-        found = self._rough_tables.get(n)
-        if found is None:
-            if len(self._rough_tables) > KEPT:
-                self._rough_tables.clear()
-            law = self._law(n, ROUGH_PANEL_POINTS)
+    def _rough(self, sizes: Sequence[float]) -> list[Array]:
+        """Logit of x, ln tau, ln J_x and ln J_eps, shape (4, k), at several n."""
+        missing = [n for n in dict.fromkeys(sizes) if n not in self._rough_tables]
+        if len(self._rough_tables) + len(missing) > KEPT:
+            self._rough_tables.clear()
+            missing = list(dict.fromkeys(sizes))
+        for n, law in zip(missing, self._made(missing, ROUGH_PANEL_POINTS), strict=True):
             log_delta = np.linspace(-8.0 - math.log(n), 16.0, ROUGH_POINTS)
             tau, rest, squares, noise = moments(law, log_delta)
             factors = (np.log(tau), np.log(squares / tau**2), np.log(noise / tau**2))
             found = np.stack([np.log(tau / rest) + log_delta, *factors])
             self._rough_tables[n] = found
-        return found
+        return [self._rough_tables[n] for n in sizes]
 
     def least_noise(self, n: Array) -> Array:
         """1 / E[f / f_eps]: Cauchy and Schwarz for E r = E sqrt(f_eps/f) r sqrt(f/f_eps)."""
@@ -371,7 +388,7 @@ class FractionalResponses:
         return np.asarray(1.0 / terms.sum(axis=1))
 
     def largest(self, n: Array) -> Array:
-        return np.array([float(self.law(float(m)).inputs.max()) for m in n])
+        return np.array([float(law.inputs.max()) for law in self._known(n.tolist())])
 
 
 def _density(process: Process, w: Array) -> Array:

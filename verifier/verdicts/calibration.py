@@ -28,7 +28,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from scipy import stats
+from scipy.special import betaincinv
 
 from verifier import records
 from verifier.claims import AtLeast, AtMost, Bound, Claim, Exponent, Prediction, StraightLine, Theta, registered_claims
@@ -36,7 +36,7 @@ from verifier.instances import Instance, RademacherDesign, StudentDesign, Unifor
 from verifier.provenance import code_digest, digest_of, versions
 from verifier.risk.asymptotics import Formula, has_exact_order, is_straight, least_exponent, theorem_exponent
 from verifier.verdicts.audit import EXAMPLES
-from verifier.verdicts.drawing import draw
+from verifier.verdicts.drawing import draw, draw_until
 from verifier.verdicts.falsify import FALSIFIED, SURVIVED, Budget, confirm, falsify
 from verifier.verdicts.judge import assess, judge, look
 from verifier.verdicts.judgement import INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
@@ -110,7 +110,7 @@ def exponent_readings(claims: Sequence[Claim]) -> list[Claim]:
 
 def _kind(claim: Claim) -> type[Prediction]:
     """Kind of the predictions of a claim, looked up on the first instance in scope."""
-    for instance in draw(claim.domain, 20, 0, claim.id, "kind"):
+    for instance in draw_until(lambda one: claim.unmet(one) is None, claim.domain, 20, 0, claim.id, "kind"):
         if claim.unmet(instance) is None:
             return type(claim.predicted(instance))
     return Bound
@@ -514,8 +514,8 @@ def clopper_pearson(hits: float, trials: float, level: float = 0.95) -> tuple[fl
         return 0.0, 1.0
     least, most = math.floor(hits + 1e-9), math.ceil(hits - 1e-9)  # half a hit: an error noticed on one side only
     tail = 0.5 * (1.0 - level)
-    low = 0.0 if least == 0 else float(stats.beta.ppf(tail, least, trials - least + 1))
-    high = 1.0 if most == trials else float(stats.beta.ppf(1.0 - tail, most + 1, trials - most))
+    low = 0.0 if least == 0 else float(betaincinv(least, trials - least + 1, tail))
+    high = 1.0 if most == trials else float(betaincinv(most + 1, trials - most, 1.0 - tail))
     return low, high
 
 

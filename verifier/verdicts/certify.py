@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import ndtr, stdtrit
 
 from verifier.instances import (
     Dependence,
@@ -79,7 +79,7 @@ class Certification:
 
 def student_quantile(z: float, replicates: int) -> float:
     """Student's quantile at the tail probability of z normal standard errors: those are estimated from replicates."""
-    return float(stats.t.isf(stats.norm.sf(z), replicates - 1))
+    return -float(stdtrit(replicates - 1, ndtr(-z)))
 
 
 def agreement_constant(instance: Instance) -> float:

@@ -9,7 +9,7 @@ float, ...) stay. Versions before 6.131 collect none.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -42,8 +42,29 @@ def repeatable_draws() -> Iterator[None]:
         internals.CONSTANTS_CACHE.cache.clear()
 
 
+class _Enough(BaseException):
+    """Ends a drawing early; not an Exception, so that Hypothesis does not take it for a failure."""
+
+
 def draw(domain: SearchStrategy[Instance], count: int, seed: int, *key: str | int) -> list[Instance]:
     """Up to ``count`` different instances of a domain, as a search draws them before it is guided; none of an empty one."""
+    return _draw(domain, count, seed, key, lambda instance: False)
+
+
+def draw_until(
+    enough: Callable[[Instance], bool], domain: SearchStrategy[Instance], count: int, seed: int, *key: str | int
+) -> list[Instance]:
+    """The first of the instances of :func:`draw`, up to one that is ``enough``."""
+    return _draw(domain, count, seed, key, enough)
+
+
+def _draw(
+    domain: SearchStrategy[Instance],
+    count: int,
+    seed: int,
+    key: tuple[str | int, ...],
+    enough: Callable[[Instance], bool],
+) -> list[Instance]:
     found: dict[str, Instance] = {}
     words = hashlib.sha256(repr((seed, *key)).encode()).digest()
 
@@ -60,7 +81,9 @@ def draw(domain: SearchStrategy[Instance], count: int, seed: int, *key: str | in
     @given(domain)
     def collect(instance: Instance) -> None:
         found.setdefault(instance.digest, instance)
+        if enough(instance):
+            raise _Enough
 
-    with repeatable_draws(), suppress(Unsatisfiable):
+    with repeatable_draws(), suppress(Unsatisfiable, _Enough):
         collect()
     return list(found.values())

@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
 from hypothesis.errors import HypothesisException, InvalidArgument, Unsatisfiable
-from scipy import stats
+from scipy.special import ndtri
 
 from verifier.claims import Bound, Claim, Proof
 from verifier.instances import Instance
@@ -62,7 +62,7 @@ FEWEST = 10
 
 def confirmation_z() -> float:
     """Normal quantile of one two-sided confirmation."""
-    return float(stats.norm.isf(FALSE_ALARMS / CONFIRMATIONS / 2.0))
+    return -float(ndtri(FALSE_ALARMS / CONFIRMATIONS / 2.0))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from verifier.verdicts.slopes import CorrectedFit, LocalExponents, profile_fit
 
@@ -64,7 +64,7 @@ class PointFit:
         """Confidence interval of the exponent, None where nothing is known of the scatter."""
         if self.stderr is None:
             return None
-        half = float(stats.t.ppf(0.5 + 0.5 * level, self.dof)) * self.stderr
+        half = float(special.stdtrit(self.dof, 0.5 + 0.5 * level)) * self.stderr
         return self.exponent - half, self.exponent + half
 
     @cached_property
@@ -101,13 +101,13 @@ class PointFit:
         residual = self.log_risk - design @ (inverse @ (design.T @ (weight * self.log_risk)))
         statistic, contrasts = float(weight @ residual**2), points - 2
         if np.all(np.isinf(self.point_dof)):
-            return float(stats.chi2.sf(statistic, contrasts))
+            return float(special.chdtrc(contrasts, statistic))
         if not own:
-            return float(stats.f.sf(statistic / contrasts, contrasts, max(float(self.point_dof.sum()) - 2.0, 1.0)))
+            return float(special.fdtrc(contrasts, max(float(self.point_dof.sum()) - 2.0, 1.0), statistic / contrasts))
         share = 1.0 - weight * np.einsum("ki,ij,kj->k", design, inverse, design)
         excess = float(np.sum(share**2 / self.point_dof))
         scale = contrasts + 2.0 * excess - 6.0 * excess / (contrasts + 2.0)
-        return float(stats.f.sf(statistic / scale, contrasts, contrasts * (contrasts + 2.0) / (3.0 * excess)))
+        return float(special.fdtrc(contrasts, contrasts * (contrasts + 2.0) / (3.0 * excess), statistic / scale))
 
     def _curvature(self) -> float:
         """p-value of the quadratic term in ln n: without errors of their own, scatter and bends of the points look alike."""
@@ -119,7 +119,7 @@ class PointFit:
         scatter = float(np.sum((self.log_risk - basis @ loading) ** 2)) / (points - 3)
         if scatter <= 0.0:
             return math.nan
-        return float(2.0 * stats.t.sf(abs(loading[2]) / math.sqrt(scatter), points - 3))
+        return float(2.0 * special.stdtr(points - 3, -abs(loading[2]) / math.sqrt(scatter)))
 
     @cached_property
     def corrected(self) -> CorrectedFit:

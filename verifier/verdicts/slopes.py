@@ -39,7 +39,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import betaincinv, fdtrc, stdtr, stdtrit
 
 Array = NDArray[np.float64]
 
@@ -67,7 +67,7 @@ class LocalExponents:
 
     def interval(self, level: float = 0.95) -> tuple[Array, Array]:
         """Lower and upper ends, each interval at ``level`` on its own."""
-        half = stats.t.ppf(0.5 + 0.5 * _level(level), self.dof) * self.stderr
+        half = stdtrit(self.dof, 0.5 + 0.5 * _level(level)) * self.stderr
         return self.exponent - half, self.exponent + half
 
 
@@ -93,7 +93,7 @@ class CorrectedFit:
         Half the way to the exponents at the neighbours of every w that is kept is inside too: the true w is no point of
         the grid, and no farther from one than half a step.
         """
-        room = float(stats.t.ppf(0.5 + 0.5 * _level(level), self.dof)) ** 2
+        room = float(stdtrit(self.dof, 0.5 + 0.5 * _level(level))) ** 2
         best = min(misfit for *_, misfit in self.profile)
         ends: list[float] = []
         for k, (_, a, stderr, misfit) in enumerate(self.profile):
@@ -235,13 +235,13 @@ def critical_value(level: float, dof: int, contrasts: int) -> float:
     B is Beta((nu + 1)/2, d/2); with d = 0 this is Student's t.
     """
     if contrasts == 0:
-        return float(stats.t.ppf(0.5 + 0.5 * level, dof))
+        return float(stdtrit(dof, 0.5 + 0.5 * level))
     nodes, quadrature = np.polynomial.legendre.leggauss(64)
-    share = np.sqrt(stats.beta.ppf(0.5 * (nodes + 1.0), 0.5 * (dof + 1), 0.5 * contrasts))
-    low, high = 0.0, 10.0 * float(stats.t.ppf(0.5 + 0.5 * level, dof))
+    share = np.sqrt(betaincinv(0.5 * (dof + 1), 0.5 * contrasts, 0.5 * (nodes + 1.0)))
+    low, high = 0.0, 10.0 * float(stdtrit(dof, 0.5 + 0.5 * level))
     for _ in range(80):
         middle = 0.5 * (low + high)
-        inside = 0.5 * float(quadrature @ (2.0 * stats.t.cdf(middle * share, dof) - 1.0))
+        inside = 0.5 * float(quadrature @ (2.0 * stdtr(dof, middle * share) - 1.0))
         low, high = (middle, high) if inside < level else (low, middle)
     return high / math.sqrt(1.0 + contrasts / (dof - 1))
 
@@ -296,7 +296,7 @@ def _lack_of_fit(rows: Array, log_risk: Array, contrasts: Array) -> float:
     distance = values / scale
     hotelling = float(distance @ np.linalg.lstsq(covariance, distance, rcond=1e-12)[0])
     statistic = hotelling * (replicates - used) / ((replicates - 1) * used)
-    return float(stats.f.sf(statistic, used, replicates - used))
+    return float(fdtrc(used, replicates - used, max(statistic, 0.0)))
 
 
 def _corrected(rows: Array, log_risk: Array, x: Array) -> CorrectedFit:
