@@ -12,8 +12,9 @@ from scipy.optimize import minimize_scalar
 import verifier as vf
 from verifier.risk import profile_samples
 from verifier.risk.collapse import SlowestFactor, measured_factor
+from verifier.risk.coordinates import profile_for, profile_ridge, profile_terms
 from verifier.risk.equivalents import effective_dimension
-from verifier.risk.profiles import POINTS, densities, end_weights, profile_for, profile_ridge, profile_terms
+from verifier.risk.profiles import POINTS, densities, end_weights
 from verifier.risk.simulate import Replicates
 from verifier.verdicts.certify import certify
 from verifier.verdicts.judge import look

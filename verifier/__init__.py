@@ -90,6 +90,7 @@ if TYPE_CHECKING:
         Transform,
         Truncated,
         UniformDesign,
+        VectorAutoregression,
         White,
         register_ingredient,
     )
@@ -190,6 +191,7 @@ __all__ = [
     "Transform",
     "Truncated",
     "UniformDesign",
+    "VectorAutoregression",
     "White",
     "effective_dimension",
     "effective_ridge",

@@ -3,7 +3,7 @@ them.
 """
 
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction, ComponentTarget
-from verifier.instances.coordinates import PerCoordinate
+from verifier.instances.coordinates import PerCoordinate, VectorAutoregression
 from verifier.instances.dependence import Dependence, Dependent, Independent, Repeated
 from verifier.instances.designs import (
     Design,
@@ -141,6 +141,7 @@ __all__ = [
     "Transform",
     "Truncated",
     "UniformDesign",
+    "VectorAutoregression",
     "White",
     "eigenvalues",
     "log_index_at",

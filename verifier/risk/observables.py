@@ -42,7 +42,7 @@ from verifier.risk.equivalents import (
 )
 from verifier.risk.memory import balanced_power
 from verifier.risk.mixtures import mixture_terms
-from verifier.risk.profiles import largest_factor
+from verifier.risk.coordinates import largest_factor
 from verifier.risk.quadrature import source_norm_squared
 from verifier.risk.smoothness import index_after
 
