@@ -8,8 +8,8 @@ covariance :math:`\Sigma - A\Sigma A`.
 ``VectorAutoregression`` couples the coordinates 2i - 1 and 2i. Whitened they are :math:`z_t = M z_{t-1} + e_t` with one matrix M of
 2 x 2 for all pairs, a contraction, and innovations of covariance :math:`I - MM'`: any contraction keeps the covariance I, so that
 :math:`A = \Sigma^{1/2} M \Sigma^{-1/2}` (pair by pair) keeps :math:`\Sigma` with its distinct eigenvalues (Lutkepohl 2005, section
-2.1). With :math:`\Gamma(h) = E z_{t+h} z_t' = M^h` the spectral density is :math:`S(w) = \sum_h \Gamma(h) e^{-ihw}`. M a multiple of
-a rotation is a damped oscillation, a symmetric M has two times of forgetting along axes that are not those of the covariance,
+2.1). With :math:`\Gamma(h) = E z_{t+h} z_t' = M^h` the spectral density is :math:`S(w) = \sum_h \Gamma(h) e^{-ihw}`. M a multiple
+of a rotation is a damped oscillation, a symmetric M has two times of forgetting along axes that are not those of the covariance,
 a shear is not normal.
 
 The equivalent of the former is that of a variance profile (Hachem, Loubaton and Najim 2007): :mod:`verifier.risk.profiles`; that of
@@ -104,7 +104,11 @@ class PerCoordinate(Ingredient):
 
     def input_correlation(self, n: int) -> Array:
         """Their mean over the classes, the correlations of a coordinate drawn at random, shape (n, n)."""
-        return np.asarray(self.input_correlations(n).mean(axis=0))
+        return np.asarray(toeplitz(self.mean_autocorrelations(n - 1)))
+
+    def mean_autocorrelations(self, lags: int) -> Array:
+        """The same at lags 0, 1, ..., shape (lags + 1,)."""
+        return np.asarray(np.mean([process.autocorrelations(lags) for process in self.classes], axis=0))
 
     def noise_correlation(self, n: int) -> Array:
         return np.asarray(toeplitz(self.noise.autocorrelations(n - 1)))
@@ -143,8 +147,8 @@ class VectorAutoregression(Ingredient):
         norm = float(np.linalg.norm(found, 2))
         if norm > STRONGEST_OF_CLASS + 1e-12:
             raise ValueError(
-                f"matrix={self.matrix!r} has the norm {norm:.6g}; it must be at most {STRONGEST_OF_CLASS}, so that the covariance of "
-                "the innovations is positive and each pair forgets within the samples that can be simulated"
+                f"matrix={self.matrix!r} has the norm {norm:.6g}; it must be at most {STRONGEST_OF_CLASS}, so that the "
+                "covariance of the innovations is positive and each pair forgets within the samples that can be simulated"
             )
         object.__setattr__(self, "matrix", tuple(tuple(float(x) for x in row) for row in found))
         _check_noise(self.noise)
@@ -186,8 +190,8 @@ class VectorAutoregression(Ingredient):
         return found
 
     def components(self, lags: int) -> Array:
-        r"""Entries (1, 1), the sum of (1, 2) and (2, 1), and (2, 2) of :math:`\Gamma(h)`, shape (3, lags + 1): the trace of a symmetric
-        matrix times :math:`\Gamma(h)` is their product with its entries (1, 1), (1, 2), (2, 2).
+        r"""Entries (1, 1), the sum of (1, 2) and (2, 1), and (2, 2) of :math:`\Gamma(h)`, shape (3, lags + 1): the trace of a
+        symmetric matrix times :math:`\Gamma(h)` is their product with its entries (1, 1), (1, 2), (2, 2).
         """
         gamma = self.autocovariances(lags)
         return np.stack([gamma[:, 0, 0], gamma[:, 0, 1] + gamma[:, 1, 0], gamma[:, 1, 1]])
@@ -199,6 +203,27 @@ class VectorAutoregression(Ingredient):
         transfer = np.linalg.inv(np.eye(2) - turn * matrix)
         s = transfer @ (np.eye(2) - matrix @ matrix.T) @ transfer.conj().swapaxes(1, 2)
         return np.stack([s[:, 0, 0].real, 2.0 * s[:, 0, 1].real, s[:, 1, 1].real])
+
+    def mean_autocorrelations(self, lags: int) -> Array:
+        """The mean over the two coordinates of a pair, shape (lags + 1,)."""
+        one, _, other = self.components(lags)
+        return np.asarray(0.5 * (one + other))
+
+    def mixing(self, lags: int) -> Array:
+        r"""An upper bound of b(k) of one pair, the sum of the two singular values of :math:`M^k`, and one where that is more: they
+        are the canonical correlations of past and future, which fall into two independent pairs of one number each
+        (Hotelling 1936), and b of such a pair is at most its correlation.
+        """
+        singular = np.linalg.svd(self.autocovariances(lags), compute_uv=False)
+        return np.asarray(np.minimum(1.0, singular.sum(axis=1)))
+
+    @property
+    def reach(self) -> float:
+        r"""The largest lag at which a pair is correlated: infinite unless :math:`M^2 = 0`."""
+        matrix = np.array(self.matrix)
+        if not matrix.any():
+            return 0.0
+        return math.inf if (matrix @ matrix).any() else 1.0
 
     def _product_matrix(self) -> Array:
         r"""The symmetric part of :math:`\sum_h \Gamma(h) \rho_\varepsilon(h)`; autocovariances below 1e-18 are left out."""
@@ -245,8 +270,7 @@ class VectorAutoregression(Ingredient):
 
     def input_correlation(self, n: int) -> Array:
         """The mean over the two coordinates of a pair, shape (n, n)."""
-        one, _, other = self.components(n - 1)
-        return np.asarray(toeplitz(0.5 * (one + other)))
+        return np.asarray(toeplitz(self.mean_autocorrelations(n - 1)))
 
     def noise_correlation(self, n: int) -> Array:
         return np.asarray(toeplitz(self.noise.autocorrelations(n - 1)))

@@ -115,8 +115,8 @@ class Instance:
             and self.spectrum.size % 2
         ):
             raise ValueError(
-                f"spectrum={self.spectrum!r} has {self.spectrum.size:g} eigenvalues; {self.dependence!r} couples them in pairs: give "
-                "it an even number, or infinitely many"
+                f"spectrum={self.spectrum!r} has {self.spectrum.size:g} eigenvalues; {self.dependence!r} couples them in pairs: "
+                "give it an even number, or infinitely many"
             )
         if MOST_TRANSFORMED < self.spectrum.size < math.inf:
             raise ValueError(

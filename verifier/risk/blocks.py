@@ -36,7 +36,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,9 +52,9 @@ HALVED = np.array([1.0, 0.5, 1.0])  # entries of S from the components, which ho
 
 @dataclass(frozen=True, eq=False)
 class BlockDensities:
-    """At W midpoints of [0, pi]: ``inputs`` (3, W), whose product with the entries of a symmetric matrix is the trace of its product
-    with S; ``means`` (W, 3) the entries of S, ``pairs`` (W, 9) products of entry and component, and ``heard`` (W, 3) those of
-    the entries with the density of the noise, each over W, so that a product with them is a mean over w.
+    """At W midpoints of [0, pi]: ``inputs`` (3, W), whose product with the entries of a symmetric matrix is the trace of its
+    product with S; ``means`` (W, 3) the entries of S, ``pairs`` (W, 9) products of entry and component, and ``heard`` (W, 3)
+    those of the entries with the density of the noise, each over W, so that a product with them is a mean over w.
     """
 
     inputs: Array
@@ -154,8 +153,8 @@ class BlockEquivalent(ProfileEquivalent):
         return np.sum(self._blocks.bias(kappa, at.scale) * (z / HALVED), axis=1), noise
 
     def at(self, n: float, lam: float) -> tuple[Array, Array, Array]:
-        """At one sample size and ridge: the entries of K (3,), and what a block hears of the risk matrix of all of them, (3, 3), and of
-        the noise, (3,), for each unit of the sum of :math:`P_b \\otimes P_b/n`, all in units of K.
+        """At one sample size and ridge: the entries of K (3,), and the entries of H, in the sum of P H P over n, for each unit of
+        the components of the risk matrix of all blocks, (3, 3), and of the noise, (3,), all in units of K.
         """
         sizes, ridges = np.array([n]), self._regular(np.array([n]), np.array([lam]))
         kappa = self.effective_ridges(sizes, ridges)
@@ -203,7 +202,7 @@ class _Blocks:
     energy_other: Array
 
     def sums(self, kappa: Array, scale: Array) -> Array:
-        """Of P over the scale: sums of the entries, and of their products 11-11, 11-12, 12-12, 12-22, 22-22, 11-22; shape (m, 9)."""
+        """Of P over the scale: sums of the entries, and of their products 11-11, 11-12, 12-12, 12-22, 22-22, 11-22, (m, 9)."""
         k11, k12, k22 = (kappa / scale[:, None]).T[:, :, None]
         det = k11 * k22 - k12 * k12
         a1, a2 = self.one / scale[:, None], self.other / scale[:, None]
@@ -258,8 +257,8 @@ def blocks(instance: Instance, log_reach: float) -> _Blocks:
     index = np.rint(np.exp(np.where(exact, support, 0.0)))
     odd = np.where(exact, index % 2.0, 0.5)
     first = np.where(exact, index - 1.0 + index % 2.0, 1.0)
-    theirs: Any = [np.exp(np.where(exact, spectrum.log_eigenvalues(np.log(first + k)), log_l)) for k in (0.0, 1.0)]
-    return _Blocks(one.eigenvalues, other.eigenvalues, weights, *theirs, odd * energy, (1.0 - odd) * energy)
+    of_one, of_other = (np.exp(np.where(exact, spectrum.log_eigenvalues(np.log(first + k)), log_l)) for k in (0.0, 1.0))
+    return _Blocks(one.eigenvalues, other.eigenvalues, weights, of_one, of_other, odd * energy, (1.0 - odd) * energy)
 
 
 # ------------------------------------------------------------------------------------------------ symmetric matrices
@@ -269,7 +268,7 @@ def _full(entries: Array) -> Array:
     return np.asarray(entries[..., [0, 1, 1, 2]].reshape(*entries.shape[:-1], 2, 2))
 
 
-def _entries(matrices: Array) -> Array:
+def _entries(matrices: NDArray[np.floating]) -> Array:
     """Entries of matrices that are symmetric up to rounding."""
     return np.stack(
         [matrices[..., 0, 0], 0.5 * (matrices[..., 0, 1] + matrices[..., 1, 0]), matrices[..., 1, 1]], axis=-1

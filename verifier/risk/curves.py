@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from verifier.instances import GaussianDesign, Independent, Instance, MixtureSamples, NystromFeatures
 from verifier.instances.ingredient import whole
+from verifier.risk.coordinates import is_profiled
 from verifier.risk.dependent_samples import MOST_SAMPLES, simulate_dependent
 from verifier.risk.dependent_streams import in_one_eigenbasis, simulate_dependent_stream
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
@@ -25,7 +26,6 @@ from verifier.risk.feature_samples import simulate_features
 from verifier.risk.mixtures import simulate_mixture
 from verifier.risk.nystrom_samples import simulate_nystrom
 from verifier.risk.profile_samples import simulate_profile
-from verifier.risk.coordinates import is_profiled
 from verifier.risk.sampled import simulate_samples
 from verifier.risk.simulate import Problem, Replicates, head_problems, problem, simulate
 from verifier.risk.simulators import Simulator, simulated_by, simulator_of

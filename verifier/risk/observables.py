@@ -30,6 +30,7 @@ from verifier.instances import (
     Truncated,
     log_index_at,
 )
+from verifier.risk.coordinates import largest_factor
 from verifier.risk.dependent_streams import in_one_eigenbasis
 from verifier.risk.equivalents import (
     LOG_KAPPA_MIN,
@@ -42,7 +43,6 @@ from verifier.risk.equivalents import (
 )
 from verifier.risk.memory import balanced_power
 from verifier.risk.mixtures import mixture_terms
-from verifier.risk.coordinates import largest_factor
 from verifier.risk.quadrature import source_norm_squared
 from verifier.risk.smoothness import index_after
 

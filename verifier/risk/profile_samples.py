@@ -137,8 +137,8 @@ class _Setting:
         return float(risks.sum() if isinstance(self.dependence, PerCoordinate) else risks[0] + risks[2])
 
     def collected(self, left: Array, right: Array) -> Array:
-        """Sums of left'right, for arrays of p columns, over the diagonal of each class, or of pairs over their entries (1, 1), (1, 2)
-        and (2, 2): shape (K,).
+        """Sums of left'right, for arrays of p columns, over the diagonal of each class, or of pairs over their entries (1, 1),
+        (1, 2) and (2, 2): shape (K,).
         """
         if isinstance(self.dependence, PerCoordinate):
             diagonal = np.sum(left * right, axis=0)

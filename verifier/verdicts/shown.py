@@ -29,6 +29,7 @@ from verifier.instances import (
     Repeated,
     Runs,
     Sticky,
+    VectorAutoregression,
     White,
 )
 from verifier.instances.dependence import REPEATED
@@ -99,6 +100,15 @@ def _correlations(dependence: Dependence) -> list[dict[str, Any]]:
             for k, each in _classes(dependence)
         ]
         return [*rows, _row("correlation of noise", dependence.noise.autocorrelations(last))]
+    if isinstance(dependence, VectorAutoregression):
+        gamma = dependence.autocovariances(last)
+        sides = ("odd", 0), ("even", 1)
+        rows = [
+            _row(f"correlation of the {one} coordinate of a pair with the {other} one so much earlier", gamma[:, a, b])
+            for one, a in sides
+            for other, b in sides
+        ]
+        return [*rows, _row("correlation of noise", dependence.noise.autocorrelations(last))]
     if isinstance(dependence, Dependent):
         inputs, noise = dependence.inputs.autocorrelations(last), dependence.noise.autocorrelations(last)
     elif isinstance(dependence, Repeated):
@@ -114,11 +124,14 @@ def _mixing(dependence: Dependence, *, endless: bool) -> list[dict[str, Any]]:
     last = max(LAGS)
     if isinstance(dependence, Repeated):
         return [_row("b(k), any number of coordinates", dependence.runs.mixing(last), _known_of_runs(dependence.runs))]
+    processes: list[Process | VectorAutoregression]
     if isinstance(dependence, PerCoordinate):
-        processes: list[Process] = [each for _, each in _classes(dependence)]
+        processes = [each for _, each in _classes(dependence)]
         names = [_in_turn("b(k), one", k, dependence) for k, _ in _classes(dependence)]
     elif isinstance(dependence, Dependent):
         processes, names = [dependence.inputs], ["b(k), one coordinate"]
+    elif isinstance(dependence, VectorAutoregression):
+        processes, names = [dependence], ["b(k), one pair of coordinates"]
     else:
         return []
     rows = [_row(name, each.mixing(last), _known(each)) for name, each in zip(names, processes, strict=True)]
@@ -132,7 +145,7 @@ def _mixing(dependence: Dependence, *, endless: bool) -> list[dict[str, Any]]:
     return rows
 
 
-def _known(process: Process) -> str:
+def _known(process: Process | VectorAutoregression) -> str:
     """Whether ``mixing`` of a process is exact: the protocol asks for upper bounds."""
     if isinstance(process, (White, FractionalNoise)) or _reach(process) == 0.0:
         return EXACT
@@ -145,10 +158,12 @@ def _known_of_runs(runs: Runs) -> str:
     return LOWER if isinstance(runs, RegimeSwitching) else DECLARED
 
 
-def _reach(process: Process) -> float | None:
+def _reach(process: Process | VectorAutoregression) -> float | None:
     """The largest lag at which samples of one coordinate are correlated; None where it is not known, for a process of a pack."""
     if isinstance(process, White):
         return 0.0
+    if isinstance(process, VectorAutoregression):
+        return process.reach
     if isinstance(process, AR1):
         return 0.0 if process.rho == 0.0 else math.inf
     if isinstance(process, MovingAverage):
@@ -170,6 +185,10 @@ def _sums(dependence: Dependence) -> list[dict[str, Any]]:
             *({"of": of, "value": _finite(value)} for of, value in named),
             {"of": "mean of these", "value": _finite(dependence.product_sum())},
         ]
+    if isinstance(dependence, VectorAutoregression):
+        low, high = dependence.product_sums()
+        found = [("smallest", low), ("largest", high), ("mean", dependence.product_sum())]
+        return [{"of": f"{products}, {of} over directions in a pair", "value": _finite(value)} for of, value in found]
     if isinstance(dependence, Repeated) and dependence.noise == REPEATED:
         products = "sum over h of P(same run at lag h)"
     elif not isinstance(dependence, (Dependent, PerCoordinate, Repeated)):
