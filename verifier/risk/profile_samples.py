@@ -183,6 +183,8 @@ def _long(setting: _Setting) -> Callable[[Array], float]:
         parts = np.concatenate([turned.real, turned.imag])
 
         def gram(weight: Array) -> Array:
+            if weight.min() < 0.0:  # what two coordinates of a pair have in common has either sign
+                return gram(np.maximum(weight, 0.0)) - gram(np.maximum(-weight, 0.0))
             half = np.sqrt(weight * twice)
             upper = blas.dsyrk(1.0, (parts * np.concatenate([half, half])[:, None]).T)
             return np.asarray(np.triu(upper) + np.triu(upper, 1).T)
