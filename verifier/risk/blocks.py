@@ -23,8 +23,8 @@ Where S is diagonal these are the equations of :mod:`verifier.risk.profiles`, wi
 :math:`\frac12\langle f_\varepsilon S\rangle = \frac12 \sum_h \Gamma(h) \rho_\varepsilon(h)`.
 
 *The equation for K.* The parallel sum P is increasing and concave in K, and so is the map :math:`K \mapsto \langle S/V\rangle^{-1}`
-(Anderson and Duffin 1969): Newton's method decreases to the solution from above, as for the profile. Its derivative is the
-operator of the equation for Z.
+(Anderson and Duffin 1969): from above Newton's method decreases to the solution, as for the profile, and after one step it is above.
+It starts from the scalar for the mean of the two coordinates. Its derivative is the operator of the equation for Z.
 
 *Sums over blocks.* Nodes are laid over the index of the block as they are over that of an eigenvalue
 (:mod:`verifier.risk.quadrature`), with both eigenvalues of the block at each: pairs of unequal eigenvalues, to 1e-9. Symmetric
@@ -41,7 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifier.instances import Instance, VectorAutoregression
-from verifier.risk.profiles import ACCURACY, EXACT_LOG, NEWTON, ClassTable, ProfileEquivalent, enumerated
+from verifier.risk.profiles import ACCURACY, EXACT_LOG, NEWTON, ClassTable, ProfileEquivalent, enumerated, one_density
 from verifier.risk.quadrature import DEEPEST_LOG, block_modes, decay_of
 
 Array = NDArray[np.float64]
@@ -98,10 +98,12 @@ class BlockEquivalent(ProfileEquivalent):
         mean = 0.5 * (self._densities.inputs[0] + self._densities.inputs[2])
         self._products = np.array([dependence.product_sum()])
         self._squares = float(np.mean(mean * mean))
+        self._w = one_density(mean)
         self._blocks = blocks(instance, log_reach)
 
-    def _start(self, kappa: Array) -> Array:
-        return np.asarray(kappa[:, None] * IDENTITY)
+    def _start(self, n: Array, lam: Array) -> Array:
+        """The effective ridge of the mean over the two coordinates."""
+        return np.asarray(super()._newton(n, lam, super()._start(n, lam)) * IDENTITY)
 
     def _smallest(self, kappa: Array) -> Array:
         return _least_eigenvalue(kappa)
@@ -203,17 +205,22 @@ class _Blocks:
 
     def sums(self, kappa: Array, scale: Array) -> Array:
         """Of P over the scale: sums of the entries, and of their products 11-11, 11-12, 12-12, 12-22, 22-22, 11-22, (m, 9)."""
-        k11, k12, k22 = (kappa / scale[:, None]).T[:, :, None]
+        k11, k12, k22 = (kappa / scale[:, None]).T
         det = k11 * k22 - k12 * k12
-        a1, a2 = self.one / scale[:, None], self.other / scale[:, None]
-        inner, outer = det + k11 * a2, det + k22 * a1
-        divisor = 1.0 / (inner + a1 * (k22 + a2))
-        p11, p12, p22 = a1 * inner * divisor, a1 * a2 * k12 * divisor, a2 * outer * divisor
-        weighted = [self.weights * p for p in (p11, p12, p22)]
-        found = [each.sum(axis=1) for each in weighted]
-        for left, right in ((0, p11), (0, p12), (1, p12), (1, p22), (2, p22), (0, p22)):
-            found.append(np.einsum("mi,mi->m", weighted[left], right))
-        return np.stack(found, axis=1)
+        u11, u12, u22 = k22 / det, -k12 / det, k11 / det
+        # P is the inverse of K^-1 + L^-1, ((x, u), (u, y)): ((y, -u), (-u, x)) r with r = 1/(xy - u^2).
+        x, y = (u[:, None] + scale[:, None] / ell for u, ell in ((u11, self.one), (u22, self.other)))
+        with np.errstate(over="ignore"):  # next to an eigenvalue that is no double when squared P is zero
+            r = 1.0 / (x * y - (u12 * u12)[:, None])
+        x *= r
+        y *= r
+        xw, yw, rw = (self.weights * each for each in (x, y, r))
+        sr, sx, sy = r @ self.weights, x @ self.weights, y @ self.weights
+        rr, rx, ry, xx, yy = (
+            np.einsum("mi,mi->m", left, right) for left, right in ((rw, r), (rw, x), (rw, y), (xw, x), (yw, y))
+        )
+        crossed = u12 * u12 * rr
+        return np.stack([sy, -u12 * sr, sx, yy, -u12 * ry, crossed, -u12 * rx, xx, sr + crossed], axis=1)
 
     def bias(self, kappa: Array, scale: Array) -> Array:
         """Entries of the sum of P diag(f^2/l^2) P, shape (m, 3)."""

@@ -105,6 +105,12 @@ def densities(dependence: PerCoordinate) -> Densities:
     return Densities(inputs, inputs.T / count, pairs.T / count, (inputs * noise).T / count)
 
 
+def one_density(density: Array) -> Densities:
+    """One class of the given density at midpoints, beside white noise."""
+    column = density[:, None] / len(density)
+    return Densities(density[None], column, density[:, None] * column, column)
+
+
 # ------------------------------------------------------------------------------------------------ sums over classes
 
 
@@ -296,14 +302,14 @@ class ProfileEquivalent:
         (m, K) are those of ridges nearby, where they are known.
         """
         lam = self._regular(n, lam)
-        start = self._start(self._above(n, lam)) if near is None else near
+        start = self._start(n, lam) if near is None else near
         pieces = [slice(at, at + CHUNK) for at in range(0, len(n), CHUNK)]
         kappa = np.concatenate([self._newton(n[piece], lam[piece], start[piece]) for piece in pieces])
         return np.where(self._smallest(kappa)[:, None] > math.exp(LOWEST), kappa, np.nan)
 
-    def _start(self, kappa: Array) -> Array:
-        """One effective ridge (m,) for every class."""
-        return np.repeat(kappa[:, None], self.table.classes, axis=1)
+    def _start(self, n: Array, lam: Array) -> Array:
+        """Where Newton's method starts, shape (m, K)."""
+        return np.repeat(self._above(n, lam)[:, None], self.table.classes, axis=1)
 
     def _smallest(self, kappa: Array) -> Array:
         return np.asarray(kappa.min(axis=1))
