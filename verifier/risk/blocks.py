@@ -23,7 +23,7 @@ Where S is diagonal these are the equations of :mod:`verifier.risk.profiles`, wi
 :math:`\frac12\langle f_\varepsilon S\rangle = \frac12 \sum_h \Gamma(h) \rho_\varepsilon(h)`.
 
 *The equation for K.* The parallel sum P is increasing and concave in K, and so is the map :math:`K \mapsto \langle S/V\rangle^{-1}`
-(Anderson and Duffin 1969): from above Newton's method decreases to the solution, as for the profile, and after one step it is above.
+(Anderson and Duffin 1969): from above Newton's method decreases to the solution, as for the profile, and after a step it is above.
 It starts from the scalar for the mean of the two coordinates. Its derivative is the operator of the equation for Z.
 
 *Sums over blocks.* Nodes are laid over the index of the block as they are over that of an eigenvalue
