@@ -19,7 +19,7 @@ from typing import Any
 
 from properties.hypotheses import alpha, assumption_r, noisy_labels
 from properties.lemma_4 import autoregressions, plain, positive
-from properties.strategies.coordinates import per_coordinate, vector_autoregressions
+from properties.strategies.coordinates import laws_of_correlations, per_coordinate, vector_autoregressions
 from properties.strategies.dependence import autoregressive, dependent_instances, short_dependences, sticky
 from verifier.claims import AtLeast, Bound, Exponent, Reading
 from verifier.instances import Instance
@@ -217,6 +217,14 @@ READINGS = (
         latex=UPPER,
         expected="SURVIVED",
         note="What mixing coefficients know suffices for a bound.",
+    ),
+    collapse(
+        "collapse-score-law",
+        "curves of coordinates that are AR(1) of a law of rho collapse on n over the mean of sum_h rho_i(h) rho_eps(h)",
+        ScoreFactor(),
+        domain=dependent_instances(plain, laws_of_correlations()),
+        expected="SURVIVED",
+        note="A rho for every coordinate: spread over an interval, or tending to a limit, which is then all that counts.",
     ),
     reading(
         "exponent-vector",

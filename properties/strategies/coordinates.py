@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from properties.strategies.dependence import correlations, short_memory
-from verifier.instances import Dependence, Independent, PerCoordinate, Process, VectorAutoregression, White
+from verifier.instances import (
+    Dependence,
+    FadingRhos,
+    Independent,
+    PerCoordinate,
+    Process,
+    SpreadRhos,
+    VectorAutoregression,
+    White,
+)
 from verifier.instances.coordinates import MOST_CLASSES
 
 
@@ -36,3 +45,12 @@ def vector_autoregressions(noise: SearchStrategy[Process] | None = None) -> Sear
         lambda part: VectorAutoregression(((part[0], part[1]), (0.0, part[0])), part[2])
     )
     return st.one_of(rotations, turned, sheared)
+
+
+def laws_of_correlations(noise: SearchStrategy[Process] | None = None) -> SearchStrategy[Dependence]:
+    """A correlation for every coordinate: spread over an interval, or tending to a limit; noise of short memory (or ``noise``)."""
+    ends = st.sampled_from([0.5, 0.0, -0.5, 0.8, -0.8, 0.3, -0.2, 0.6])
+    distinct = st.tuples(ends, ends).filter(lambda both: both[0] != both[1])
+    spread = distinct.map(lambda both: SpreadRhos(min(both), max(both)))
+    fading = st.tuples(distinct, st.sampled_from([1.0, 2.0, 1.5])).map(lambda part: FadingRhos(*part[0], part[1]))
+    return st.builds(PerCoordinate, spread | fading, short_memory() if noise is None else noise)

@@ -3,7 +3,7 @@ them.
 """
 
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction, ComponentTarget
-from verifier.instances.coordinates import PerCoordinate, VectorAutoregression
+from verifier.instances.coordinates import FadingRhos, PerCoordinate, SpreadRhos, VectorAutoregression
 from verifier.instances.dependence import Dependence, Dependent, Independent, Repeated
 from verifier.instances.designs import (
     Design,
@@ -97,6 +97,7 @@ __all__ = [
     "Exponential",
     "ExponentialTarget",
     "Factor",
+    "FadingRhos",
     "Features",
     "Finite",
     "FittedTail",
@@ -135,6 +136,7 @@ __all__ = [
     "SparseDirection",
     "Spectrum",
     "Spiked",
+    "SpreadRhos",
     "Sticky",
     "StudentDesign",
     "Target",

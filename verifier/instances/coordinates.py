@@ -38,18 +38,132 @@ STRONGEST_OF_CLASS = 0.9
 """Largest absolute correlation at lag one of a coordinate."""
 
 
+GOLDEN = 0.5 * (math.sqrt(5.0) - 1.0)
+"""Turns of a spread law from one coordinate to the next: its multiples are as far from whole numbers as can be."""
+
+CHEBYSHEV = 10
+"""Correlations that stand for a law of them, the zeros of Chebyshev's polynomial of this degree on its interval."""
+
+STRONGEST_OF_LAW = 0.8
+"""Largest absolute correlation of a law: with ten nodes the risk is then right to 3e-4, and to 2e-6 on intervals of length 1.3."""
+
+
+class _RhoLaw(Ingredient):
+    """Shared by laws that give every coordinate a correlation of its own, between two bounds."""
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The interval of the correlations."""
+        raise NotImplementedError
+
+    def at(self, log_index: Array) -> Array:
+        """The correlation of the coordinate of each log-index, of the shape of these."""
+        raise NotImplementedError
+
+    @property
+    def nodes(self) -> tuple[float, ...]:
+        """Zeros of Chebyshev's polynomial on the interval."""
+        low, high = self.bounds
+        turns = np.cos((np.arange(CHEBYSHEV) + 0.5) * math.pi / CHEBYSHEV)
+        return tuple(float(x) for x in 0.5 * (low + high) + 0.5 * (high - low) * turns)
+
+    def shares(self, log_index: Array) -> Array:
+        """Lagrange's polynomials of the nodes at the correlation of each coordinate, shape (nodes, N): a function that is analytic
+        in the correlation is the sum of its values at the nodes with these weights.
+        """
+        low, high = self.bounds
+        x = np.clip((self.at(log_index) - 0.5 * (low + high)) / max(0.5 * (high - low), 1e-300), -1.0, 1.0)
+        degrees = np.arange(CHEBYSHEV)
+        waves = np.cos(degrees[:, None] * (degrees + 0.5) * math.pi / CHEBYSHEV)
+        waves[0] *= 0.5
+        return np.asarray(2.0 / CHEBYSHEV * waves.T @ np.cos(degrees[:, None] * np.arccos(x)))
+
+
 @dataclass(frozen=True)
-class PerCoordinate(Ingredient):
-    r"""Coordinate i an AR(1) of correlation ``rhos[(i - 1) mod K]``, K <= 4, each in [-.9, .9]; noise of one process of short
-    memory, white by default, independent of the inputs.
+class SpreadRhos(_RhoLaw):
+    r"""Correlations spread over [low, high], one for each coordinate: :math:`\rho_i = \frac{low + high}2 + \frac{high - low}2
+    \cos(2\pi g i)`, g the golden section. The turns are equidistributed (Weyl 1916), so that the share of coordinates with a
+    correlation below a number is that of the law of the arcsine.
     """
 
-    rhos: tuple[float, ...] = (0.0,)
+    low: float = -0.5
+    high: float = 0.5
+
+    def __post_init__(self) -> None:
+        _check_bounds(self, "low", "high")
+        if self.low >= self.high:
+            raise ValueError(f"low={self.low!r} must be less than high={self.high!r}")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return self.low, self.high
+
+    def at(self, log_index: Array) -> Array:
+        turns = np.cos(2.0 * math.pi * GOLDEN * np.exp(log_index))
+        return np.asarray(0.5 * (self.low + self.high) + 0.5 * (self.high - self.low) * turns)
+
+    @property
+    def means(self) -> tuple[float, ...]:
+        """Correlations over which a mean is that over all coordinates, up to the power 64 of less than one."""
+        turns = np.cos((np.arange(64) + 0.5) * math.pi / 64.0)
+        return tuple(float(x) for x in 0.5 * (self.low + self.high) + 0.5 * (self.high - self.low) * turns)
+
+    def describe(self) -> str:
+        return f"spread over [{self.low:g}, {self.high:g}]"
+
+
+@dataclass(frozen=True)
+class FadingRhos(_RhoLaw):
+    r"""Correlations that tend to a limit: :math:`\rho_i = limit + (first - limit)\, i^{-power}`, 1/2 <= power <= 4."""
+
+    first: float = 0.5
+    limit: float = 0.0
+    power: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_bounds(self, "first", "limit")
+        object.__setattr__(self, "power", within("power", self.power, 0.5, 4.0, "curves must settle within reach"))
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return min(self.first, self.limit), max(self.first, self.limit)
+
+    def at(self, log_index: Array) -> Array:
+        return np.asarray(self.limit + (self.first - self.limit) * np.exp(-self.power * np.asarray(log_index)))
+
+    @property
+    def means(self) -> tuple[float, ...]:
+        """The correlation of almost all coordinates."""
+        return (self.limit,)
+
+    def describe(self) -> str:
+        return f"{self.limit:g} + {self.first - self.limit:g} i^-{self.power:g}"
+
+
+def _check_bounds(law: _RhoLaw, *names: str) -> None:
+    for name in names:
+        why = f"{CHEBYSHEV} correlations stand for all in between, which functions with poles nearby do not allow"
+        checked = within(name, getattr(law, name), -STRONGEST_OF_LAW, STRONGEST_OF_LAW, why)
+        object.__setattr__(law, name, checked)
+
+
+@dataclass(frozen=True)
+class PerCoordinate(Ingredient):
+    r"""Coordinate i an AR(1) of correlation ``rhos[(i - 1) mod K]``, K <= 4, each in [-.9, .9], or of that which a law gives to
+    i; noise of one process of short memory, white by default, independent of the inputs.
+    """
+
+    rhos: tuple[float, ...] | SpreadRhos | FadingRhos = (0.0,)
     noise: Process = field(default_factory=White)
 
     def __post_init__(self) -> None:
+        _check_noise(self.noise)
+        if isinstance(self.rhos, SpreadRhos | FadingRhos):
+            return
         if not isinstance(self.rhos, (tuple, list)) or not 1 <= len(self.rhos) <= MOST_CLASSES:
-            raise ValueError(f"rhos={self.rhos!r} must be a tuple of 1 to {MOST_CLASSES} correlations")
+            raise ValueError(
+                f"rhos={self.rhos!r} must be a tuple of 1 to {MOST_CLASSES} correlations, or a law of them"
+            )
         limit = STRONGEST_OF_CLASS
         checked = tuple(
             within(
@@ -58,40 +172,59 @@ class PerCoordinate(Ingredient):
             for k, rho in enumerate(self.rhos)
         )
         object.__setattr__(self, "rhos", checked)
-        _check_noise(self.noise)
 
     @property
     def classes(self) -> tuple[AR1, ...]:
-        """The processes that the coordinates take in turn."""
-        return tuple(AR1(rho) for rho in self.rhos)
+        """The processes that the coordinates take in turn, or those that stand for a law."""
+        return tuple(AR1(rho) for rho in (self.rhos if isinstance(self.rhos, tuple) else self.rhos.nodes))
+
+    @property
+    def extremes(self) -> tuple[AR1, ...]:
+        """The processes that the coordinates take in turn, or those at the ends of a law."""
+        return tuple(AR1(rho) for rho in (self.rhos if isinstance(self.rhos, tuple) else self.rhos.bounds))
+
+    @property
+    def means(self) -> tuple[AR1, ...]:
+        """Processes over which a mean is that over all coordinates."""
+        return tuple(AR1(rho) for rho in (self.rhos if isinstance(self.rhos, tuple) else self.rhos.means))
+
+    def shares(self, size: int) -> Array:
+        """The share of each class in the first coordinates, shape (K, size): one or zero where classes take turns."""
+        if isinstance(self.rhos, tuple):
+            count = len(self.rhos)
+            return np.asarray(np.arange(size) % count == np.arange(count)[:, None], dtype=np.float64)
+        return np.asarray(self.rhos.shares(np.log(np.arange(1.0, size + 1.0))))
 
     @property
     def stride(self) -> int:
         """Coordinates from one that is drawn in a tile to the next one: those of one class."""
-        return len(self.rhos)
+        return len(self.rhos) if isinstance(self.rhos, tuple) else 1
 
     def draw_tile(self, generator: np.random.Generator, n: int, first: int, columns: int) -> Array:
-        """Inputs (n, columns) of the class of the coordinate of index ``first`` from 0."""
-        return self.classes[first % len(self.rhos)].draw(generator, n, columns)
+        """Inputs (n, columns) of every :attr:`stride`-th coordinate from that of index ``first``, counted from 0, on."""
+        if isinstance(self.rhos, tuple):
+            return self.classes[first % len(self.rhos)].draw(generator, n, columns)
+        rhos = self.rhos.at(np.log(np.arange(first + 1.0, first + columns + 1.0)))
+        return np.concatenate([AR1(float(rho)).draw(generator, n, 1) for rho in rhos], axis=1)
 
     def product_sums(self) -> tuple[float, ...]:
-        r""":math:`\sum_h \rho_k(h) \rho_\varepsilon(h)` of each class."""
-        return tuple(correlation_sum(process, self.noise) for process in self.classes)
+        r""":math:`\sum_h \rho_k(h) \rho_\varepsilon(h)` of each class, or at both ends of a law."""
+        return tuple(correlation_sum(process, self.noise) for process in self.extremes)
 
     def product_sum(self) -> float:
-        """The mean over the classes: each has the same share of a spectrum that falls slowly enough to be smooth."""
-        return math.fsum(self.product_sums()) / len(self.rhos)
+        """The mean over all coordinates: classes have the same share of a spectrum that falls slowly enough to be smooth."""
+        return math.fsum(correlation_sum(process, self.noise) for process in self.means) / len(self.means)
 
     def square_sum(self) -> float:
         """The mean over pairs of coordinates."""
-        pairs = [correlation_sum(one, other) for one in self.classes for other in self.classes]
+        pairs = [correlation_sum(one, other) for one in self.means for other in self.means]
         return math.fsum(pairs) / len(pairs)
 
     def draw(self, generator: np.random.Generator, n: int, columns: int) -> tuple[Array, Array]:
         """Standardised inputs (n, columns), the first column of class 1, and noise of unit variance (n,)."""
         inputs = np.empty((n, columns))
-        for k, process in enumerate(self.classes):
-            inputs[:, k :: len(self.rhos)] = process.draw(generator, n, len(range(k, columns, len(self.rhos))))
+        for k in range(self.stride):
+            inputs[:, k :: self.stride] = self.draw_tile(generator, n, k, len(range(k, columns, self.stride)))
         return inputs, self.noise.draw(generator, n, 1)[:, 0]
 
     def component_densities(self, frequencies: Array) -> Array:
@@ -108,14 +241,17 @@ class PerCoordinate(Ingredient):
 
     def mean_autocorrelations(self, lags: int) -> Array:
         """The same at lags 0, 1, ..., shape (lags + 1,)."""
-        return np.asarray(np.mean([process.autocorrelations(lags) for process in self.classes], axis=0))
+        return np.asarray(np.mean([process.autocorrelations(lags) for process in self.means], axis=0))
 
     def noise_correlation(self, n: int) -> Array:
         return np.asarray(toeplitz(self.noise.autocorrelations(n - 1)))
 
     def describe(self) -> str:
-        rhos = ", ".join(f"{rho:g}" for rho in self.rhos)
-        return f"samples in sequence: coordinates AR(1) in turn with rho = {rhos}, noise {self.noise.describe()}"
+        if isinstance(self.rhos, tuple):
+            rhos = f"in turn with rho = {', '.join(f'{rho:g}' for rho in self.rhos)}"
+        else:
+            rhos = f"with rho_i = {self.rhos.describe()}"
+        return f"samples in sequence: coordinates AR(1) {rhos}, noise {self.noise.describe()}"
 
 
 def _check_noise(noise: object) -> None:

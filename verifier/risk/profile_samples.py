@@ -142,7 +142,7 @@ class _Setting:
         """
         if isinstance(self.dependence, PerCoordinate):
             diagonal = np.sum(left * right, axis=0)
-            return np.array([float(diagonal[k :: len(self.far)].sum()) for k in range(len(self.far))])
+            return np.asarray(self.dependence.shares(self.p) @ diagonal)
         sides = (0, 0), (0, 1), (1, 1)
         return np.array([float(np.sum(left[:, one::2] * right[:, other::2])) for one, other in sides])
 

@@ -45,8 +45,9 @@ from numpy.polynomial import polynomial
 from numpy.typing import NDArray
 from scipy.special import bernoulli
 
-from verifier.instances import Instance, PerCoordinate
-from verifier.risk.quadrature import DEEPEST_LOG, GREGORY, HEAD, Modes, decay_of, modes
+from verifier.instances import FadingRhos, Instance, PerCoordinate, SpreadRhos
+from verifier.instances.coordinates import CHEBYSHEV, GOLDEN
+from verifier.risk.quadrature import DEEPEST_LOG, GREGORY, HEAD, Modes, decay_of, index_nodes, modes
 
 Array = NDArray[np.float64]
 
@@ -95,7 +96,9 @@ def densities(dependence: PerCoordinate) -> Densities:
     r"""Midpoints enough for an aliasing error :math:`r^{2W} < 10^{-12}`, r the largest correlation at lag one; the products of
     up to three densities have poles of that order only.
     """
-    strongest = max(abs(rho) for rho in (*dependence.rhos, getattr(dependence.noise, "rho", 0.0)))
+    strongest = max(
+        abs(rho) for rho in (*(each.rho for each in dependence.classes), getattr(dependence.noise, "rho", 0.0))
+    )
     order = getattr(dependence.noise, "order", 0)
     count = 16 + order + (math.ceil(0.5 * math.log(ACCURACY) / math.log(strongest)) if strongest > 0.0 else 0)
     w = (np.arange(count) + 0.5) * math.pi / count
@@ -131,8 +134,65 @@ def end_weights(classes: int, offset: int) -> Array:
     return np.asarray(np.linalg.solve(powers, wanted))
 
 
+@lru_cache(maxsize=32)
+def wave_weights(turns: float) -> NDArray[np.complex128]:
+    r"""Weights g of the last eight terms h(I), h(I-1), ... in :math:`\sum_{m \ge 1} h(I + m) e^{2\pi i m\,turns} =
+    \sum_j g_j h(I - j)`, exact to the eighth difference, for a smooth h that tends to zero and turns that are not whole.
+
+    On :math:`h = e^{-s(i - I)}` the left side is :math:`1/(e^{s - 2\pi i\,turns} - 1)`, whose series is that of a reciprocal.
+    """
+    size, back = len(GREGORY), np.exp(-2j * math.pi * turns)
+    factorials = np.array([math.factorial(q) for q in range(size)], dtype=np.float64)
+    series = back / factorials
+    series[0] -= 1.0
+    found = np.zeros(size, dtype=np.complex128)
+    for q in range(size):
+        found[q] = ((1.0 if q == 0 else 0.0) - found[:q] @ series[q:0:-1]) / series[0]
+    powers = np.array([[float(m) ** q for m in range(size)] for q in range(size)])
+    return np.asarray(np.linalg.solve(powers, found * factorials))
+
+
+def law_shares(instance: Instance, law: SpreadRhos | FadingRhos, log_reach: float) -> tuple[Modes, Array, Array]:
+    """The same where a law gives every coordinate a correlation: at the head Lagrange's polynomials at its own; on the smooth tail
+    those at the correlation there, or their mean and what the waves of a spread law sum to beyond the head.
+    """
+    spectrum, target = instance.spectrum, instance.target
+    if math.isfinite(spectrum.size):
+        found = enumerated(instance)
+        shares = law.shares(np.log(np.arange(1.0, spectrum.size + 1.0)))
+        return found, shares, shares
+    found = modes(instance, log_reach)
+    reach = 4.0 * math.ceil(max(log_reach, 1.0) / 4.0)
+    log_index, weights, far = index_nodes(spectrum, target, reach, 0)
+    ends = [] if far is None else [far]
+    shares = law.shares(np.concatenate([log_index, ends]))
+    if isinstance(law, SpreadRhos):
+        smooth_from = max(spectrum.head, target.head)
+        last = max(HEAD, smooth_from + len(GREGORY) + 1 if smooth_from > 1 else 1)
+        own, count = shares[:, :last].copy(), CHEBYSHEV
+        # The constant wave is what the panels and Gregory's correction integrate.
+        own[:, -len(GREGORY) :] += (weights[last - len(GREGORY) : last] - 1.0) / count
+        angles = (np.arange(count) + 0.5) * math.pi / count
+        for k in range(1, count):
+            start = np.exp(2j * math.pi * math.fmod(k * GOLDEN * last, 1.0))
+            beyond = (start * wave_weights(math.fmod(k * GOLDEN, 1.0))).real[::-1]
+            own[:, -len(GREGORY) :] += 2.0 / count * np.cos(k * angles)[:, None] * beyond
+        shares[:, :last] = own / weights[:last]
+        shares[:, last:] = 1.0 / count
+    support = target.support(DEEPEST_LOG / max(decay_of(spectrum), 1.0))
+    if support is None:
+        return found, shares[:, : len(found.eigenvalues)], shares[:, : len(found.target_eigenvalues)]
+    theirs = law.shares(support)
+    if isinstance(law, SpreadRhos):
+        theirs[:, support >= EXACT_LOG] = 1.0 / CHEBYSHEV
+    return found, shares[:, : len(found.eigenvalues)], theirs
+
+
 def class_shares(instance: Instance, classes: int, log_reach: float) -> tuple[Modes, Array, Array]:
     """Nodes of the spectrum, and the share of each class in each of them, shape (K, N), and in those of the target, (K, M)."""
+    rhos = getattr(instance.dependence, "rhos", ())
+    if isinstance(rhos, SpreadRhos | FadingRhos):
+        return law_shares(instance, rhos, log_reach)
     spectrum, target = instance.spectrum, instance.target
     if math.isfinite(spectrum.size):
         found = enumerated(instance)
@@ -293,7 +353,8 @@ class ProfileEquivalent:
         self.size = instance.spectrum.size
         self._w = densities(dependence)
         self.loudest = self._w.loudest
-        self.table = ClassTable(instance, len(dependence.rhos), log_reach)
+        self.table = ClassTable(instance, len(dependence.classes), log_reach)
+        self._dependence = dependence
         self._products = self._w.heard.sum(axis=0)  # <f_eps f_k>
         self._squares = float(self._w.pairs.sum(axis=0).mean())
 
@@ -409,7 +470,7 @@ class ProfileEquivalent:
         """
         kappa, pairs, heard = self.at(n, lam)
         classes = self.table.classes
-        own = np.arange(len(ell)) % classes == np.arange(classes)[:, None]
+        own = self._dependence.shares(len(ell))
         shrunk = kappa[:, None] / (ell + kappa[:, None])
         found, _ = self.table.exact(np.log(kappa))
         whole = found[np.arange(classes), :, np.arange(classes)]  # (K, 3), each at the effective ridge of its class

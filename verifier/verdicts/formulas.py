@@ -131,7 +131,8 @@ def total(dependence: Any, sequence: str) -> float:
             return dependence.square_sum()  # P(same run), once: E L^2 / E L
     elif isinstance(dependence, PerCoordinate):
         if sequence == INPUTS:
-            return math.fsum(_at_zero(process) for process in dependence.classes) / len(dependence.rhos)
+            found = [_at_zero(process) for process in dependence.means]
+            return math.fsum(found) / len(found)
         if sequence == NOISE:
             return _at_zero(dependence.noise)
     elif sequence in (INPUTS, NOISE) and isinstance(dependence, (Dependent, Independent)):

@@ -177,13 +177,13 @@ def _sums(dependence: Dependence) -> list[dict[str, Any]]:
     run), not of its square.
     """
     products = "sum over h of rho_x(h) rho_eps(h)"
-    if isinstance(dependence, PerCoordinate) and len(dependence.rhos) > 1:
+    if isinstance(dependence, PerCoordinate) and len(dependence.extremes) > 1:
         named = [
             (_in_turn(products, k, dependence), value) for k, value in enumerate(dependence.product_sums(), start=1)
         ]
         return [
             *({"of": of, "value": _finite(value)} for of, value in named),
-            {"of": "mean of these", "value": _finite(dependence.product_sum())},
+            {"of": "mean over coordinates", "value": _finite(dependence.product_sum())},
         ]
     if isinstance(dependence, VectorAutoregression):
         low, high = dependence.product_sums()
@@ -197,10 +197,12 @@ def _sums(dependence: Dependence) -> list[dict[str, Any]]:
 
 
 def _classes(dependence: PerCoordinate) -> list[tuple[int, Process]]:
-    return list(enumerate(dependence.classes, start=1))
+    return list(enumerate(dependence.extremes, start=1))
 
 
 def _in_turn(name: str, k: int, dependence: PerCoordinate) -> str:
+    if not isinstance(dependence.rhos, tuple):
+        return f"{name} of the {'lowest' if k == 1 else 'highest'} correlation"
     count = len(dependence.rhos)
     return f"{name} of coordinates {k}, {k + count}, ..." if count > 1 else f"{name} of all coordinates"
 
