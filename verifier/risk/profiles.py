@@ -476,7 +476,8 @@ class ProfileEquivalent:
         whole = found[np.arange(classes), :, np.arange(classes)]  # (K, 3), each at the effective ridge of its class
         drawn = np.stack([1.0 - shrunk, (1.0 - shrunk) ** 2, shrunk**2 * f2], axis=-1) * own[:, :, None]
         rest = whole - drawn.sum(axis=1)
-        rest = np.where(rest > 1e-9 * whole, rest, 0.0)  # what rounding leaves of a spectrum that was drawn as a whole
+        # Zero is what rounding leaves of a spectrum that was drawn as a whole; the shares of a law have either sign.
+        rest = np.where(np.abs(rest) > 1e-9 * np.abs(whole).sum(axis=0), rest, 0.0)
         # kappa d1 is the sum of l kappa/(l + kappa).
         return kappa * rest[:, 0], rest[:, 2], (rest[:, 1] / n)[:, None] * np.column_stack([pairs, heard])
 
