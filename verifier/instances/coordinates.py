@@ -45,7 +45,7 @@ CHEBYSHEV = 10
 """Correlations that stand for a law of them, the zeros of Chebyshev's polynomial of this degree on its interval."""
 
 STRONGEST_OF_LAW = 0.8
-"""Largest absolute correlation of a law: with ten nodes the risk is then right to 3e-4, and to 2e-6 on intervals of length 1.3."""
+"""Largest absolute correlation of a law: with ten nodes the risk is then right to 3e-4, and to 5e-6 on intervals of length 1.3."""
 
 
 class _RhoLaw(Ingredient):
@@ -114,7 +114,7 @@ class SpreadRhos(_RhoLaw):
 
 @dataclass(frozen=True)
 class FadingRhos(_RhoLaw):
-    r"""Correlations that tend to a limit: :math:`\rho_i = limit + (first - limit)\, i^{-power}`, 1/2 <= power <= 4."""
+    r"""Correlations that tend to a limit: :math:`\rho_i = limit + (first - limit)\, i^{-power}`, 1 <= power <= 4."""
 
     first: float = 0.5
     limit: float = 0.0
@@ -122,7 +122,13 @@ class FadingRhos(_RhoLaw):
 
     def __post_init__(self) -> None:
         _check_bounds(self, "first", "limit")
-        object.__setattr__(self, "power", within("power", self.power, 0.5, 4.0, "curves must settle within reach"))
+        object.__setattr__(
+            self,
+            "power",
+            within(
+                "power", self.power, 1.0, 4.0, "what is missing to the limit must fall like 1/N, as for classes in turn"
+            ),
+        )
 
     @property
     def bounds(self) -> tuple[float, float]:

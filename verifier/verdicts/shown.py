@@ -202,7 +202,7 @@ def _classes(dependence: PerCoordinate) -> list[tuple[int, Process]]:
 
 def _in_turn(name: str, k: int, dependence: PerCoordinate) -> str:
     if not isinstance(dependence.rhos, tuple):
-        return f"{name} of the {'lowest' if k == 1 else 'highest'} correlation"
+        return f"{name} of the coordinates of {'lowest' if k == 1 else 'highest'} rho"
     count = len(dependence.rhos)
     return f"{name} of coordinates {k}, {k + count}, ..." if count > 1 else f"{name} of all coordinates"
 
