@@ -49,10 +49,17 @@ from verifier import provenance, records
 from verifier.claims import Claim, installed_packs, load_pack
 from verifier.here import import_from
 from verifier.instances import Instance
+from verifier.junit import save_junit
 from verifier.measured import fit_curve, fit_rows, read_curve
 from verifier.records import RecordError, RunDirectory
 from verifier.skeleton import new_pack
 from verifier.tables import TableError
+from verifier.terminal import ERROR, INTERRUPTED, USAGE
+from verifier.terminal import clean as _clean
+from verifier.terminal import complain as _complain
+from verifier.terminal import console as _console
+from verifier.terminal import refuse as _refuse
+from verifier.terminal import verdict as _verdict
 from verifier.verdicts.audit import AuditEvent, refuse_too_many, run_audit
 from verifier.verdicts.calibration import Effort, calibrate
 from verifier.verdicts.calibration import Progress as Measured
@@ -78,19 +85,6 @@ from verifier.verdicts.replay import replay
 from verifier.verdicts.shipped import in_brief, is_checkout, publish_table
 from verifier.verdicts.shown import shown_lines
 
-ERROR = 3
-USAGE = 64
-INTERRUPTED = 130
-
-_STYLES = {
-    "SURVIVED": "green",
-    "FALSIFIED": "red",
-    "UNDERPOWERED": "yellow",
-    "VACUOUS": "yellow",
-    "ERROR": "magenta",
-}
-# A table in a log is cut by nobody's window.
-_LOG_WIDTH = 200
 _DEFAULT_EXAMPLES = 200
 _PATIENCE = 2.0  # seconds without a sign of progress
 
@@ -133,40 +127,6 @@ class _Commands(TyperGroup):
         if standalone_mode:
             sys.exit(code)
         return code
-
-
-class _Console(Console):
-    """A console that a closed pipe silences: ``verifier audit | head`` still exits with the verdict."""
-
-    def on_broken_pipe(self) -> None:
-        """Say no more, and let the interpreter flush into nothing at exit."""
-        self.quiet = True
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, self.file.fileno())
-        os.close(nothing)
-
-
-def _console(*, stderr: bool = False) -> _Console:
-    """Return a console on the present stdout or stderr; text is printed as it is, never read as markup."""
-    console = _Console(stderr=stderr, markup=False, highlight=False, emoji=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = _LOG_WIDTH
-    return console
-
-
-def _clean(text: object) -> str:
-    """Return ``text`` without control characters: a pack's title must not steer the terminal."""
-    return "".join(char if char.isprintable() or char == "\n" else "�" for char in str(text))
-
-
-def _complain(sentence: str) -> None:
-    _console(stderr=True).print(Text(_clean(f"verifier: {sentence}")), soft_wrap=True)
-
-
-def _refuse(sentence: str) -> NoReturn:
-    """Say why the command cannot be run as given, and exit 64."""
-    _complain(sentence)
-    raise typer.Exit(USAGE)
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -270,6 +230,9 @@ Packs = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same run.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where to write, instead of below runs/.")]
+Junit = Annotated[
+    Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML too: one test case a reading.")
+]
 
 
 def _show_version(wanted: bool) -> None:
@@ -308,6 +271,7 @@ def _audit(
         typer.Option("--jobs", min=1, help="Worker processes.", show_default="the number of processors"),
     ] = None,
     out: Out = None,
+    junit: Junit = None,
     pack: Packs = None,
 ) -> None:
     """Judge every claim and write one HTML file that a referee can read.
@@ -321,6 +285,8 @@ def _audit(
         refuse_too_many(len(claims))
     except ValueError as error:
         _refuse(str(error))
+    if junit is not None and (why := _unwritable(junit)):
+        _refuse(f"--junit is {junit}, which {why}")
     directory = _directory(out, seed=seed)
     command = _command("audit", only=",".join(_words(only or [])), profile=profile.value, seed=seed, pack=pack or [])
     events: list[AuditEvent] = []
@@ -343,6 +309,8 @@ def _audit(
             )
     except KeyboardInterrupt:
         _interrupted(directory, command, events)
+    if junit is not None:
+        _write_junit(junit, result.findings, result.run)
     _print_audit(result.findings, result.run, Path(result.report))
     raise typer.Exit(registry.exit_code(result.exit_code, everything=only is None))
 
@@ -806,6 +774,14 @@ def _directory(out: Path | None, *, seed: int) -> RunDirectory:
         _refuse(str(error))
 
 
+def _write_junit(file: Path, readings: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> None:
+    """Write JUnit XML; a disk that takes no more of it does not change a verdict that is already kept."""
+    try:
+        save_junit(file, readings, run)
+    except RecordError as error:
+        _complain(str(error))
+
+
 def _unwritable(file: Path) -> str:
     """Why a file cannot be written, to be said before minutes are spent; empty where nothing is in the way."""
     if file.is_dir():
@@ -1173,10 +1149,6 @@ def _print_map(found: ReadingMap, record: Mapping[str, Any], written: Iterable[P
     _print_rows(console, rows)
     for path in written:
         console.print(Text(_clean(f"wrote {path}")), soft_wrap=True)
-
-
-def _verdict(name: str | None) -> Text:
-    return Text("open", "dim") if name is None else Text(_clean(name), _STYLES.get(name, ""))
 
 
 def _agreement(agrees: bool | None) -> Text:

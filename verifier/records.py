@@ -246,8 +246,17 @@ def _whole(value: object, key: str) -> None:
 
 
 def _number(value: object, key: str) -> None:
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    _expect(good, value, key, "a finite number")
+    _expect(_is_double(value), value, key, "a finite number")
+
+
+def _is_double(value: object) -> bool:
+    """Whether a number fits a finite double: a whole number of any size is JSON, and no double beyond 1e308."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _anything(value: object, key: str) -> None:
@@ -547,7 +556,8 @@ _RUN = _form(
         "exit_code": _whole,
         "confirmations": _form({"spent": _whole, "cap": _whole, "level": _number}),
         "stale": _maybe(_flag),
-    }
+    },
+    optional={"code": _text},
 )
 
 _COUNTEREXAMPLE = _form(
@@ -767,6 +777,55 @@ _MAP_OF_TWO = _form(
         "y_range": _list(_number, length=2),
         "y_logarithmic": _flag,
         "curve": _list(_form({"y": _number, "boundaries": _list(_BOUNDARY)})),
+    }
+)
+
+
+_PLACE = {"id": _text, "digest": _text}
+_FROM_TO = {"from": _number, "to": _number, "tolerance": _number}
+_CONTROL = _form({"verdict": _one_of(*_VERDICTS), "right": _flag})
+_SOME_CASES = _list(_form({**_PLACE, "role": _one_of(*ROLES), "describe": _text}))
+_DIFF = _form(
+    {
+        "schema": _whole,
+        "kind": _one_of("diff"),
+        "version": _text,
+        "runs": _list(
+            _form(
+                {
+                    "name": _text,
+                    "kind": _one_of("audit", "night"),
+                    "started": _text,
+                    "seed": _whole,
+                    "readings": _whole,
+                    "exit_code": _whole,
+                }
+            ),
+            length=2,
+        ),
+        "common": _whole,
+        "verdicts": _list(_form({"id": _text, **dict.fromkeys(("from", "to"), _one_of(*_VERDICTS))})),
+        "expected": _list(_form({"id": _text, **dict.fromkeys(("from", "to"), _maybe(_one_of(*_VERDICTS)))})),
+        "agreement": _list(_form({"id": _text, **dict.fromkeys(("from", "to"), _maybe(_flag))})),
+        **dict.fromkeys(("appeared", "gone"), _list(_form({"id": _text, "verdict": _one_of(*_VERDICTS)}))),
+        "claims": _list(_form(dict.fromkeys(("id", "name", "from", "to"), _text))),
+        "counterexamples": _form({"new": _SOME_CASES, "gone": _SOME_CASES}),
+        "exponents": _list(_form({**_PLACE, "describe": _text, **_FROM_TO})),
+        "instances": _list(
+            _form(
+                {
+                    "id": _text,
+                    **dict.fromkeys(("common", "moved", "turned"), _whole),
+                    "largest": _maybe(_form({"digest": _text, **_FROM_TO})),
+                    "first": _maybe(_form({"digest": _text, **dict.fromkeys(("from", "to"), _one_of(*_JUDGEMENTS))})),
+                }
+            )
+        ),
+        "power": _list(_form({"id": _text, "error": _text, **_FROM_TO})),
+        "calibration": _list(_form({"id": _text, "name": _text, "from": _anything, "to": _anything})),
+        "provenance": _list(_form({"name": _text, "from": _anything, "to": _anything})),
+        "controls": _list(_form({"id": _text, **dict.fromkeys(("from", "to"), _maybe(_CONTROL))})),
+        "exit_code": _whole,
     }
 )
 
@@ -1001,6 +1060,16 @@ def save_map(path: PathLike, record: Mapping[str, Any]) -> Path:
 def load_map(path: PathLike) -> dict[str, Any]:
     """Read the map of a reading."""
     return _load(path, _map)
+
+
+def save_diff(path: PathLike, record: Mapping[str, Any]) -> Path:
+    """Write what changed between two runs (:mod:`verifier.diff`)."""
+    return _save(path, record, _DIFF)
+
+
+def load_diff(path: PathLike) -> dict[str, Any]:
+    """Read what changed between two runs."""
+    return _load(path, _DIFF)
 
 
 def _save(path: PathLike, record: Mapping[str, Any], form: Check) -> Path:
