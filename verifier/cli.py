@@ -45,12 +45,13 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from verifier import provenance, records
+from verifier import cli_runs, provenance, records
 from verifier.claims import Claim, installed_packs, load_pack
 from verifier.here import import_from
 from verifier.instances import Instance
 from verifier.junit import save_junit
 from verifier.measured import fit_curve, fit_rows, read_curve
+from verifier.patch import NotViolated, Unpatchable, counterexample_of, patch_for
 from verifier.records import RecordError, RunDirectory
 from verifier.skeleton import new_pack
 from verifier.tables import TableError
@@ -508,6 +509,41 @@ def _replay(
     raise typer.Exit(registry.exit_code(result.exit_code))
 
 
+@app.command("patch")
+def _patch(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run that found a counterexample.")],
+    claim: Annotated[str, typer.Argument(metavar="CLAIM", help="One reading, such as T1/s-above-1.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the patch there, instead of printing it.")
+    ] = None,
+    pack: Packs = None,
+) -> None:
+    """Turn the minimal counterexample of a run into a patch that adds a regression test beside the property.
+
+    `verifier patch RUN CLAIM | git apply` adds it. Exits 0, or 1 when the instance is not violated here.
+    """
+    if out is not None and (why := _unwritable(out)):
+        _refuse(f"--out is {out}, which {why}")
+    registry = _Registry.load(pack or [])
+    chosen = registry.select([claim])
+    if len(chosen) > 1:
+        _refuse(f"{claim} has {len(chosen)} readings: name one, such as {chosen[0].id}")
+    try:
+        patch = patch_for(chosen[0], *counterexample_of(run, chosen[0]))
+        if out is not None:
+            records.write_text(out, patch.text)
+    except NotViolated as error:
+        _complain(str(error))
+        raise typer.Exit(1) from None
+    except (Unpatchable, RecordError) as error:
+        _refuse(str(error))
+    if out is None:
+        typer.echo(patch.text, nl=False)
+    else:
+        _console().print(Text(_clean(f"wrote {out}, which adds {patch.test} to {patch.file}")), soft_wrap=True)
+    raise typer.Exit(registry.exit_code(0))
+
+
 @app.command("claims")
 def _claims(
     claim: Annotated[str | None, typer.Argument(metavar="[CLAIM]", help="Show this one in full.")] = None,
@@ -756,6 +792,9 @@ def _map(
         _complain("interrupted: this is what was found")
         raise typer.Exit(INTERRUPTED)
     raise typer.Exit(registry.exit_code(0 if found.decided else 2))
+
+
+cli_runs.register(app)
 
 
 def main() -> None:

@@ -781,6 +781,51 @@ _MAP_OF_TWO = _form(
 )
 
 
+_NIGHT = _form(
+    {
+        "schema": _whole,
+        "kind": _one_of("night"),
+        "command": _text,
+        "seed": _whole,
+        "started": _text,
+        "seconds": _number,
+        "hours": _maybe(_number),
+        "examples": _maybe(_whole),
+        "jobs": _whole,
+        "engine": _one_of("loky", "dask"),
+        "rounds": _whole,
+        "resumed": _whole,
+        "readings": _list(
+            _form(
+                {
+                    "id": _text,
+                    "pack": _maybe(_text),
+                    "verdict": _one_of(*_VERDICTS),
+                    "expected": _maybe(_one_of(*_VERDICTS)),
+                    "agrees": _maybe(_flag),
+                    "examples": _whole,
+                    "distinct": _whole,
+                    "corners": _list(_form({"name": _text, "examples": _whole})),
+                    "seconds": _number,
+                    "rounds": _whole,
+                    "nearest": _maybe(_number),
+                    "undecided": _whole,
+                    "power": _maybe(_table(_number)),
+                    "corner": _maybe(_number),
+                }
+            )
+        ),
+        "damage": _list(_form({"where": _text, "what": _text})),
+        "exit_code": _whole,
+        "version": _text,
+        "commit": _maybe(_text),
+        "dirty": _flag,
+        "versions": _table(_text),
+        "platform": _text,
+    },
+    optional={"code": _text},
+)
+
 _PLACE = {"id": _text, "digest": _text}
 _FROM_TO = {"from": _number, "to": _number, "tolerance": _number}
 _CONTROL = _form({"verdict": _one_of(*_VERDICTS), "right": _flag})
@@ -896,6 +941,11 @@ class RunDirectory:
         return self.path / "run.json"
 
     @property
+    def night(self) -> Path:
+        """What a night searched, reached and found."""
+        return self.path / "night.json"
+
+    @property
     def evidence(self) -> Path:
         """The points of every figure."""
         return self.path / "evidence.parquet"
@@ -961,7 +1011,7 @@ def _clear(path: Path) -> None:
     """Remove the records of an earlier run from ``path``; RecordError when it holds something else."""
     run = RunDirectory(path)
     ours = {run.findings, run.run, run.evidence, run.judgements, run.report, run.interrupted}
-    ours |= {run.exhibits, run.exhibit_table}
+    ours |= {run.exhibits, run.exhibit_table, run.night}
     replays = list(run.counterexamples.glob("*.json")) if run.counterexamples.is_dir() else []
     pages = list(run.statements.glob("*.html")) if run.statements.is_dir() else []
     unfinished = [entry for entry in path.rglob(f".*{_UNFINISHED}") if entry.is_file()]
@@ -1007,6 +1057,16 @@ def load_run(run_dir: PathLike) -> dict[str, Any]:
     """Read run.json."""
     path = RunDirectory(Path(run_dir)).run
     return dict(_checked(read_json(path), _RUN, path))
+
+
+def save_night(run_dir: PathLike, night: Mapping[str, Any]) -> Path:
+    """Write night.json."""
+    return _save(RunDirectory(Path(run_dir)).night, night, _NIGHT)
+
+
+def load_night(run_dir: PathLike) -> dict[str, Any]:
+    """Read night.json."""
+    return _load(RunDirectory(Path(run_dir)).night, _NIGHT)
 
 
 def save_exhibits(run_dir: PathLike, exhibits: Sequence[Mapping[str, Any]]) -> Path:
