@@ -166,7 +166,7 @@ def test_an_audit_and_a_night_can_be_compared(tmp_path: Path) -> None:
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     audit(Path("a"))
-    audit(Path("b"), [finding(verdict="SURVIVED", note="\x1b[31m[red]"), finding(id="T1/\x1b[2J[bold]x")])
+    audit(Path("b"), [finding(verdict="SURVIVED", prediction="\x1b[2J[bold]x")])
 
     def run(*arguments: str) -> Any:
         return CliRunner().invoke(cli.app, ["diff", *arguments], prog_name="verifier")

@@ -113,6 +113,14 @@ DEEP = "[" * 100_000 + "]" * 100_000
         ("findings.json", "{}", "is not a list of findings"),
         ("findings.json", json.dumps([FINDING, FINDING]), "holds the reading 'T1/s-above-1' twice"),
         ("findings.json", json.dumps([FINDING | {"verdict": "PROVED"}]), "expected one of SURVIVED"),
+        ("run.json", json.dumps(RUN | {"started": "yesterday"}), "started is 'yesterday', expected a time"),
+        ("run.json", json.dumps(RUN | {"started": "2026-03-04T09:15:00"}), "expected a time such as"),
+        (
+            "findings.json",
+            json.dumps([FINDING | {"id": "=cmd|' /C calc'!A0"}]),
+            "a reading is called .*, expected an id",
+        ),
+        ("findings.json", json.dumps([FINDING | {"id": "T1/../../etc"}]), "a reading is called .*, expected an id"),
         ("judgements.parquet", "PAR1", "is not parquet"),
     ],
 )
@@ -121,7 +129,7 @@ def test_what_is_damaged_hostile_or_too_new_is_one_sentence(tmp_path: Path, name
     (run / name).write_text(text, encoding="utf-8")
     with pytest.raises(RecordError, match=says) as caught:
         load_run(run)
-    assert name in str(caught.value)
+    assert str(run) in str(caught.value)
     assert len(str(caught.value)) < 600
     assert [each.name for each in find_runs(tmp_path)[1]] == ["run"]
 

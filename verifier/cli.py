@@ -56,6 +56,7 @@ from verifier.records import RecordError, RunDirectory
 from verifier.skeleton import new_pack
 from verifier.tables import TableError
 from verifier.terminal import ERROR, INTERRUPTED, USAGE
+from verifier.terminal import agreement as _agreement
 from verifier.terminal import clean as _clean
 from verifier.terminal import complain as _complain
 from verifier.terminal import console as _console
@@ -1188,16 +1189,6 @@ def _print_map(found: ReadingMap, record: Mapping[str, Any], written: Iterable[P
     _print_rows(console, rows)
     for path in written:
         console.print(Text(_clean(f"wrote {path}")), soft_wrap=True)
-
-
-def _agreement(agrees: bool | None) -> Text:
-    match agrees:
-        case None:
-            return Text("open", "dim")
-        case True:
-            return Text("yes")
-        case _:
-            return Text("NO", "bold red")
 
 
 def _power(power: Mapping[str, Any] | None) -> str:

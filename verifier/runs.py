@@ -10,12 +10,14 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from verifier import records
+from verifier.claims import _ID
 from verifier.records import RecordError, RunDirectory
 
 AUDIT, NIGHT = "audit", "night"
@@ -57,8 +59,8 @@ class Run:
 
     @property
     def started(self) -> str:
-        """When it began, as recorded."""
-        return str(self.origin["started"])
+        """When it began, in UTC: these texts sort as the times do."""
+        return datetime.fromisoformat(self.origin["started"]).astimezone(UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ def load_run(path: records.PathLike) -> Run:
         if held[places.judgements]
         else pd.DataFrame(columns=list(records.JUDGEMENTS.names))
     )
+    _check_time(path, origin)
     outcomes = _outcomes(path, findings, night)
     whole = dict(origin) if night is None else {**origin, **night}
     return Run(path, AUDIT if night is None else NIGHT, whole, outcomes, judgements)
@@ -149,6 +152,18 @@ def own_file(path: Path) -> bool:
     return True
 
 
+def _check_time(path: Path, origin: Mapping[str, Any]) -> None:
+    """Runs are ordered by their time, so that it has to be one."""
+    try:
+        known = datetime.fromisoformat(origin["started"]).tzinfo is not None
+    except ValueError:
+        known = False
+    if not known:
+        raise RecordError(
+            f"{path}: $.started is {origin['started'][:60]!r}, expected a time such as 2026-03-04T09:15:00+00:00"
+        )
+
+
 def _outcomes(path: Path, findings: list[dict[str, Any]], night: Mapping[str, Any] | None) -> dict[str, Outcome]:
     """One outcome a reading: what the night counted, beside what its findings say."""
     by_id = {str(finding["id"]): finding for finding in findings}
@@ -161,6 +176,9 @@ def _outcomes(path: Path, findings: list[dict[str, Any]], night: Mapping[str, An
             names = [str(item["id"]) for item in listed]
             twice = next(name for name in names if names.count(name) > 1)
             raise RecordError(f"{path / file}: holds the reading {twice!r} twice")
+    for name in (*by_id, *nightly):
+        if not _ID.fullmatch(name):
+            raise RecordError(f"{path}: a reading is called {name[:60]!r}, expected an id such as T1 or T1/s-above-1")
     outcomes = {}
     for name in [*nightly, *(name for name in by_id if name not in nightly)]:
         counted, finding = nightly.get(name, {}), by_id.get(name, {})

@@ -65,3 +65,14 @@ def refuse(sentence: str) -> NoReturn:
 def verdict(name: str | None) -> Text:
     """A verdict in its colour; none expected is "open"."""
     return Text("open", "dim") if name is None else Text(clean(name), STYLES.get(name, ""))
+
+
+def agreement(agrees: bool | None) -> Text:
+    """Whether a verdict is the expected one, in colour."""
+    match agrees:
+        case None:
+            return Text("open", "dim")
+        case True:
+            return Text("yes")
+        case _:
+            return Text("NO", "bold red")
