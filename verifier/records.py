@@ -43,6 +43,7 @@ _VERDICTS = ("SURVIVED", "FALSIFIED", "UNDERPOWERED", "VACUOUS", "ERROR")
 _JUDGEMENTS = ("consistent", "violated", "inconclusive", "out-of-scope")
 _PARQUET_SCHEMA_KEY = b"verifier.schema"
 _UNFINISHED = ".tmp"
+_DEEPEST = 64  # levels of nesting; the records of this verifier have fewer than twenty
 
 
 class RecordError(ValueError):
@@ -161,13 +162,31 @@ def read_json(path: PathLike) -> Any:
     except UnicodeDecodeError as error:
         raise RecordError(f"{path}: is not UTF-8 text: {error.reason} at byte {error.start}") from None
     try:
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique_keys)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique_keys)
+        if _depth(value) > _DEEPEST:
+            raise RecursionError
+        return value
     except json.JSONDecodeError as error:
         raise RecordError(f"{path}: is not JSON: {error.msg} at line {error.lineno}") from None
     except RecursionError:
         raise RecordError(f"{path}: is nested too deeply to be a record of this verifier") from None
     except ValueError as error:
         raise RecordError(f"{path}: {error}") from None
+
+
+def _depth(value: object) -> int:
+    """How deep containers lie in one another, up to one level more than is read; counted without recursion, which is what a
+    record that is nested too deeply would exhaust, here or farther on.
+    """
+    level: list[Any] = [value]
+    depth = 0
+    while depth <= _DEEPEST:
+        level = [each for each in level if isinstance(each, (dict, list))]
+        if not level:
+            break
+        depth += 1
+        level = [item for each in level for item in (each.values() if isinstance(each, dict) else each)]
+    return depth
 
 
 def _refuse_constant(name: str) -> float:
@@ -1010,6 +1029,9 @@ def _fresh(seed: int, now: datetime | None) -> Path:
 def _clear(path: Path) -> None:
     """Remove the records of an earlier run from ``path``; RecordError when it holds something else."""
     run = RunDirectory(path)
+    for place in (run.counterexamples, run.statements):
+        if place.is_symlink():  # what lies behind it is not of this run, and would be removed
+            raise RecordError(f"{place} is a link: remove it, or name a new or empty directory")
     ours = {run.findings, run.run, run.evidence, run.judgements, run.report, run.interrupted}
     ours |= {run.exhibits, run.exhibit_table, run.night}
     replays = list(run.counterexamples.glob("*.json")) if run.counterexamples.is_dir() else []
