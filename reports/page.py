@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -506,6 +507,15 @@ def _tolerant(show: Callable[..., str]) -> Callable[..., str]:
     return shown
 
 
+def _is_command(text: Any) -> bool:
+    """Whether a shell takes a text for one call of ``verifier`` with arguments and nothing else: it is quoted as shlex does."""
+    try:
+        words = shlex.split(str(text))
+    except ValueError:
+        return False
+    return words[:1] == ["verifier"] and shlex.join(words) == str(text)
+
+
 @functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -527,6 +537,7 @@ def _environment() -> jinja2.Environment:
     ):
         environment.filters[name] = _tolerant(show)
     environment.globals["verdict_of"] = verdict_of
+    environment.tests["command_of_verifier"] = _is_command
     return environment
 
 
