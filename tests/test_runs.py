@@ -12,7 +12,7 @@ from test_records import FINDING, RUN
 
 from verifier import records
 from verifier.records import RecordError
-from verifier.runs import AUDIT, NIGHT, find_runs, load_run
+from verifier.runs import AUDIT, NIGHT, find_runs, load_run, load_whole, weightiest
 
 NIGHTLY: dict[str, Any] = {
     "id": "T1/s-above-1",
@@ -89,7 +89,7 @@ def test_runs_are_found_below_a_directory_and_the_rest_is_named(tmp_path: Path) 
     records.save_findings(tmp_path / "e", [FINDING])
     (tmp_path / "f" / "nothing").mkdir(parents=True)
     found, skipped = find_runs(tmp_path)
-    assert [run.name for run in found] == ["shard-1", "c", "a"]
+    assert [run.name for run in found] == ["shard-1", "c", "a"]  # a shard alone is a run as any other
     assert [(each.name, each.why) for each in skipped] == [
         ("d", "night.json: was written with schema 2, this verifier reads up to 1: install a newer one"),
         ("e", "holds neither run.json nor night.json: the run did not finish; give one that did"),
@@ -178,3 +178,40 @@ def test_the_readings_of_a_night_come_once(tmp_path: Path) -> None:
     run = night(tmp_path, NIGHTLY, copy.deepcopy(NIGHTLY))
     with pytest.raises(RecordError, match=r"night\.json: holds the reading 'T1/s-above-1' twice"):
         load_run(run)
+
+
+def test_the_shards_of_a_night_are_one_run(tmp_path: Path) -> None:
+    place = tmp_path / "nights" / "000123"
+    other = NIGHTLY | {"id": "L1", "verdict": "SURVIVED"}
+    night(place / "shard-1", started="2026-03-05T02:20:00+00:00", seconds=50.0, exit_code=2)
+    night(place / "shard-2", other, started="2026-03-05T02:17:00+00:00", seconds=70.0, exit_code=1)
+    judgements(place / "shard-2", {"id": "L1"})
+    (joined,), skipped = find_runs(tmp_path / "nights")
+    assert skipped == []
+    for run in (joined, load_whole(place)):
+        assert (run.name, run.kind, run.started) == ("000123", NIGHT, "2026-03-05T02:17:00+00:00")
+        assert sorted(run.outcomes) == ["L1", "T1/s-above-1"]
+        assert (run.origin["seconds"], run.origin["exit_code"], len(run.judgements)) == (70.0, 1, 1)
+    assert load_whole(place / "shard-1").name == "shard-1"
+
+
+def test_runs_that_share_a_reading_are_several(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        night(tmp_path / "nights" / "same" / name)
+        audit(tmp_path / "audits" / "same" / name)
+    assert len(find_runs(tmp_path / "nights")[0]) == len(find_runs(tmp_path / "audits")[0]) == 2
+    with pytest.raises(RecordError, match=r"holds neither run\.json nor night\.json"):
+        load_whole(tmp_path / "nights" / "same")
+
+
+def test_nights_of_different_readings_in_one_directory_are_several(tmp_path: Path) -> None:
+    night(tmp_path / "monday")
+    night(tmp_path / "tuesday", NIGHTLY | {"id": "L1"})
+    assert [run.name for run in find_runs(tmp_path)[0]] == ["monday", "tuesday"]
+
+
+@pytest.mark.parametrize(
+    ("codes", "code"), [([], 0), ([0, 2], 2), ([2, 1, 0], 1), ([1, 3], 3), ([64, 0], 64), ([130, 1], 1)]
+)
+def test_the_weightiest_exit_code(codes: list[int], code: int) -> None:
+    assert weightiest(codes) == code

@@ -98,6 +98,24 @@ def test_many_summaries_make_one_exit_code(tmp_path: Path, codes: tuple[int, ...
         assert f"| all {len(codes)} readings | | | {4000 * len(codes)} |" in summary
 
 
+def test_two_nights_are_compared(tmp_path: Path) -> None:
+    script = step("What changed since the night before")
+    script = script.replace(".venv/bin/verifier", f"{sys.executable} -m verifier")
+    place = str(Path(cli.__file__).parents[1])
+    night(tmp_path / "nights" / "000122" / "night-shard-1")
+    assert shell(script, tmp_path, PYTHONPATH=place).returncode == 0
+    assert not (tmp_path / "history").exists()
+    night(tmp_path / "nights" / "000123" / "night-shard-1", NIGHTLY | {"verdict": "SURVIVED"})
+    night(tmp_path / "nights" / "000123" / "night-shard-2", NIGHTLY | {"id": "L1"})
+    done = shell(script, tmp_path, PYTHONPATH=place)
+    assert done.returncode == 1  # one shard of two is not a night
+    assert "holds neither run.json nor night.json" in done.stderr
+    night(tmp_path / "nights" / "000122" / "night-shard-2", NIGHTLY | {"id": "L1"})
+    assert shell(script, tmp_path, PYTHONPATH=place).returncode == 0
+    assert "1 of 2 verdicts changed" in (tmp_path / "github_step_summary").read_text()
+    assert json.loads((tmp_path / "history" / "diff.json").read_text())["exit_code"] == 1
+
+
 def test_the_commands_of_the_workflow_exist() -> None:
     commands = {command.name for command in cli.app.registered_commands}
     assert set(re.findall(r"\.venv/bin/verifier ([a-z-]+)", TEXT)) - {"nightly"} <= commands

@@ -14,7 +14,7 @@ from verifier import records
 from verifier.diff import diff_record, diff_rows, heading
 from verifier.history import history_record, readings_table, save_history_csv
 from verifier.records import RecordError
-from verifier.runs import find_runs, load_run
+from verifier.runs import find_runs, load_whole
 from verifier.terminal import agreement, clean, complain, console, refuse, verdict
 
 
@@ -25,7 +25,9 @@ def register(app: typer.Typer) -> None:
 
 
 def _diff(
-    before: Annotated[Path, typer.Argument(metavar="RUN", help="The directory of an audit or a night.")],
+    before: Annotated[
+        Path, typer.Argument(metavar="RUN", help="The directory of an audit, of a night, or of its shards.")
+    ],
     after: Annotated[Path, typer.Argument(metavar="RUN", help="The one to compare with it.")],
     record_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the changes as JSON.")
@@ -37,7 +39,7 @@ def _diff(
     it. Exits 0 when no verdict changed of a reading that both runs judged, 1 when one did.
     """
     try:
-        record = diff_record(load_run(before), load_run(after))
+        record = diff_record(load_whole(before), load_whole(after))
         if record_file is not None:
             records.save_diff(record_file, record)
     except RecordError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,14 +95,18 @@ def load_run(path: records.PathLike) -> Run:
         if held[places.judgements]
         else pd.DataFrame(columns=list(records.JUDGEMENTS.names))
     )
-    _check_time(path, origin)
     outcomes = _outcomes(path, findings, night)
     whole = dict(origin) if night is None else {**origin, **night}
+    _check_time(path, whole)
     return Run(path, AUDIT if night is None else NIGHT, whole, outcomes, judgements)
 
 
 def find_runs(directory: records.PathLike) -> tuple[list[Run], list[Skipped]]:
-    """All runs below a directory, the earliest first, and what looks like one and cannot be read."""
+    """All runs below a directory, the earliest first, and what looks like one and cannot be read.
+
+    Nights that lie side by side in a directory of their own below ``directory``, and share no reading, are the shards of one night
+    and come as one run.
+    """
     directory = Path(directory)
     if not directory.is_dir():
         raise RecordError(f"{directory}: is no directory: name one that holds runs")
@@ -114,7 +118,49 @@ def find_runs(directory: records.PathLike) -> tuple[list[Run], list[Skipped]]:
         except RecordError as error:
             name = path.relative_to(directory).as_posix()
             skipped.append(Skipped(name, str(error).replace(f"{path}{os.sep}", "").removeprefix(f"{path}: ")))
-    return sorted(found, key=lambda run: (run.started, run.name)), skipped
+    shards: dict[Path, list[Run]] = {}
+    for run in found:
+        shards.setdefault(run.path.parent, []).append(run)
+    whole = [
+        run
+        for parent, runs in shards.items()
+        for run in ([_joined(parent, runs)] if parent != directory and _are_shards(runs) else runs)
+    ]
+    return sorted(whole, key=lambda run: (run.started, run.name)), skipped
+
+
+def load_whole(path: records.PathLike) -> Run:
+    """Read a run as :func:`load_run` does, or a night from the directory that holds its shards."""
+    path = Path(path)
+    if not path.is_dir() or _looks_like_a_run(path):
+        return load_run(path)
+    runs = [load_run(shard) for shard in _candidates(path, 1)]
+    return _joined(path, runs) if _are_shards(runs) else load_run(path)
+
+
+def _are_shards(runs: Sequence[Run]) -> bool:
+    """Whether runs are parts of one night: several nights of which no two judged the same reading."""
+    names = [name for run in runs for name in run.outcomes]
+    return len(runs) > 1 and all(run.kind == NIGHT for run in runs) and len(set(names)) == len(names)
+
+
+def _joined(path: Path, shards: Sequence[Run]) -> Run:
+    """Shards as one run: it began with the first, took as long as the longest, and has the weightiest exit code."""
+    first = min(shards, key=lambda shard: shard.started)
+    origin = {
+        **first.origin,
+        "seconds": max(shard.origin["seconds"] for shard in shards),
+        "exit_code": weightiest(shard.origin["exit_code"] for shard in shards),
+    }
+    outcomes = {name: outcome for shard in shards for name, outcome in shard.outcomes.items()}
+    kept = [shard.judgements for shard in shards if len(shard.judgements)]
+    return Run(path, NIGHT, origin, outcomes, pd.concat(kept, ignore_index=True) if kept else first.judgements)
+
+
+def weightiest(codes: Iterable[int]) -> int:
+    """The exit code of several runs together: 3, an error, before 1, a verdict that differs, before any other, the highest."""
+    found = list(codes)
+    return next((code for code in (3, 1) if code in found), max(found, default=0))
 
 
 def _candidates(directory: Path, levels: int) -> Iterator[Path]:
