@@ -14,6 +14,7 @@ and .8, and both are read. By verifier/risk/dependent.py:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
@@ -68,19 +69,34 @@ CLAIMED = 2.0 * 0.75 / (2.0 * 0.75 + 1.0 / 2.0)
 SIZES_OF_THE_FIGURE = (100, 200, 400, 800, 1600)
 
 
-def _curves(noise: bool) -> tuple[Series, ...]:
-    """The curve of independent samples, and those of AR(1) inputs, with noise of the same rho or white."""
+def _curves(noise: bool, worth: Callable[[float], float] = lambda rho: 1.0) -> tuple[Series, ...]:
+    """The curve of independent samples, and those of AR(1) inputs, with noise of the same rho or white; ``worth`` of a sample."""
     independent = Series("rho = 0", _drawn(Independent()), CLAIMED)
     dependent = tuple(
-        Series(f"rho = {rho:g}", _drawn(Dependent(AR1(rho), AR1(rho)) if noise else Dependent(AR1(rho))), CLAIMED)
+        Series(
+            f"rho = {rho:g}",
+            _drawn(Dependent(AR1(rho), AR1(rho)) if noise else Dependent(AR1(rho))),
+            CLAIMED,
+            worth(rho),
+        )
         for rho in RHOS[1:]
     )
     return (independent, *dependent)
 
 
+def _figures(rho: float) -> float:
+    """n_eff/n of the figure."""
+    return (1.0 - rho) / (1.0 + rho)
+
+
+def _measured(rho: float) -> float:
+    """n_eff/n to which the curves of inputs and noise with one rho lead."""
+    return (1.0 - rho**2) / (1.0 + rho**2)
+
+
 EXHIBIT = Exhibit(
-    text="Figure 3 (a) of the paper: learning curves of AR(1) data for three rho. Its text gives neither the rho nor beta, s and "
-    "sigma, nor whether the noise is an AR(1) too; here rho = 0, .5 and .8, beta = 2, s = 3/4, sigma = 1.",
+    text="Figure 3 of the paper: learning curves of AR(1) data for three rho, against n (a) and n_eff (b). Its text gives neither "
+    "the rho nor beta, s and sigma, nor whether the noise is an AR(1) too; here rho = 0, .5 and .8, beta = 2, s = 3/4, sigma = 1.",
     apart=SAME_CURVE,
     panels=(
         Panel(
@@ -105,6 +121,34 @@ EXHIBIT = Exhibit(
             windows=((100.0, 3200.0), (1e4, 1e6), (1e6, 1e8)),
             text="The distance between the curves tends to ((1 + rho^2)/(1 - rho^2))^alpha, a factor of 1.5 and 3.1; "
             "on n(1 - rho)/(1 + rho) they would be 2.3 and 5.2 apart.",
+        ),
+        Panel(
+            title="Figure 3 (b): inputs and noise AR(1), against n_eff = n(1 - rho)/(1 + rho)",
+            series=_curves(noise=True, worth=_figures),
+            n=(100.0, 1e8),
+            windows=((100.0, 3200.0), (1e6, 1e8)),
+            simulated=SIZES_OF_THE_FIGURE,
+            variable="n_eff",
+            text="The figure's clock counts the samples of dependent data too low: their curves come to lie below, not on, that of "
+            "independent samples.",
+        ),
+        Panel(
+            title="Figure 3 (b) again: inputs AR(1), white noise, against n_eff = n(1 - rho)/(1 + rho)",
+            series=_curves(noise=False, worth=_figures),
+            n=(100.0, 1e8),
+            windows=((100.0, 3200.0), (1e6, 1e8)),
+            simulated=SIZES_OF_THE_FIGURE,
+            variable="n_eff",
+            text="With white noise no sample is lost, and the clock takes the curves apart that n had together.",
+        ),
+        Panel(
+            title="Inputs and noise AR(1), against n_eff = n(1 - rho^2)/(1 + rho^2)",
+            series=_curves(noise=True, worth=_measured),
+            n=(100.0, 1e8),
+            windows=((100.0, 3200.0), (1e6, 1e8)),
+            simulated=SIZES_OF_THE_FIGURE,
+            variable="n_eff",
+            text="The clock that the long-run variance of x_t eps_t gives: one curve, once n_eff is large beside N(lambda).",
         ),
     ),
 )

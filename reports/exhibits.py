@@ -53,7 +53,8 @@ def exhibits_csv(exhibits: Sequence[Mapping[str, Any]]) -> str:
 def _panel(panel: Mapping[str, Any], slug: str) -> dict[str, Any]:
     series = [each for each in panel.get("series") or () if isinstance(each, Mapping)]
     claimed = next((value for each in series if (value := number(each.get("claimed"))) is not None), None)
-    figures = [_risk_figure(series, claimed), _slope_figure(series, claimed)]
+    variable = str(panel.get("variable") or "n")
+    figures = [_risk_figure(series, claimed, variable), _slope_figure(series, claimed, variable)]
     return {
         "title": str(panel.get("title") or ""),
         "text": str(panel.get("text") or ""),
@@ -136,7 +137,7 @@ def _marks(series: Sequence[Mapping[str, Any]], low: float, high: float) -> list
     ]
 
 
-def _risk_figure(series: Sequence[Mapping[str, Any]], claimed: float | None) -> dict[str, Any] | None:
+def _risk_figure(series: Sequence[Mapping[str, Any]], claimed: float | None, variable: str) -> dict[str, Any] | None:
     curves = [[p for p in _points(each.get("equivalent"), "risk") if p[1] > 0.0] for each in series]
     clouds = [[p for p in _points(each.get("simulated"), "risk") if p[1] > 0.0] for each in series]
     drawn = [point for points in (*curves, *clouds) for point in points]
@@ -162,9 +163,9 @@ def _risk_figure(series: Sequence[Mapping[str, Any]], claimed: float | None) -> 
         "rows": rows + _marks(series, x_min, x_max),
         "signals": {
             "x_min": x_min, "x_max": x_max, "x_ticks": log_ticks(x_min, x_max), "y_min": y_min, "y_max": y_max,
-            "y_ticks": log_ticks(y_min, y_max), "x_title": "n", "y_title": "excess risk",
+            "y_ticks": log_ticks(y_min, y_max), "x_title": variable, "y_title": "excess risk",
         },
-        "label": f"excess risk against n, both on log scales, {_of(series)}",
+        "label": f"excess risk against {variable}, both on log scales, {_of(series)}",
     }  # fmt: skip
 
 
@@ -180,7 +181,7 @@ def _line(points: Sequence[Point], exponent: float, steps: int = 24) -> list[Poi
     return found
 
 
-def _slope_figure(series: Sequence[Mapping[str, Any]], claimed: float | None) -> dict[str, Any] | None:
+def _slope_figure(series: Sequence[Mapping[str, Any]], claimed: float | None, variable: str) -> dict[str, Any] | None:
     curves = [_points(each.get(_LOCAL), "slope") for each in series]
     drawn = [point for points in curves for point in points]
     if not drawn:
@@ -197,9 +198,9 @@ def _slope_figure(series: Sequence[Mapping[str, Any]], claimed: float | None) ->
         "rows": rows + _marks(series, x_min, x_max),
         "signals": {
             "x_min": x_min, "x_max": x_max, "x_ticks": log_ticks(x_min, x_max),
-            "y_min": low - pad, "y_max": high + pad, "x_title": "n", "y_title": "local slope",
+            "y_min": low - pad, "y_max": high + pad, "x_title": variable, "y_title": "local slope",
         },
-        "label": f"local slope against n, {_of(series)}",
+        "label": f"local slope against {variable}, {_of(series)}",
     }  # fmt: skip
 
 

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from verifier.instances import CriticalTarget, Instance, LacunaryTarget, LogPeriodic, Noise, PowerLaw
+from verifier.instances import CriticalTarget, GaussianFeatures, Instance, LacunaryTarget, LogPeriodic, Noise, PowerLaw
 from verifier.risk.curves import learning_curve
 from verifier.risk.equivalents import equivalent_risk
-from verifier.risk.observables import Experiment
+from verifier.risk.observables import ExcessRisk, Experiment
 from verifier.verdicts import certify as module
 from verifier.verdicts.certify import LEADING_DIRECTIONS, agreement_constant, certify
 
@@ -42,6 +42,17 @@ def test_every_instance_is_certified_and_precise(instance: Instance) -> None:
     assert found.n == (64, 128, 3200)
 
 
+FEW = Instance(PowerLaw(1.2, 10.0), CriticalTarget(0.45), Noise(0.5), features=GaussianFeatures(0.5, 0.48))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_slope_is_allowed_what_its_points_are(seed: int) -> None:
+    # Four and five features at n = 64 and 128, correlated almost perfectly: the slope's weights sit on these two points.
+    found = certify(ExcessRisk().experiment(FEW, "schedule", (64, 128, 3200)), seed=seed, replicates=16, z=4.7)
+    assert abs(found.slope - found.equivalent_slope) > 10.0 * found.slope_stderr  # which c/n at two points explains
+    assert found.agrees, found.text
+
+
 @pytest.mark.parametrize("delta", [0.05, -0.05])
 def test_an_equivalent_with_a_wrong_exponent_is_not_certified(delta: float, monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(instance: Instance, **arguments: object) -> np.ndarray:
@@ -49,6 +60,8 @@ def test_an_equivalent_with_a_wrong_exponent_is_not_certified(delta: float, monk
         return np.asarray(equivalent_risk(instance, **arguments)) * (n / 50.0) ** delta  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "equivalent_risk", wrong)
-    found = certify(Experiment(HARD[1], (50, 100, 1600), "optimal"), seed=1, replicates=16, z=3.5)
-    assert not found.agrees
-    assert abs(delta) > found.precision
+    few = ExcessRisk().experiment(FEW, "schedule", (64, 128, 3200))
+    for experiment in (Experiment(HARD[1], (50, 100, 1600), "optimal"), few):
+        found = certify(experiment, seed=1, replicates=16, z=3.5)
+        assert not found.agrees
+        assert abs(delta) > found.precision

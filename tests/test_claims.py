@@ -304,7 +304,28 @@ def test_unique_keeps_the_order() -> None:
 def test_the_papers_claims_are_complete() -> None:
     unique(properties.CLAIMS, "properties")
     assert {reading.statement_id for reading in properties.CLAIMS} == {
-        *("L1", "L2", "L3", "E3", "T1", "T2", "T3", "P1", "L5", "T5", "L6", "R4", "A4", "C1", "R1", "F2", "F4", "F5", "F6", "F7"),
+        *(
+            "L1",
+            "L2",
+            "L3",
+            "E3",
+            "T1",
+            "T2",
+            "T3",
+            "P1",
+            "L5",
+            "T5",
+            "L6",
+            "R4",
+            "A4",
+            "C1",
+            "R1",
+            "F2",
+            "F4",
+            "F5",
+            "F6",
+            "F7",
+        ),
         *("L4", "T4", "R3", "F3"),
     }
     for reading in properties.CLAIMS:

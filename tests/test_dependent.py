@@ -367,7 +367,9 @@ class TestExponents:
         assert "depend on one another" in found.reason
 
 
-@pytest.mark.parametrize("process", [vf.AR1(0.9), vf.AR1(-0.4), vf.MovingAverage((1.0, 0.5, -2.0)), vf.FractionalNoise(0.8)])
+@pytest.mark.parametrize(
+    "process", [vf.AR1(0.9), vf.AR1(-0.4), vf.MovingAverage((1.0, 0.5, -2.0)), vf.FractionalNoise(0.8)]
+)
 @pytest.mark.parametrize("n", [1, 3, 50])
 def test_correlations_over_time_are_multiplied_and_inverted(process: vf.Process, n: int) -> None:
     found = dependent_samples._correlations(process, n)

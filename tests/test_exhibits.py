@@ -60,6 +60,8 @@ def drawn() -> dict[str, dict[str, Any]]:
         (lambda: Series("", PLAIN), "label='' of an exhibit must be a text"),
         (lambda: Series("a", 3), "instance=3 of the series 'a' must be an Instance"),  # type: ignore[arg-type]
         (lambda: Series("a", PLAIN, math.nan), "claimed=nan of the series 'a' must be a finite exponent, or None"),
+        (lambda: Series("a", PLAIN, worth=0.0), "worth=0.0 of the series 'a' must be a positive number"),
+        (lambda: dataclasses.replace(PANEL, variable=" "), "variable=' ' of an exhibit must be a text"),
         (lambda: dataclasses.replace(PANEL, series=()), "series=() of the panel"),
         (lambda: dataclasses.replace(PANEL, series=(ONE, ONE)), "give each its own"),
         (lambda: dataclasses.replace(PANEL, n=(100.0, 10.0)), "must be two sample sizes, the first below the last"),
@@ -134,7 +136,7 @@ def test_the_collapse_of_figure_2_ends_at_larger_n_and_later_at_2p(drawn: dict[s
     assert 1e5 < turned["apart"] < turned_doubled["apart"] < 1e8
     said = " ".join(larger["findings"])
     assert "From n = 9.1 × 10^5 on the risk of 'rotation times diagonal, p = 512' is more than 2 times that of" in said
-    assert "At n = 3200 no curve has 2 times the risk of 'identity'" in paper["findings"]
+    assert "At n = 3200 no curve is a factor of 2 away from 'identity'" in paper["findings"]
 
 
 def test_a_small_weight_bends_figure_4_until_its_crossover_ends(drawn: dict[str, dict[str, Any]]) -> None:
@@ -201,6 +203,8 @@ def test_slopes_of_a_power_law_are_its_exponent(monkeypatch: pytest.MonkeyPatch)
         (lambda n: 1.0 + 0.0 * n, None),
         (lambda n: n / 1e4, 2e4),
         (lambda n: 3.0 + 0.0 * n, 1e2),
+        (lambda n: 1.0 / 3.0 + 0.0 * n, 1e2),
+        (lambda n: 1e4 / n, 2e4),
         (lambda n: np.where(n < 1e4, 3.0, 1.0), None),  # what only lasts for a while ends below
     ],
 )
@@ -210,6 +214,22 @@ def test_where_curves_part_for_good(ratio: Any, expected: float | None) -> None:
     other = {"equivalent": {"n": n.tolist(), "risk": (n**-0.5 * ratio(n)).tolist()}}
     found = reproduction._apart(first, other, 2.0)
     assert found == (None if expected is None else pytest.approx(expected, rel=1e-6))
+
+
+def test_a_sample_counts_what_it_is_worth() -> None:
+    panels = tuple(
+        dataclasses.replace(PANEL, series=(dataclasses.replace(ONE, worth=worth),), variable=variable)
+        for worth, variable in ((1.0, "n"), (0.25, "n_eff"))
+    )
+    shown, drawn = reproduce(claim_with(Exhibit(panels, "text")))["panels"]
+    assert drawn["findings"][0].startswith("Between n_eff = 100 and 1600")
+    (plain,), (counted,) = shown["series"], drawn["series"]
+    assert counted["simulated"]["n"] == [0.25 * n for n in plain["simulated"]["n"]]
+    assert counted["simulated"]["risk"] == plain["simulated"]["risk"]
+    n, risk = (np.log(plain["equivalent"][name]) for name in ("n", "risk"))
+    inside = np.log(counted["equivalent"]["n"]) + np.log(4.0) <= n[-1]
+    moved = np.interp(np.log(counted["equivalent"]["n"]) + np.log(4.0), n, risk)
+    np.testing.assert_allclose(np.log(counted["equivalent"]["risk"])[inside], moved[inside], atol=1e-3)
 
 
 def test_an_instance_without_an_equivalent_is_simulated_only() -> None:

@@ -226,5 +226,7 @@ def test_ridges_that_cannot_be_followed_leave_the_curve_open_and_stop_nothing() 
     log_values = ExcessRisk().log_values(instance, np.array([10.0, 50.0, 85.0]), "optimal")
     assert np.all(np.isfinite(log_values[:2]))
     assert np.isnan(log_values[2])
-    claim = vf.Claim(id="X", title="x", statement="x", source="x", domain=st.just(instance), predict=lambda _: vf.Exponent(0.5))
+    claim = vf.Claim(
+        id="X", title="x", statement="x", source="x", domain=st.just(instance), predict=lambda _: vf.Exponent(0.5)
+    )
     assert vf.judge(claim, instance, seed=0).verdict == "inconclusive"

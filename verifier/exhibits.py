@@ -22,12 +22,14 @@ Window = tuple[float, float]
 @dataclass(frozen=True)
 class Series:
     """One curve of a panel: its ``label``, the ``instance`` it is the excess risk of, and the exponent that the paper claims for it
-    (``claimed``, None where it claims none).
+    (``claimed``, None where it claims none). ``worth``: what one sample counts on the axis, n_eff/n where a panel is drawn
+    against an effective sample size.
     """
 
     label: str
     instance: Instance
     claimed: float | None = None
+    worth: float = 1.0
 
     def __post_init__(self) -> None:
         _text("label", self.label)
@@ -37,15 +39,18 @@ class Series:
             raise ValueError(
                 f"claimed={self.claimed!r} of the series {self.label!r} must be a finite exponent, or None"
             )
+        if not (_finite(self.worth) and self.worth > 0.0):
+            raise ValueError(f"worth={self.worth!r} of the series {self.label!r} must be a positive number")
 
 
 @dataclass(frozen=True)
 class Panel:
     """Curves over one range of sample sizes.
 
-    ``n``: the first and the last sample size that is drawn. ``windows``: ranges of n over which slopes are fitted, all of n unless
-    given. ``simulated``: the sample sizes, increasing, at which the risk is simulated beside the deterministic equivalent.
-    ``text``: what is drawn, in words.
+    ``variable``: what the axis counts, n or an effective sample size to which the ``worth`` of each series leads; ``n`` and
+    ``windows`` are ranges of it. ``n``: the first and the last sample size that is drawn. ``windows``: ranges of n over which
+    slopes are fitted, all of n unless given. ``simulated``: the sample sizes, increasing, at which the risk is simulated beside
+    the deterministic equivalent. ``text``: what is drawn, in words.
     """
 
     title: str
@@ -54,9 +59,11 @@ class Panel:
     windows: tuple[Window, ...] = ()
     simulated: tuple[int, ...] = ()
     text: str = ""
+    variable: str = "n"
 
     def __post_init__(self) -> None:
         _text("title", self.title)
+        _text("variable", self.variable)
         if not isinstance(self.series, tuple) or not self.series:
             raise ValueError(f"series={self.series!r} of the panel {self.title!r} must be a tuple of Series, not empty")
         for each in self.series:
@@ -83,8 +90,8 @@ class Panel:
 @dataclass(frozen=True)
 class Exhibit:
     """A figure of the paper drawn again: ``panels``, the first as the paper has it, and ``text``, what the figure is and what of
-    its parameters is known. ``apart``: a factor over the first curve of a panel from which on a curve counts as another, which is
-    then said; None where the curves are not held against each other.
+    its parameters is known. ``apart``: a factor, over or under the first curve of a panel, from which on a curve counts as another,
+    which is then said; None where the curves are not held against each other.
     """
 
     panels: tuple[Panel, ...]

@@ -511,7 +511,8 @@ _EXHIBITS = _form(
                                 "apart": _maybe(_number),
                                 "series": _list(_SERIES),
                                 "findings": _list(_text),
-                            }
+                            },
+                            optional={"variable": _text},
                         )
                     ),
                     "message": _text,

@@ -36,7 +36,7 @@ from verifier.verdicts.falsify import (
 from verifier.verdicts.findings import counterexample_record, explain
 from verifier.verdicts.judgement import VIOLATED
 
-EXAMPLES = {"quick": 40, "ci": 40, "nightly": 2000}
+EXAMPLES = {"quick": 40, "ci": 50, "nightly": 2000}
 PREFIX = "verifier-"  # the plain words belong to whoever's tests these are, and "ci" to Hypothesis
 DATABASE = ".hypothesis/examples"
 KEPT = "runs/pytest"

@@ -236,8 +236,14 @@ def _dependent(inst: Instance, grid: Grid, draws: Replicates, directions: int | 
     """Risks on dependent samples: the sequences themselves while they are short, streams in law beyond."""
     pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
     result = np.empty((draws.count, len(pairs)))
-    most = LONGEST_DEPENDENT if in_one_eigenbasis(inst.dependence) else MOST_SAMPLES
-    short = np.array([m <= most for m, _ in pairs])
+    streamed = in_one_eigenbasis(inst.dependence)
+    longest = max(m for m, _ in pairs)
+    if not streamed and longest > MOST_SAMPLES:
+        raise ValueError(
+            f"n={longest}: noise of long memory beside correlated inputs of another process is simulated from the sequence itself, "
+            f"up to n={MOST_SAMPLES}; a stream in law would leave out a part of its correlations. Give smaller n"
+        )
+    short = np.array([m <= LONGEST_DEPENDENT or not streamed for m, _ in pairs])
     for simulated, chosen in ((simulate_dependent, short), (simulate_dependent_stream, ~short)):
         if chosen.any():
             own = [pair for pair, taken in zip(pairs, chosen, strict=True) if taken]

@@ -128,10 +128,11 @@ def certify(
     fit = fit_slope(curve)
     equivalent_slope = fit.project(expected)
     # Only what changes along the curve moves a slope, or an exponent: at a fixed width its part of the error does not. With
-    # landmarks it does: it is that of what their span misses, which small samples hardly see.
+    # landmarks it does: it is that of what their span misses, which small samples hardly see. What each point may be off by
+    # counts with the weight that the fit gives to it: on strongly correlated points that of neighbours is large.
     constant = not instance.features.grows and not isinstance(instance.features, NystromFeatures)
     moving = agreement_constant(instance) / sizes if constant else relative
-    allowed = quantile * fit.stderr + _slope_systematic(sizes, float(moving[0]))
+    allowed = quantile * fit.stderr + float(np.abs(fit.weights) @ moving)
     slope_off = abs(fit.exponent - equivalent_slope) > allowed
     agrees = not bool(off.any()) and not slope_off
     where = f"at n = {n[int(np.argmax(off))]}" if off.any() else "in the slope"
@@ -203,8 +204,3 @@ def _simulated(
 def _missed(sizes: Array, deviation: float) -> float:
     """Largest error of the exponent that keeps within a relative ``deviation`` at the last sample size."""
     return math.log1p(deviation) / math.log(sizes[-1] / sizes[0])
-
-
-def _slope_systematic(sizes: Array, first: float) -> float:
-    """Largest change of the slope when each point may be off by c/n, which is ``first`` at the first: it moves most."""
-    return float(first / math.log(sizes[-1] / sizes[0]))

@@ -53,7 +53,13 @@ def reproduce(claim: Claim, seed: int = 0) -> dict[str, Any]:
     if exhibit is None:
         raise ValueError(f"claim {claim.id} has no exhibit; give it one: Claim(exhibit=Exhibit(...))")
     clock = time.perf_counter()
-    panels = [_panel(claim, exhibit, place, seed) for place in range(len(exhibit.panels))]
+    panels = []
+    drawn: dict[tuple[Any, ...], Sequence[Curve | None]] = {}  # the same curves on another axis are the same samples
+    for place, panel in enumerate(exhibit.panels):
+        shown = (tuple(each.instance for each in panel.series), panel.simulated)
+        if shown not in drawn:
+            drawn[shown] = _simulated(claim, panel, seed, ("exhibit", place))
+        panels.append(_panel(claim, exhibit, place, drawn[shown]))
     return {
         "id": claim.id,
         "claim": claim.statement_id,
@@ -82,10 +88,9 @@ def failed(claim: Claim, seed: int, message: str) -> dict[str, Any]:
     }
 
 
-def _panel(claim: Claim, exhibit: Exhibit, place: int, seed: int) -> dict[str, Any]:
+def _panel(claim: Claim, exhibit: Exhibit, place: int, simulated: Sequence[Curve | None]) -> dict[str, Any]:
     panel = exhibit.panels[place]
     grid = _grid(panel.n)
-    simulated = _simulated(claim, panel, seed, ("exhibit", place))
     series: list[dict[str, Any]] = []
     for each, curve in zip(panel.series, simulated, strict=True):
         drawn = has_equivalent(each.instance, claim.simulator)
@@ -95,8 +100,8 @@ def _panel(claim: Claim, exhibit: Exhibit, place: int, seed: int) -> dict[str, A
                 "describe": each.instance.describe(),
                 "instance": each.instance.to_json(),
                 "claimed": each.claimed,
-                **_drawn(claim, each.instance, grid, drawn),
-                "simulated": None if curve is None else _simulation(curve),
+                **_drawn(claim, each, grid, drawn),
+                "simulated": None if curve is None else _simulation(curve, each.worth),
                 "slopes": [_slope(claim, each, window, curve, drawn) for window in panel.windows],
                 "crossover": crossover_record(each.instance, claim.tuning),
                 "apart": None,
@@ -108,6 +113,7 @@ def _panel(claim: Claim, exhibit: Exhibit, place: int, seed: int) -> dict[str, A
     record: dict[str, Any] = {
         "title": panel.title,
         "text": panel.text,
+        "variable": panel.variable,
         "n": list(panel.n),
         "apart": exhibit.apart,
         "series": series,
@@ -124,11 +130,11 @@ def _equivalent(claim: Claim, instance: Instance, n: Array) -> Array:
     return np.exp(ExcessRisk().log_values(instance, np.log(n), claim.tuning))
 
 
-def _drawn(claim: Claim, instance: Instance, grid: Array, drawn: bool) -> dict[str, Any]:
+def _drawn(claim: Claim, series: Series, grid: Array, drawn: bool) -> dict[str, Any]:
     """The points of the equivalent and its local slopes; None where the instance has no equivalent."""
     if not drawn:
         return {"equivalent": None, "local_slope": None}
-    risk = _equivalent(claim, instance, grid)
+    risk = _equivalent(claim, series.instance, grid / series.worth)
     kept = np.isfinite(risk) & (risk > 0.0)
     log_n, slope = local_exponents(np.log(grid[kept]), np.log(risk[kept]))
     return {
@@ -176,9 +182,9 @@ def _joined(pieces: Sequence[Curve]) -> Curve:
     )
 
 
-def _simulation(curve: Curve) -> dict[str, list[float]]:
+def _simulation(curve: Curve, worth: float) -> dict[str, list[float]]:
     return {
-        "n": [int(n) for n in curve.n],
+        "n": [int(n) if worth == 1.0 else worth * float(n) for n in curve.n],
         "lam": curve.lam.tolist(),
         "risk": curve.risk.tolist(),
         "stderr": curve.stderr.tolist(),
@@ -196,12 +202,12 @@ def _slope(claim: Claim, series: Series, window: Window, curve: Curve | None, dr
     }
     if drawn:
         n = _grid(window)
-        risk = _equivalent(claim, series.instance, n)
+        risk = _equivalent(claim, series.instance, n / series.worth)
         if np.all(np.isfinite(risk) & (risk > 0.0)):
             found["equivalent"] = -float(np.polyfit(np.log(n), np.log(risk), 1)[0])
     if curve is None:
         return found
-    inside = (curve.n >= window[0]) & (curve.n <= window[1])
+    inside = (series.worth * curve.n >= window[0]) & (series.worth * curve.n <= window[1])
     if inside.sum() < FEWEST_SIZES:
         return found
     part = Curve(
@@ -229,48 +235,58 @@ def _expected(curve: Curve) -> Array:
 
 
 def _apart(first: Mapping[str, Any], other: Mapping[str, Any], factor: float) -> float | None:
-    """The smallest n from which on the risk stays above ``factor`` times that of the first curve, None where it ends below."""
+    """The smallest n from which on the risk is more than ``factor`` away from that of the first curve, above or below it; None
+    where it ends nearer.
+    """
     if first["equivalent"] is None or other["equivalent"] is None:
         return None
-    n, risk = (np.asarray(other["equivalent"][name]) for name in ("n", "risk"))
-    base = np.interp(np.log(n), np.log(first["equivalent"]["n"]), np.log(first["equivalent"]["risk"]))
-    above = np.log(risk) - base - math.log(factor)
-    below = np.flatnonzero(above <= 0.0)
-    if below.size == 0:
+    n, over = _over(first, other)
+    beyond = (over if over[-1] > 0.0 else -over) - math.log(factor)
+    near = np.flatnonzero(beyond <= 0.0)
+    if near.size == 0:
         return float(n[0])
-    last = int(below[-1])
+    last = int(near[-1])
     if last == len(n) - 1:
         return None
-    return float(np.exp(np.interp(0.0, above[last : last + 2], np.log(n[last : last + 2]))))
+    return float(np.exp(np.interp(0.0, beyond[last : last + 2], np.log(n[last : last + 2]))))
+
+
+def _over(first: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[Array, Array]:
+    """The n of a curve, and ln of its risk over that of the first curve there."""
+    n, risk = (np.asarray(other["equivalent"][name]) for name in ("n", "risk"))
+    base = np.interp(np.log(n), np.log(first["equivalent"]["n"]), np.log(first["equivalent"]["risk"]))
+    return n, np.log(risk) - base
 
 
 def _sentences(panel: Mapping[str, Any]) -> list[str]:
     """What a panel shows, from its numbers alone."""
-    series = panel["series"]
-    found = [_window_sentence(series, place) for place in range(len(series[0]["slopes"]))]
+    series, variable = panel["series"], panel["variable"]
+    found = [_window_sentence(series, place, variable) for place in range(len(series[0]["slopes"]))]
     factor = panel["apart"]
     if factor is not None and len(series) > 1:
         parted = [each for each in series if each["apart"] is not None]
         first = series[0]["label"]
-        found += [
-            f"From n = {_size(each['apart'])} on the risk of '{each['label']}' is more than {factor:g} times that of '{first}'"
-            for each in parted
-        ]
+        for each in parted:
+            above = _over(series[0], each)[1][-1] > 0.0
+            where = f"more than {factor:g} times that of" if above else f"less than 1/{factor:g} of that of"
+            found.append(
+                f"From {variable} = {_size(each['apart'])} on the risk of '{each['label']}' is {where} '{first}'"
+            )
         if not parted:
             last = _size(panel["n"][1])
-            found.append(f"At n = {last} no curve has {factor:g} times the risk of '{first}'")
+            found.append(f"At {variable} = {last} no curve is a factor of {factor:g} away from '{first}'")
     found += [f"'{each['label']}': {each['crossover']['text']}" for each in series if each["crossover"] is not None]
     return [sentence for sentence in found if sentence]
 
 
-def _window_sentence(series: Sequence[Mapping[str, Any]], place: int) -> str:
+def _window_sentence(series: Sequence[Mapping[str, Any]], place: int, variable: str) -> str:
     """How far the slopes of the curves over one window are from those claimed for them."""
     slopes = [(each, _best(each["slopes"][place])) for each in series if each["claimed"] is not None]
     known = [(each["label"], slope, slope - each["claimed"]) for each, slope in slopes if slope is not None]
     if not known:
         return ""
     low, high = (_size(end) for end in series[0]["slopes"][place]["n"])
-    window = f"Between n = {low} and {high}"
+    window = f"Between {variable} = {low} and {high}"
     off = [(label, slope, gap) for label, slope, gap in known if abs(gap) > CLOSE]
     near = [abs(gap) for _, _, gap in known if abs(gap) <= CLOSE]
     if not off:
