@@ -6,11 +6,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase, InMemoryExampleDatabase
 from test_cli import COUNTEREXAMPLE
+from test_runs import judgements
 from typer.testing import CliRunner
 
 import properties
@@ -86,6 +89,44 @@ def test_what_is_nested_as_records_are_is_read(tmp_path: Path) -> None:
     assert records.read_json(write(tmp_path / "x.json", value)) == value
     with pytest.raises(RecordError, match="nested too deeply"):
         records.read_json(write(tmp_path / "x.json", [value]))
+
+
+# Parquet
+
+
+def test_torn_parquet_ends_in_a_sentence(tmp_path: Path) -> None:
+    judgements(tmp_path, *({"digest": f"{row:064x}"} for row in range(200)))
+    path = RunDirectory(tmp_path).judgements
+    whole = path.read_bytes()
+    rng = np.random.default_rng(7)
+    refused = 0
+    for _ in range(300):
+        torn = bytearray(whole[: rng.integers(len(whole))] if rng.random() < 0.2 else whole)
+        for place in rng.integers(len(torn), size=rng.integers(1, 12)) if torn else ():
+            torn[place] = rng.integers(256)
+        path.write_bytes(torn)
+        try:
+            records.load_judgements(tmp_path)
+        except RecordError as error:
+            refused += 1
+            assert str(path) in str(error)
+    assert refused > 150
+
+
+def test_parquet_that_claims_to_be_endless_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judgements(tmp_path, {}, {"digest": "b"})
+    monkeypatch.setattr(records, "_MOST_ROWS", 1)
+    with pytest.raises(RecordError, match="says that it has 2 rows, more than the 1"):
+        records.load_judgements(tmp_path)
+
+
+def test_a_schema_number_of_a_thousand_digits_is_none(tmp_path: Path) -> None:
+    judgements(tmp_path, {})
+    path = RunDirectory(tmp_path).judgements
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({b"verifier.schema": b"9" * 5000}), path)
+    with pytest.raises(RecordError, match="carries no schema number"):
+        records.load_judgements(tmp_path)
 
 
 # Names and paths

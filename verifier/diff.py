@@ -132,7 +132,7 @@ def _exponents(one: Outcome, other: Outcome) -> Iterator[Record]:
 def _instances(before: Run, after: Run) -> list[Record]:
     """Instances that both searches judged: how many are judged otherwise, and how many exponents moved."""
     keys = ["id", "digest"]
-    tables = [run.judgements.drop_duplicates(keys).drop(columns="instance") for run in (before, after)]
+    tables = [run.judgements.drop_duplicates(keys) for run in (before, after)]
     joined = tables[0].merge(tables[1], on=keys, suffixes=("_from", "_to"), sort=False)
     if joined.empty:
         return []

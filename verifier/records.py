@@ -43,6 +43,7 @@ _VERDICTS = ("SURVIVED", "FALSIFIED", "UNDERPOWERED", "VACUOUS", "ERROR")
 _JUDGEMENTS = ("consistent", "violated", "inconclusive", "out-of-scope")
 _PARQUET_SCHEMA_KEY = b"verifier.schema"
 _UNFINISHED = ".tmp"
+_MOST_ROWS = 20_000_000  # of parquet: a few bytes may stand for any number of equal ones
 _DEEPEST = 64  # levels of nesting; the records of this verifier have fewer than twenty
 
 
@@ -1225,9 +1226,10 @@ def save_judgements(run_dir: PathLike, judgements: pd.DataFrame) -> Path:
     return write_parquet(RunDirectory(Path(run_dir)).judgements, judgements, JUDGEMENTS)
 
 
-def load_judgements(run_dir: PathLike) -> pd.DataFrame:
-    """Read judgements.parquet."""
-    return read_parquet(RunDirectory(Path(run_dir)).judgements, JUDGEMENTS)
+def load_judgements(run_dir: PathLike, only: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read judgements.parquet, or some of its columns: the instances are most of a large file."""
+    columns = JUDGEMENTS if only is None else pa.schema([JUDGEMENTS.field(name) for name in only])
+    return read_parquet(RunDirectory(Path(run_dir)).judgements, columns)
 
 
 def write_parquet(path: PathLike, frame: pd.DataFrame, columns: pa.Schema) -> Path:
@@ -1249,32 +1251,41 @@ def write_parquet(path: PathLike, frame: pd.DataFrame, columns: pa.Schema) -> Pa
 
 
 def read_parquet(path: PathLike, columns: pa.Schema) -> pd.DataFrame:
-    """Read a parquet file that :func:`write_parquet` wrote with ``columns``."""
+    """Read the ``columns`` of a parquet file that :func:`write_parquet` wrote with them, and perhaps with others."""
     path = Path(path)
     try:
         with open(path, "rb") as stream:
-            table = pq.read_table(stream)
-    except OSError as error:
-        raise RecordError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except pa.ArrowInvalid as error:
-        raise RecordError(f"{path}: is not parquet: {error}") from None
-    number = (table.schema.metadata or {}).get(_PARQUET_SCHEMA_KEY, b"")
-    if not number.isdigit():
-        raise RecordError(f"{path}: carries no schema number, so this verifier did not write it")
-    try:
-        _refuse_newer(int(number))
+            file = pq.ParquetFile(stream)
+            _check_parquet(file, columns)
+            table = file.read(columns=columns.names)
+            table.validate(full=True)  # text is UTF-8, and what is said to lie in the file lies there
     except RecordError as error:
         raise RecordError(f"{path}: {error}") from None
-    wrong = [
-        field.name
-        for field in columns
-        if field.name not in table.schema.names or table.schema.field(field.name).type != field.type
-    ]
-    if wrong:
-        raise RecordError(f"{path}: the columns {', '.join(wrong)} are absent or of another type")
+    except pa.ArrowInvalid as error:
+        raise RecordError(f"{path}: is not parquet: {error}") from None
+    except (pa.ArrowException, UnicodeDecodeError) as error:  # the latter where the name of a column is torn
+        raise RecordError(f"{path}: is damaged: {error}") from None
+    except OSError as error:  # which Arrow raises of a damaged page as well
+        raise RecordError(f"{path}: cannot be read: {error.strerror or error}") from None
     _check_table(table, columns, path)
     frame: pd.DataFrame = table.select(columns.names).to_pandas()
     return frame
+
+
+def _check_parquet(file: pq.ParquetFile, columns: pa.Schema) -> None:
+    """Refuse a file that :func:`write_parquet` did not write, is too new or too long, or lacks a column, before it is read."""
+    schema = file.schema_arrow
+    number = (schema.metadata or {}).get(_PARQUET_SCHEMA_KEY, b"")
+    if not (number.isdigit() and len(number) < 10):
+        raise RecordError("carries no schema number, so this verifier did not write it")
+    _refuse_newer(int(number))
+    if file.metadata.num_rows > _MOST_ROWS:
+        raise RecordError(f"says that it has {file.metadata.num_rows} rows, more than the {_MOST_ROWS} that are read")
+    wrong = [
+        field.name for field in columns if field.name not in schema.names or schema.field(field.name).type != field.type
+    ]
+    if wrong:
+        raise RecordError(f"the columns {', '.join(wrong)} are absent or of another type")
 
 
 def _check_table(table: pa.Table, columns: pa.Schema, path: Path) -> None:

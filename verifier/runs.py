@@ -23,6 +23,8 @@ from verifier.records import RecordError, RunDirectory
 AUDIT, NIGHT = "audit", "night"
 LARGEST = 1 << 30
 """Bytes of one file of a run; a larger one is refused before it is read."""
+JUDGED = ("id", "digest", "verdict", "exponent", "tolerance", "score")
+"""The columns of judgements.parquet that are compared and counted."""
 DEEPEST = 3
 """How far below a directory runs are looked for: artifacts of several jobs lie in directories of their own."""
 
@@ -91,9 +93,7 @@ def load_run(path: records.PathLike) -> Run:
     if night is None and not held[places.findings]:
         raise RecordError(f"{path}: lacks findings.json: the run is not whole")
     judgements = (
-        records.load_judgements(path)
-        if held[places.judgements]
-        else pd.DataFrame(columns=list(records.JUDGEMENTS.names))
+        records.load_judgements(path, JUDGED) if held[places.judgements] else pd.DataFrame(columns=list(JUDGED))
     )
     outcomes = _outcomes(path, findings, night)
     whole = dict(origin) if night is None else {**origin, **night}
