@@ -355,7 +355,8 @@ Of one coordinate. b(k) are the coefficients of absolute regularity (beta-mixing
 (`verifier/instances/processes.py` has the sources); the last column is what they would make of n/n_eff with infinitely many
 moments, 1 + 2 sum_k b(k). Infinitely many independent coordinates of one Gaussian sequence have b(k) = 1 at every lag beyond which
 they are not independent altogether: for an autoregression at every lag, so that its sum is infinite. What one coordinate gives is
-the most that the claim can mean.
+the most that the claim can mean for it; for a moving average of order q the true sum is 1 + 2q, which bounds the variance
+(`L4/true-mixing-coefficients`).
 
 {sequence_table()}
 

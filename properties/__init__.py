@@ -28,6 +28,7 @@ from properties import (
     theorem_4,
     theorem_5,
     theorem_5_nystrom,
+    theorem_6,
 )
 from verifier.claims import Reading
 
@@ -48,6 +49,7 @@ STATEMENTS = (
     theorem_5_nystrom,
     lemma_6,
     remark_4,
+    theorem_6,
     proof_step_a4,
     corollary_1,
     remark_1,

@@ -15,8 +15,14 @@ Samples that are repeated in runs with P(L >= k) = k^-t, 1 < t < 2, together wit
 than n/N are saturated, the variance is (N/n)^(t - 1), the exponent 2 s beta (t - 1)/(2 s beta + t - 1). With fresh noise nothing is
 read: all samples are one run with a probability of order n^(1 - t), so that the mean risk falls no faster, while typical samples
 have the exponent alpha.
-(Derivation: verifier/risk/responses.py.) For s <= 1 throughout, by saturation. Next to the borders between the three cases the
-crossover from one to the other lies beyond any sample size: hypotheses keep a tenth off.
+(Derivation: verifier/risk/responses.py.)
+
+All of that is for centred inputs. Uncentred ones have a constant coordinate, which hears the noise at frequency zero: it costs
+sigma^2 n^(2 H_eps - 2), whatever the ridge, with independent inputs too, and the exponent is min(alpha, 2 - 2 H_eps)
+(derivation: verifier/risk/means.py; more ridge on the mean would cost the others more than it saves).
+
+For s <= 1 throughout, by saturation. Next to the borders between the cases the crossover from one to the other lies beyond any
+sample size: hypotheses keep a tenth off.
 """
 
 from __future__ import annotations
@@ -32,10 +38,11 @@ from properties.strategies.dependence import (
     power_runs,
     repeated,
     separable,
+    uncentred,
     white,
 )
 from verifier.claims import Exponent, Reading
-from verifier.instances import Dependence, Instance, White
+from verifier.instances import Dependence, Instance, UncentredDesign, White
 from verifier.testing import check
 
 SOURCE = "Remark 3, section 2.1"
@@ -109,9 +116,21 @@ def off_all_borders(instance: Instance) -> bool:
     return short_joint_memory(instance) or (long_joint_memory(instance) and off_the_border(instance))
 
 
+def off_the_mean(instance: Instance) -> bool:
+    """2 - 2 H_eps, the exponent of what the noise costs the mean, is not alpha: it is a tenth off, or more."""
+    return abs(2.0 - 2.0 * hursts(instance)[1] - alpha(instance)) >= OFF - 1e-9
+
+
 def exactly(instance: Instance) -> Exponent:
     """The exponent in n is alpha."""
     return Exponent(alpha(instance))
+
+
+def with_the_mean(instance: Instance) -> Exponent:
+    """The exponent is alpha, or that of what the noise costs the mean, where it is smaller."""
+    if not isinstance(instance.design, UncentredDesign):
+        return exactly(instance)
+    return Exponent(min(alpha(instance), 2.0 - 2.0 * hursts(instance)[1]))
 
 
 def in_n_eff(instance: Instance) -> Exponent:
@@ -167,7 +186,25 @@ READINGS = (
         "with independent inputs and noise of long memory the exponent in n is alpha",
         domain=dependent_instances(plain, separable(white(), fractional())),
         expected="SURVIVED",
-        note="For centred inputs; a constant feature would hear the noise at frequency zero.",
+        note="For centred inputs; a constant feature hears the noise at frequency zero (uncentred-in-n).",
+    ),
+    reading(
+        "uncentred-in-n",
+        "with independent inputs, centred or not, and noise of long memory the exponent in n is alpha",
+        domain=uncentred(dependent_instances(plain, separable(white(), fractional()))),
+        hypotheses=(assumption_r, noisy_labels, off_the_mean),
+        expected="FALSIFIED",
+        note="The fitted mean is an average of the noise, which n samples of long memory leave at sigma^2 n^(2 H_eps - 2).",
+    ),
+    reading(
+        "uncentred-intercept",
+        "with independent uncentred inputs and noise of long memory the exponent in n is min(alpha, 2 - 2 H_eps)",
+        domain=uncentred(dependent_instances(plain, separable(white(), fractional()))),
+        hypotheses=(assumption_r, noisy_labels, off_the_mean),
+        predict=with_the_mean,
+        prediction="exponent = min(2s/(2s + 1/beta), 2 - 2 H_eps)",
+        expected="SURVIVED",
+        note="What mathematics gives: a term that no ridge balances. alpha alone for centred inputs.",
     ),
     reading(
         "short-joint-memory",

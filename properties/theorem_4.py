@@ -20,7 +20,7 @@ from typing import Any
 from properties.hypotheses import alpha, assumption_r, noisy_labels
 from properties.lemma_4 import autoregressions, plain, positive
 from properties.strategies.coordinates import per_coordinate
-from properties.strategies.dependence import autoregressive, dependent_instances, short_dependences, sticky
+from properties.strategies.dependence import autoregressive, dependent_instances, short_dependences, sticky, uncentred
 from verifier.claims import AtLeast, Bound, Exponent, Reading
 from verifier.instances import Instance
 from verifier.risk.collapse import AboveTheFactor, LagOneFactor, MixingFactor, OffTheFactor, ScoreFactor, SlowestFactor
@@ -95,6 +95,14 @@ READINGS = (
         predict=exactly,
         expected="SURVIVED",
         note="Inputs and noise are dependent, or one of them: AR(1), moving averages, repeated samples.",
+    ),
+    reading(
+        "uncentred",
+        "with the oracle's ridge and uncentred inputs the risk has the exponent alpha for every law of short memory",
+        domain=uncentred(dependent_instances(plain, short_dependences())),
+        predict=exactly,
+        expected="SURVIVED",
+        note="Noise of short memory costs the mean sigma^2 f_eps(0)/n, f_eps(0) the sum of its correlations: of smaller order.",
     ),
     reading(
         "schedule-exponent",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.linalg import toeplitz
 
 import verifier as vf
+from properties.remark_3 import off_all_borders
 from verifier.instances import (
     AR1,
     Blocks,
@@ -34,7 +35,7 @@ from verifier.risk import dependent_samples
 from verifier.risk.asymptotics import has_exact_order, theorem_exponent
 from verifier.risk.dependent_samples import simulate_dependent
 from verifier.risk.equivalents import effective_ridge, equivalent_for, equivalent_risk, ridge, risk_terms
-from verifier.risk.memory import averages_out, balanced_power, distance_from_borders, variance_exponent
+from verifier.risk.memory import averages_out, balanced_power, variance_exponent
 from verifier.risk.responses import Law, moments, responses, run_law
 from verifier.risk.sampled import sampled_risk
 from verifier.risk.simulate import Replicates, simulated_risk
@@ -145,12 +146,20 @@ class TestResponses:
         for dependence in (SHORT[0], RUNS[0], LONG[0], LONG[3]):
             found = responses(dependence)
             exact, rough = found.at(x, np.full(30, 1e5)), found.rough(x[None, :], n)
-            assert rough[0][0] == pytest.approx(exact.inputs, rel=0.05)
-            assert rough[1][0] == pytest.approx(exact.noise, rel=0.05)
+            assert rough[0][0] == pytest.approx(exact.tau, rel=0.05)
+            assert rough[1][0] == pytest.approx(exact.inputs, rel=0.05)
+            assert rough[2][0] == pytest.approx(exact.noise, rel=0.05)
 
     def test_what_is_not_known_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="dependence=Independent"):
-            responses(Independent())
+        with pytest.raises(ValueError, match="dependence=PerCoordinate"):
+            responses(vf.PerCoordinate((0.5,)))
+
+    def test_independent_samples_are_white(self) -> None:
+        x = np.array([0.1, 0.5])
+        found = responses(Independent()).at(x, np.full(2, 100.0))
+        assert found.tau == pytest.approx(1.0 - x)
+        assert np.all(found.inputs == 1.0)
+        assert np.all(found.noise == 1.0)
 
 
 class TestEquivalent:
@@ -319,8 +328,6 @@ class TestExponents:
     def test_a_logarithm_at_the_border(self) -> None:
         assert not has_exact_order(instance(Dependent(FractionalNoise(0.75), FractionalNoise(0.75))))
         assert has_exact_order(instance(Dependent(FractionalNoise(0.8), FractionalNoise(0.8))))
-        assert distance_from_borders(Dependent(FractionalNoise(0.75), FractionalNoise(0.75)), 1.0) == 0.0
-        assert distance_from_borders(SHORT[0], 1.0) == math.inf
 
     @pytest.mark.parametrize("tuning", ["optimal", "schedule"])
     def test_no_exponent_is_rejected(self, tuning: str) -> None:
@@ -328,7 +335,7 @@ class TestExponents:
         heavy = (Repeated(RegimeSwitching(1.5), "repeated"), Repeated(RegimeSwitching(3.0)))
         for dependence in (*SHORT, *RUNS, *LONG, *heavy):
             inst = instance(dependence, round(rng.uniform(1.2, 3.0), 2), round(rng.uniform(0.1, 0.9), 2))
-            if distance_from_borders(dependence, 2.0 * inst.beta * inst.s) < 0.1:
+            if isinstance(dependence, Dependent) and not off_all_borders(inst):
                 continue
             assert assess(asserted, inst).verdict == "consistent", inst.describe()
 

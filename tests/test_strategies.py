@@ -158,7 +158,7 @@ def test_what_a_domain_draws_is_a_valid_instance_of_its_claim(claim: Claim) -> N
         assert Instance.from_json(instance.to_json()) == instance
         claim.predicted(instance)
     inside = sum(claim.unmet(instance) is None for instance in values)
-    assert inside >= 0.4 * len(values)
+    assert inside == 0 if claim.expected == "VACUOUS" else inside >= 0.4 * len(values)
 
 
 def test_spectra_satisfy_what_their_strategy_is_named_after() -> None:
@@ -248,7 +248,7 @@ FALSE_EVERYWHERE = {
 
 @pytest.mark.parametrize(
     "claim",
-    [r for r in properties.CLAIMS if r.proof is None and r.id not in FALSE_EVERYWHERE],
+    [r for r in properties.CLAIMS if r.proof is None and r.id not in FALSE_EVERYWHERE and r.expected != "VACUOUS"],
     ids=lambda claim: claim.id,
 )
 def test_each_domain_has_instances_for_which_the_claim_is_true(claim: Claim) -> None:

@@ -22,8 +22,10 @@ from verifier.risk.collapse import (
     RiskOffTheFactor,
     ScoreFactor,
     SlopeBesideIndependent,
+    TrueMixingFactor,
     VarianceAboveTheFactor,
     VarianceOverBound,
+    VarianceOverEffective,
     independent,
     log_share,
     measured_factor,
@@ -32,7 +34,7 @@ from verifier.risk.collapse import (
 from verifier.risk.observables import Observable
 from verifier.verdicts.certify import correlation_time
 from verifier.verdicts.judge import assess
-from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, VIOLATED
+from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED
 
 CLAIMS = {reading.id: reading for module in (lemma_4, theorem_4, remark_3, figure_3) for reading in module.READINGS}
 PLAIN = vf.Instance(vf.PowerLaw(2.0), vf.CriticalTarget(s=0.75), vf.Noise(1.0))
@@ -163,6 +165,9 @@ VERDICTS = {
     "L4/mixing-factor": (OPPOSED, CONSISTENT),
     "L4/figure-factor": (OPPOSED, VIOLATED),
     "L4/short-memory": (BOTH, CONSISTENT),
+    "L4/uniform-in-rho": (BOTH, CONSISTENT),
+    "L4/true-mixing-coefficients": (STICKY, CONSISTENT),
+    "L4/true-mixing-of-autoregressions": (BOTH, OUT_OF_SCOPE),
     "F3/larger-errors": (INPUTS, CONSISTENT),
     "F3/collapse-inputs": (INPUTS, VIOLATED),
     "F3/collapse-both": (BOTH, VIOLATED),
@@ -177,6 +182,41 @@ def test_verdicts_on_one_instance(name: str) -> None:
     assert found.verdict == verdict, found.reason
     if "collapse" in name:  # rho = 0: nothing to disagree about
         assert assess(CLAIMS[name], PLAIN).verdict == CONSISTENT
+
+
+@pytest.mark.parametrize(
+    ("dependence", "factor"),
+    [
+        (vf.Dependent(vf.MovingAverage((1.0, 0.0, 0.5)), vf.White()), 5.0),
+        (vf.Dependent(vf.MovingAverage((1.0, 1.0)), vf.MovingAverage((1.0, 1.0))), 3.0),
+        (vf.Dependent(vf.MovingAverage((1.0, 1.0)), vf.AR1(0.5)), 1.0 + 2.0 * (1.0 + 0.5)),
+        (vf.Dependent(vf.White(), vf.AR1(0.5)), 3.0),
+        (vf.Dependent(vf.AR1(0.1), vf.White()), math.inf),
+        (vf.Dependent(vf.White(), vf.FractionalNoise(0.7)), math.inf),
+        (vf.Repeated(vf.Sticky(0.6)), 4.0),
+        (vf.Repeated(vf.Blocks(2)), math.inf),
+        (vf.Independent(), 1.0),
+    ],
+    ids=str,
+)
+def test_true_mixing_coefficients_of_infinitely_many_coordinates(dependence: vf.Dependence, factor: float) -> None:
+    assert TrueMixingFactor().value(dependent(dependence)) == pytest.approx(factor, abs=1e-9)
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.5, 0.9, 0.95, -0.95])
+def test_one_constant_serves_all_correlations_with_the_lemmas_factor_and_none_with_the_figures(rho: float) -> None:
+    log_n = np.log(np.array([100.0, 1e4, 1e12]))
+    process = vf.AR1(rho) if rho else vf.White()
+    instance = dependent(vf.Dependent(process, process))
+    with_lemma, with_figure = (
+        np.exp(VarianceOverEffective(factor=factor).log_values(instance, log_n, "schedule"))
+        for factor in (MixingFactor(), LagOneFactor())
+    )
+    # The limit of independent samples, d2/d1 of the power law, times (1 + rho^2)/(1 + |rho|)^2.
+    expected = (1.0 - 1.0 / instance.beta) * (1.0 + rho**2) / (1.0 + abs(rho)) ** 2
+    assert with_lemma[-1] == pytest.approx(expected, rel=0.01)
+    assert np.all(with_lemma < 1.0)
+    assert rho > -0.9 or with_figure[-1] > 300.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ computed once for a process serves many instances. What is white shrinks to ``Wh
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 from hypothesis import strategies as st
@@ -18,7 +19,9 @@ from verifier.instances import (
     Blocks,
     Dependence,
     Dependent,
+    Design,
     FractionalNoise,
+    GaussianDesign,
     Independent,
     Instance,
     MovingAverage,
@@ -27,6 +30,7 @@ from verifier.instances import (
     Repeated,
     Runs,
     Sticky,
+    UncentredDesign,
     White,
 )
 
@@ -54,7 +58,7 @@ def _correlations(low: float, high: float) -> tuple[SearchStrategy[float], Searc
 
 
 def _nearest_zero_first(low: float, high: float, parts: int) -> list[float]:
-    values = [k / parts for k in range(round(low * parts), round(high * parts) + 1)]
+    values = [k / parts for k in range(math.ceil(low * parts - 1e-9), math.floor(high * parts + 1e-9) + 1)]
     return sorted(values, key=lambda value: (abs(value), value < 0.0))
 
 
@@ -145,6 +149,19 @@ def repeated(
     return drawn.map(joined)
 
 
+def uncentred(plain: SearchStrategy[Instance]) -> SearchStrategy[Instance]:
+    """Instances of ``plain`` with inputs that are not centred; a fifth of them are left as they are."""
+    designs: list[Design] = [
+        GaussianDesign(),
+        UncentredDesign(),
+        UncentredDesign(intercept=1.0),
+        UncentredDesign(mean=0.5),
+        UncentredDesign(mean=2.0, intercept=0.5),
+    ]
+    drawn = st.tuples(st.sampled_from(designs), plain)
+    return drawn.map(lambda both: dataclasses.replace(both[1], design=both[0]))
+
+
 def short_dependences() -> SearchStrategy[Dependence]:
     """Every dependence whose curve is, at leading order, that of a fixed share of independent samples."""
     return st.one_of(separable(), repeated(short_runs()))
@@ -163,6 +180,12 @@ def autoregressive(
 ) -> SearchStrategy[Dependence]:
     """AR(1) of one rho for the inputs, for the noise, or for both."""
     return correlations(low, high).map(lambda rho: _of_one_rho(rho, inputs, noise))
+
+
+def moving_average() -> SearchStrategy[Dependence]:
+    """Moving averages as inputs, with white noise or with noise of the same process."""
+    drawn = st.tuples(moving_averages(), st.booleans())
+    return drawn.map(lambda both: Dependent(inputs=both[0], noise=both[0] if both[1] else White()))
 
 
 def autoregressive_of(rhos: Sequence[float], *, inputs: bool, noise: bool) -> SearchStrategy[Dependence]:

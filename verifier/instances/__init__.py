@@ -1,5 +1,5 @@
-"""What is asked about: spectra, targets, noise, designs, transforms, features, mixtures, dependence, and the instance that joins
-them.
+"""What is asked about: spectra, targets, noise, designs, transforms, features, mixtures, dependence, filters, and the instance that
+joins them.
 """
 
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction, ComponentTarget
@@ -11,10 +11,12 @@ from verifier.instances.designs import (
     MixtureSamples,
     RademacherDesign,
     StudentDesign,
+    UncentredDesign,
     UniformDesign,
 )
 from verifier.instances.empirical import EmpiricalSpectrum, FittedTail
 from verifier.instances.features import AllFeatures, Features, GaussianFeatures, NystromFeatures
+from verifier.instances.filters import Descent, Filter, GradientDescent, GradientFlow, Ridge, SinglePass
 from verifier.instances.ingredient import Ingredient, register_ingredient
 from verifier.instances.instance import Instance
 from verifier.instances.mixtures import DisjointMixture, Mixture, RotatedMixture
@@ -89,6 +91,7 @@ __all__ = [
     "CriticalTarget",
     "Dependence",
     "Dependent",
+    "Descent",
     "Design",
     "DiagonalTransform",
     "Direction",
@@ -98,12 +101,15 @@ __all__ = [
     "ExponentialTarget",
     "Factor",
     "Features",
+    "Filter",
     "Finite",
     "FittedTail",
     "FractionalNoise",
     "FullRotation",
     "GaussianDesign",
     "GaussianFeatures",
+    "GradientDescent",
+    "GradientFlow",
     "Identity",
     "Independent",
     "Ingredient",
@@ -128,9 +134,11 @@ __all__ = [
     "Reflection",
     "RegimeSwitching",
     "Repeated",
+    "Ridge",
     "RotatedMixture",
     "Runs",
     "SingleEigenfunction",
+    "SinglePass",
     "SmootherTarget",
     "SparseDirection",
     "Spectrum",
@@ -140,6 +148,7 @@ __all__ = [
     "Target",
     "Transform",
     "Truncated",
+    "UncentredDesign",
     "UniformDesign",
     "White",
     "eigenvalues",

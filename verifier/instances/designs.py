@@ -3,7 +3,7 @@ r"""Designs: the law of the inputs, :math:`x_i = \sqrt{l_i}\, z_i` with iid coor
 A design answers ``draw(generator, shape)``: an array of independent standardised coordinates. Everything deterministic
 (the equivalent, the ridges tuned on it) depends on the spectrum alone and is the same for every design: that the risk
 tends to it for other coordinates too is universality, a theorem under conditions and with errors that nothing here
-checks. So only the Gaussian design says ``equivalent = True``; an instance with another one is judged by simulation on
+checks. So only Gaussian designs say ``equivalent = True``; an instance with another one is judged by simulation on
 real samples (:mod:`verifier.risk.sampled`), against its ``plain`` counterpart.
 
 An object of another package with these methods and attributes is a design as well; no subclassing is needed. The
@@ -21,7 +21,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances.ingredient import Ingredient, above
+from verifier.instances.ingredient import Ingredient, above, within
 
 Array = NDArray[np.float64]
 
@@ -63,6 +63,37 @@ class GaussianDesign(Ingredient):
 
     def describe(self) -> str:
         return "Gaussian inputs"
+
+
+@dataclass(frozen=True)
+class UncentredDesign(Ingredient):
+    r"""Gaussian inputs that are not centred, :math:`x \sim N(\mu, \Sigma)`, :math:`\mu` orthogonal to the eigenvectors of
+    :math:`\Sigma`: beside the centred coordinates there is a constant one, which the same ridge penalises.
+
+    ``mean`` is :math:`\|\mu\| > 0`, so that the second moment along :math:`\mu` is :math:`l_0 = \|\mu\|^2`; ``intercept`` is
+    :math:`f_0 = \langle\theta, \mu\rangle \ge 0`, the target's mean, none by default. The equivalent is that of
+    :mod:`verifier.risk.means`; ``draw`` gives the centred coordinates.
+    """
+
+    mean: float = 1.0
+    intercept: float = 0.0
+
+    equivalent = True  # not a field
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mean", within("mean", self.mean, 1e-3, 1e3, "without a mean use GaussianDesign()"))
+        object.__setattr__(self, "intercept", within("intercept", self.intercept, 0.0, 1e3))
+
+    @property
+    def plain(self) -> GaussianDesign:
+        return GaussianDesign()
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> Array:
+        return generator.standard_normal(shape)
+
+    def describe(self) -> str:
+        beside = f", target of mean {self.intercept:g}" if self.intercept else ""
+        return f"uncentred inputs of mean {self.mean:g}{beside}"
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from typing import Any, cast
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction
 from verifier.instances.coordinates import PerCoordinate
 from verifier.instances.dependence import Dependence, Independent
-from verifier.instances.designs import Design, GaussianDesign, MixtureSamples
+from verifier.instances.designs import Design, GaussianDesign, MixtureSamples, UncentredDesign
 from verifier.instances.features import AllFeatures, Features, NystromFeatures
+from verifier.instances.filters import Filter, Ridge
 from verifier.instances.ingredient import Ingredient, recorded
 from verifier.instances.mixtures import Mixture, RotatedMixture
 from verifier.instances.noise import Noise
@@ -35,8 +36,9 @@ class Instance:
     the inputs, x ~ N(0, Sigma) unless another is given. ``transform`` T, the identity unless another is given, is what the
     regression sees of the inputs: it is run on T x, for the same labels. ``dependence`` is how samples depend on one another;
     they are independent unless another is given. ``features``, infinitely many unless others are given, is the width of what the
-    regression is run on. Two instances are equal exactly when their JSON forms are; the plain design, the identity, independence
-    and the infinite width are left out of the JSON form, which is thereby that of instances written down before there were
+    regression is run on. ``filter`` is how the estimator is computed, by ridge regression unless another is given. Two instances
+    are equal exactly when their JSON forms are; the plain design, the identity, independence, infinite width and ridge regression
+    are left out of the JSON form, which is thereby that of instances written down before there were
     others.
     """
 
@@ -47,6 +49,7 @@ class Instance:
     transform: Transform = field(default_factory=Identity)
     dependence: Dependence = field(default_factory=Independent)
     features: Features = field(default_factory=AllFeatures)
+    filter: Filter = field(default_factory=Ridge)
 
     def __post_init__(self) -> None:
         protocols: tuple[tuple[str, object, type], ...] = (
@@ -56,6 +59,7 @@ class Instance:
             ("transform", self.transform, Transform),
             ("dependence", self.dependence, Dependence),
             ("features", self.features, Features),
+            ("filter", self.filter, Filter),
         )
         for name, value, protocol in protocols:
             # A class has its instances' attributes too: RademacherDesign for RademacherDesign() is refused here.
@@ -70,6 +74,8 @@ class Instance:
         self._check_in_l2()
         if isinstance(self.design, MixtureSamples):
             self._check_mixture_samples()
+        if isinstance(self.design, UncentredDesign):
+            self._check_uncentred()
         if isinstance(self.spectrum, RotatedMixture):
             self._check_rotated(self.spectrum)
         if self.transform.factors:
@@ -78,6 +84,25 @@ class Instance:
             self._check_dependence()
         if self.features.finite:
             self._check_features()
+        if self.filter != Ridge():
+            self._check_filter()
+
+    def _check_filter(self) -> None:
+        if self.features.finite or self.dependence != Independent():
+            raise ValueError(
+                f"filter={self.filter!r}: no equivalent is known here of a descent on finitely many features, or on samples that "
+                f"depend on one another; got {self.features!r} and {self.dependence!r}"
+            )
+        if self.design != GaussianDesign() or not self.diagonal:
+            raise ValueError(
+                f"filter={self.filter!r}: its equivalent knows Gaussian inputs, and a covariance that is diagonal in the basis of "
+                f"the target; got {self.spectrum!r}, {self.design!r} and {self.transform!r}"
+            )
+        if getattr(self.target, "supremum", False) or self.noise.sigma == 0.0:
+            raise ValueError(
+                f"filter={self.filter!r}: a descent is stopped for the sake of label noise, and for a single target, such as "
+                f"CriticalTarget; got {self.target!r} and {self.noise!r}"
+            )
 
     def _check_dependence(self) -> None:
         if self.features.finite:
@@ -85,10 +110,10 @@ class Instance:
                 f"features={self.features!r}: no equivalent is known here of finitely many features and samples that depend on one "
                 f"another, {self.dependence!r}; use AllFeatures() or Independent()"
             )
-        if self.design != GaussianDesign():
+        if not isinstance(self.design, GaussianDesign | UncentredDesign):
             raise ValueError(
                 f"design={self.design!r}: samples that depend on one another, {self.dependence!r}, have Gaussian inputs; use "
-                "GaussianDesign()"
+                "GaussianDesign() or UncentredDesign()"
             )
         if self.transform.factors:
             raise ValueError(
@@ -102,6 +127,23 @@ class Instance:
             )
         if isinstance(self.dependence, PerCoordinate):
             self._check_per_coordinate()
+
+    def _check_uncentred(self) -> None:
+        if self.transform.factors or isinstance(self.spectrum, RotatedMixture):
+            raise ValueError(
+                f"design={self.design!r}: the mean of uncentred inputs is orthogonal to the eigenvectors of the covariance that "
+                f"the regression sees; got {self.spectrum!r} and {self.transform!r}, use one eigenbasis and Identity()"
+            )
+        if isinstance(self.dependence, PerCoordinate):
+            raise ValueError(
+                f"dependence={self.dependence!r}: no equivalent is known here of uncentred inputs whose coordinates have "
+                "autocorrelations of their own; use GaussianDesign() or Dependent()"
+            )
+        if self.noise.sigma == 0.0:
+            raise ValueError(
+                f"design={self.design!r} needs label noise: without it the sample is interpolated, and the mean hears nothing "
+                "but what the other coordinates leave over; use Noise(sigma=1.0)"
+            )
 
     def _check_per_coordinate(self) -> None:
         if getattr(self.target, "supremum", False):
@@ -243,16 +285,19 @@ class Instance:
             parts["dependence"] = self.dependence
         if self.features != AllFeatures():
             parts["features"] = self.features
+        if self.filter != Ridge():
+            parts["filter"] = self.filter
         return {name: recorded(name, part) for name, part in parts.items()}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Instance:
         """Rebuild an instance from :meth:`to_json`, validating every part."""
-        optional = {"design", "transform", "dependence", "features"}
+        optional = {"design", "transform", "dependence", "features", "filter"}
         if not isinstance(record, Mapping) or set(record) - optional != {"spectrum", "target", "noise"}:
             raise ValueError(
                 f"an instance is a JSON object with spectrum, target and noise (and a design that is not Gaussian, a transform "
-                f"that is not the identity, a dependence that is not independence, features that are finitely many), got {record!r}"
+                f"that is not the identity, a dependence that is not independence, features that are finitely many, a filter that "
+                f"is not ridge regression), got {record!r}"
             )
         return cls(
             spectrum=cast(Spectrum, Ingredient.from_json(record["spectrum"])),
@@ -268,6 +313,7 @@ class Instance:
             features=cast(Features, Ingredient.from_json(record["features"]))
             if "features" in record
             else AllFeatures(),
+            filter=cast(Filter, Ingredient.from_json(record["filter"])) if "filter" in record else Ridge(),
         )
 
     @cached_property
@@ -287,4 +333,6 @@ class Instance:
             parts.append(self.dependence.describe())
         if self.features != AllFeatures():
             parts.append(self.features.describe())
+        if self.filter != Ridge():
+            parts.append(self.filter.describe())
         return "; ".join(parts)

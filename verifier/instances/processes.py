@@ -296,6 +296,18 @@ def _amplitudes(process: FractionalNoise, half: int) -> Array:
     return np.asarray(amplitudes)
 
 
+def reach(process: Process) -> float | None:
+    """The largest lag at which samples of one coordinate are correlated; None where it is not known, for a process of a pack."""
+    if isinstance(process, White):
+        return 0.0
+    if isinstance(process, AR1):
+        return 0.0 if process.rho == 0.0 else math.inf
+    if isinstance(process, MovingAverage):
+        weighted = np.flatnonzero(process.weights)
+        return float(weighted[-1] - weighted[0])  # its correlation is the product of the first and the last weight
+    return math.inf if isinstance(process, FractionalNoise) else None
+
+
 @runtime_checkable
 class Runs(Protocol):
     """What the harness asks of runs: a stationary renewal process, of lengths L at least one."""

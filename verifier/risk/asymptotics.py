@@ -14,10 +14,13 @@ With target tails :math:`\sum_{j>k} f_j^2 \asymp k^{-t}` and saturation at :math
   is lost; Defilippis, Loureiro and Misiakiewicz 2024 have it sharp.)
 * m = c n^q landmarks, with noise (:mod:`verifier.risk.nystrom`): tuned :math:`\min(t'/(t'+1), t'q)`; ridge :math:`n^{-\ell}`, bias
   :math:`\min(\ell t'/\beta, t'q)` and variance :math:`1 - \min(\ell/\beta, q)`;
+* a single pass of stochastic descent with the step n^(g - 1), g <= 1: bias :math:`2s'g`, noise :math:`1 - g` for the last
+  iterate, :math:`1 - g/\beta` for the mean of the iterates (Dieuleveut and Bach 2016);
 * effective dimension and counting function against :math:`1/\lambda`: :math:`-1/\beta`; eigenvalues against i: beta.
 
 Samples that depend on one another have these exponents too, unless inputs and noise both have a long memory
-(:mod:`verifier.risk.memory`): then the variance falls more slowly, and the oracle balances the bias against that.
+(:mod:`verifier.risk.memory`): then the variance falls more slowly, and the oracle balances the bias against that. Uncentred inputs
+add a term to the variance that no ridge balances.
 
 A boundedly invertible transform changes neither beta (Courant and Fischer) nor any of these formulas; it may change the index
 of the target and with it t (:mod:`verifier.risk.smoothness`).
@@ -42,13 +45,15 @@ from verifier.instances import (
     LogCorrected,
     NystromFeatures,
     RandomTarget,
+    Ridge,
     RotatedMixture,
     SingleEigenfunction,
+    SinglePass,
     SmootherTarget,
     Truncated,
 )
 from verifier.risk.equivalents import Tuning
-from verifier.risk.memory import averages_out, balanced_power, has_logarithm, variance_exponent
+from verifier.risk.memory import averages_out, balanced_power, has_logarithm, mean_exponent, variance_exponent
 from verifier.risk.observables import (
     CountingFunction,
     DimensionAtLastEigenvalue,
@@ -129,18 +134,38 @@ def _of_the_risk(instance: Instance, tuning: Tuning, index: float | None, formul
     if index is None or math.isfinite(instance.spectrum.size) or instance.spectrum.tail_index is None:
         return None
     beta = instance.beta
-    tail = formula.tail * beta * min(index, formula.saturation)
+    saturation = formula.saturation if isinstance(instance.filter, Ridge) else instance.filter.qualification
+    tail = formula.tail * beta * min(index, saturation)
     if isinstance(instance.features, NystromFeatures):
         return _of_landmarks(instance, tuning, tail)
     if instance.features.finite:
         return _of_features(instance, tuning, tail, formula.tail * beta * min(index, 0.5))
+    if isinstance(instance.filter, SinglePass):
+        return _of_a_single_pass(instance, tuning, index)
     if tuning == "optimal":
-        rate = tail if instance.sigma == 0.0 else _balanced(instance, tail)
+        rate = tail if instance.sigma == 0.0 else min(_balanced(instance, tail), mean_exponent(instance))
         return rate if math.isfinite(rate) else None
     if tuning == "schedule":
         terms = _scheduled_terms(instance, tail)
         return min(terms) if math.isfinite(min(terms)) else None
     return None
+
+
+def _of_a_single_pass(instance: Instance, tuning: Tuning, index: float) -> float | None:
+    """The exponent with steps n^(g - 1), where 1/(eta n) is n^-g: bias 2 s g, and noise 1 - g of the last iterate, 1 - g/beta of
+    the mean; g at most 1. A rule that has a ``power`` of an instance is n^-power.
+    """
+    known = getattr(tuning, "power", None)
+    if tuning == "schedule":
+        power = 1.0 / (2.0 * instance.s + 1.0 / instance.beta)
+    elif callable(known):
+        power = float(known(instance))
+    else:
+        return None
+    power = min(power, 1.0)
+    averaged = isinstance(instance.filter, SinglePass) and instance.filter.averaged
+    bias = 2.0 * min(index, instance.filter.qualification) * power
+    return min(bias, 1.0 - power / (instance.beta if averaged else 1.0))
 
 
 def _balanced(instance: Instance, tail: float) -> float:
@@ -155,7 +180,8 @@ def _scheduled_terms(instance: Instance, tail: float) -> tuple[float, ...]:
     beta = instance.beta
     power = 1.0 / (2.0 * instance.s + 1.0 / beta)
     bias = power * tail / beta
-    return (bias, variance_exponent(instance.dependence, power / beta)) if instance.sigma > 0.0 else (bias,)
+    variance = min(variance_exponent(instance.dependence, power / beta), mean_exponent(instance))
+    return (bias, variance) if instance.sigma > 0.0 else (bias,)
 
 
 def _of_features(instance: Instance, tuning: Tuning, tail: float, halved: float) -> float | None:
@@ -234,7 +260,7 @@ def has_exact_order(instance: Instance, tuning: Tuning = "optimal", observable: 
         return index is not None and abs(index - 1.0) > 1e-9
     if instance.features.finite:  # what the width adds has a logarithm at index 1/2
         return index is not None and abs(index - 1.0) > 1e-9 and abs(index - 0.5) > 1e-9
-    if index is None or abs(index - 1.0) > 1e-9:
+    if index is None or abs(index - instance.filter.qualification) > 1e-9:
         return index is not None
     if tuning != "schedule" or instance.sigma == 0.0:
         return False

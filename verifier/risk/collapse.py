@@ -20,7 +20,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
@@ -36,8 +36,10 @@ from verifier.instances import (
     Repeated,
     Runs,
     SingleEigenfunction,
+    Sticky,
     White,
 )
+from verifier.instances.processes import reach
 from verifier.risk.equivalents import Tuning, effective_dimension, equivalent_for, ridge, risk_terms
 from verifier.risk.memory import excess_memory
 from verifier.risk.observables import ExcessRisk, Experiment, saturated_index
@@ -62,6 +64,7 @@ BELOW, ABOVE, KNOTS = 3.0, 1.0, 0.65
 
 READ_OFF = 1e-5  # error in ln n of what the spline says, beyond which secants take over
 LOOKS = 8  # at where it has settled
+MIXING_LAGS, NO_MIXING = 2048, 1e-12  # lags over which coefficients are summed, and what counts as none at the last
 STEPS = 60
 CLOSE = 1e-10  # in ln n
 FLATTEST = 1e-3
@@ -114,6 +117,31 @@ class MixingFactor:
     def value(self, instance: Instance) -> float:
         base = float(abs(dependent_sequence(instance).autocorrelations(1)[1]) ** self.power)
         return (1.0 + base) / (1.0 - base)
+
+
+@dataclass(frozen=True)
+class TrueMixingFactor:
+    r""":math:`1 + 2\sum_k b(k)` with the true coefficients of absolute regularity of infinitely many coordinates and their noise.
+
+    b(k) = 1 at every lag up to the farthest at which the inputs are correlated (Kakutani 1948, Feldman 1958): :math:`1 + 2q` for
+    moving averages of order q, infinite for an autoregression, whatever the power of b(k). Noise that is correlated farther adds
+    the bounds of its own coefficients. Runs that are repeated with probability rho have :math:`b(k) = \rho^k` exactly in any number
+    of coordinates; those of one length do not mix, and of other runs no sum is known: infinite here.
+    """
+
+    text: str = "1 + 2 sum_k b(k)"
+
+    def value(self, instance: Instance) -> float:
+        dependence = instance.dependence
+        if isinstance(dependence, Repeated):
+            runs = dependence.runs
+            return runs.mean_square_length / runs.mean_length if isinstance(runs, Sticky) else math.inf
+        inputs, noise = getattr(dependence, "inputs", White()), getattr(dependence, "noise", White())
+        singular = reach(inputs)
+        if singular is None or math.isinf(singular):
+            return math.inf
+        beyond = noise.mixing(MIXING_LAGS)[int(singular) + 1 :]
+        return 1.0 + 2.0 * (singular + float(beyond.sum())) if beyond[-1] < NO_MIXING else math.inf
 
 
 @dataclass(frozen=True)
@@ -363,6 +391,17 @@ class VarianceOverBound(OfTheRisk):
 
     def experiment(self, instance: Instance, tuning: Tuning, sizes: tuple[int, ...]) -> Experiment:
         return Experiment(without_target(instance), sizes, tuning)
+
+
+@dataclass(frozen=True)
+class VarianceOverEffective(VarianceOverBound):
+    r"""The noise term of the risk over :math:`\sigma^2 N(\lambda)/n_{eff}` at every n, with :math:`n/n_{eff}` a claimed factor."""
+
+    factor: Factor = field(default_factory=MixingFactor)
+    name: str = "variance / (sigma^2 N(lambda) / n_eff)"
+
+    def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
+        return super().log_values(instance, log_x, tuning) - math.log(self.factor.value(instance))
 
 
 def without_target(instance: Instance) -> Instance:

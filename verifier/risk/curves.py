@@ -16,12 +16,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances import GaussianDesign, Independent, Instance, MixtureSamples, NystromFeatures
+from verifier.instances import (
+    Descent,
+    GaussianDesign,
+    Independent,
+    Instance,
+    MixtureSamples,
+    NystromFeatures,
+    SinglePass,
+    UncentredDesign,
+)
 from verifier.instances.ingredient import whole
 from verifier.risk.dependent_samples import MOST_SAMPLES, simulate_dependent
-from verifier.risk.dependent_streams import in_one_eigenbasis, simulate_dependent_stream
+from verifier.risk.dependent_streams import can_be_streamed, simulate_dependent_stream
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
 from verifier.risk.feature_samples import simulate_features
+from verifier.risk.filter_samples import simulate_filter
 from verifier.risk.mixtures import simulate_mixture
 from verifier.risk.nystrom_samples import simulate_nystrom
 from verifier.risk.profile_samples import simulate_profile
@@ -29,6 +39,7 @@ from verifier.risk.profiles import is_profiled
 from verifier.risk.sampled import simulate_samples
 from verifier.risk.simulate import Problem, Replicates, head_problems, problem, simulate
 from verifier.risk.simulators import Simulator, simulated_by, simulator_of
+from verifier.risk.single_pass_samples import simulate_single_pass
 
 Array = NDArray[np.float64]
 
@@ -213,12 +224,18 @@ def _samples(
         elif is_profiled(inst):
             pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
             found[j] = simulate_profile(inst, pairs, draws, directions)
-        elif inst.dependence != Independent():
+        elif inst.dependence != Independent() or isinstance(inst.design, UncentredDesign):
             found[j] = _dependent(inst, grid, draws, directions if isinstance(directions, int) else None)
         elif inst.features.finite:
             pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
             simulated = simulate_nystrom if isinstance(inst.features, NystromFeatures) else simulate_features
             found[j] = simulated(inst, pairs, draws, None if isinstance(directions, str) else directions)
+        elif isinstance(inst.filter, Descent):
+            pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
+            found[j] = simulate_filter(inst, pairs, draws, None if isinstance(directions, str) else directions)
+        elif isinstance(inst.filter, SinglePass):
+            pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
+            found[j] = simulate_single_pass(inst, pairs, draws)  # exact in the mean whatever its directions
         elif isinstance(inst.design, GaussianDesign):
             shared[j] = _problems(inst, grid, directions)
         elif isinstance(inst.design, MixtureSamples):
@@ -236,12 +253,12 @@ def _dependent(inst: Instance, grid: Grid, draws: Replicates, directions: int | 
     """Risks on dependent samples: the sequences themselves while they are short, streams in law beyond."""
     pairs = [(m, float(lam)) for m, ridges in grid for lam in ridges]
     result = np.empty((draws.count, len(pairs)))
-    streamed = in_one_eigenbasis(inst.dependence)
+    streamed = can_be_streamed(inst)
     longest = max(m for m, _ in pairs)
     if not streamed and longest > MOST_SAMPLES:
         raise ValueError(
-            f"n={longest}: noise of long memory beside correlated inputs of another process is simulated from the sequence itself, "
-            f"up to n={MOST_SAMPLES}; a stream in law would leave out a part of its correlations. Give smaller n"
+            f"n={longest}: with a mean, or with noise of long memory beside correlated inputs of another process, the sequence "
+            f"itself is simulated, up to n={MOST_SAMPLES}; a stream in law would leave something out. Give smaller n"
         )
     short = np.array([m <= LONGEST_DEPENDENT or not streamed for m, _ in pairs])
     for simulated, chosen in ((simulate_dependent, short), (simulate_dependent_stream, ~short)):

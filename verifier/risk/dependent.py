@@ -109,7 +109,7 @@ class DependentEquivalent(Equivalent):
 
     def _risks(self, n: Array, table: Sums, permitted: NDArray[np.bool_]) -> Array:
         sizes = n[:, None]
-        inputs, noise = self._responses.rough(np.minimum(table.df1 / sizes, self._responses.capacity), sizes)
+        _, inputs, noise = self._responses.rough(np.minimum(table.df1 / sizes, self._responses.capacity), sizes)
         room = 1.0 - inputs * table.df2 / sizes
         with np.errstate(divide="ignore", invalid="ignore"):
             risk = (table.bias + self.variance * noise * table.df2 / sizes) / room

@@ -15,23 +15,36 @@ the inputs. With :math:`B = \sum_{i>p} f_i^2 (\kappa/(l_i+\kappa))^2` and
 
 .. math:: E = b + \sigma^2 v_{C_\varepsilon} + (1 + v_C)\,T,
 
-two linear equations. Without dependence this is :meth:`verifier.risk.simulate.Problem.complete`. Runs are one row each: a run of
-length L is one input with :math:`Z'AZ = \sum z z'\, rL/(\lambda + tL)`, noise of variance :math:`L^2` where it is repeated and L
-where it is fresh.
+two linear equations. Uncentred inputs have a constant coordinate more, a column of ones of the eigenvalue :math:`l_0`, whose part
+of E is left out of :math:`J_x E`: the far coordinates hear it, and are spared the noise that it fits, as
+:mod:`verifier.risk.means` says. Without dependence this is :meth:`verifier.risk.simulate.Problem.complete`. Runs are one row
+each: a run of length L is one input with :math:`Z'AZ = \sum z z'\, rL/(\lambda + tL)`, noise of variance :math:`L^2` where it is
+repeated and L where it is fresh.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.linalg import cho_factor, cho_solve, lapack, solveh_banded, toeplitz
 
-from verifier.instances import AR1, Dependent, Instance, MovingAverage, Process, Repeated, White
+from verifier.instances import (
+    AR1,
+    Dependent,
+    Independent,
+    Instance,
+    MovingAverage,
+    Process,
+    Repeated,
+    UncentredDesign,
+    White,
+)
 from verifier.risk.equivalents import equivalent_for
+from verifier.risk.means import UncentredEquivalent
 from verifier.risk.responses import responses
 from verifier.risk.simulate import Problem, Replicates, problem
 from verifier.risk.streams import stream
@@ -47,22 +60,41 @@ MOST_SAMPLES = 4096
 
 @dataclass(frozen=True, eq=False)
 class _Setting:
-    """One (n, lambda): its problem, the ridge t of the far coordinates, and the factors J_x, J_eps there."""
+    """One (n, lambda): its problem, the ridge t of the far coordinates, the factors J_x, J_eps there, and what they hear besides
+    because of a constant coordinate, the last one of the problem where there is one.
+    """
 
     item: Problem
     lam: float
     inputs: float
     noise: float
+    besides: float = 0.0
+    uncentred: bool = False
 
     @property
     def far(self) -> float:
         return self.item.ridge - self.lam
 
-    def complete(self, bias: float, own: float, passed: float) -> float:
-        """Excess risk from the bias and the two variances of the simulated coordinates."""
-        item, inflation = self.item, 1.0 + passed
-        added = (item.tail_bias + item.sigma2 * self.noise * item.tail_df2) * inflation
-        return (bias + item.sigma2 * own + added) / (1.0 - inflation * self.inputs * item.tail_df2)
+    @property
+    def drawn(self) -> int:
+        """Coordinates that are drawn, all but the constant."""
+        return len(self.item.ell) - self.uncentred
+
+    def seen(self, inputs: Array) -> Array:
+        """The coordinates of the problem at its n times, from inputs that are drawn for more of both."""
+        z = inputs[: self.item.n, : self.drawn]
+        return np.column_stack([z, np.ones(len(z))]) if self.uncentred else z
+
+    def complete(self, moved: Array, whole: Array) -> float:
+        """Excess risk from (bias, own, passed), the bias and the two variances of the simulated coordinates: ``whole`` of all of
+        them, ``moved`` of the constant.
+        """
+        item, rest = self.item, whole - moved
+        known, inflation = rest[0] + item.sigma2 * rest[1], 1.0 + rest[2]
+        added = item.tail_bias + (item.sigma2 * self.noise + self.besides) * item.tail_df2
+        others = (known + added * inflation) / (1.0 - inflation * self.inputs * item.tail_df2)
+        beyond = (others - known) / inflation
+        return float(others + moved[0] + item.sigma2 * moved[1] + moved[2] * beyond)
 
 
 def simulate_dependent(
@@ -79,15 +111,17 @@ def simulate_dependent(
     if longest > MOST_SAMPLES:
         raise ValueError(f"n={longest}: sequences of dependent samples are simulated up to n={MOST_SAMPLES}")
     settings = [_setting(instance, n, lam, directions or min(DIRECTIONS, 4 * n)) for n, lam in pairs]
-    width = max(len(setting.item.ell) for setting in settings)
+    width = max(setting.drawn for setting in settings)
     dependence = instance.dependence
-    passes = [_InTime(dependence, setting) for setting in settings] if isinstance(dependence, Dependent) else None
+    passes = None
+    if isinstance(dependence, Dependent | Independent):
+        passes = [_InTime(dependence, setting) for setting in settings]
     result = np.empty((draws.count, len(settings)))
     for r in range(draws.count):
         generator = stream(draws.seed, *draws.key, "replicate", draws.first + r, "dependent")
         inputs, _ = dependence.draw(generator, longest, width)
         for j, setting in enumerate(settings):
-            z = inputs[: setting.item.n, : len(setting.item.ell)]
+            z = setting.seen(inputs)
             moments = _of_runs(dependence, setting, z) if passes is None else passes[j].moments(z)
             result[r, j] = _risk(setting, *moments)
     return result
@@ -98,7 +132,21 @@ def _setting(instance: Instance, n: int, lam: float, p: int) -> _Setting:
     if item.ridge == 0.0 and len(item.ell) >= responses(instance.dependence).capacity * n:
         raise ValueError(f"lam={lam:g} at n={n} with {len(item.ell)} directions: a sample so small needs a ridge")
     factors = _factors(instance, n, item.kappa)
-    return _Setting(item, lam, *factors)
+    design = instance.design
+    if not isinstance(design, UncentredDesign):
+        return _Setting(item, lam, *factors)
+    with_mean = replace(item, ell=np.append(item.ell, design.mean**2), f2=np.append(item.f2, design.intercept**2))
+    return _Setting(with_mean, lam, *factors, besides=_besides(instance, n, item.kappa), uncentred=True)
+
+
+def _besides(instance: Instance, n: int, kappa: float) -> float:
+    """What the far coordinates hear of the mean, less the noise that they are spared."""
+    if kappa == 0.0:
+        return 0.0
+    sizes = np.array([float(n)])
+    engine = equivalent_for(instance, sizes, np.zeros(1))
+    assert isinstance(engine, UncentredEquivalent)
+    return float(engine.spared(sizes, np.array([kappa]))[0])
 
 
 def _factors(instance: Instance, n: int, kappa: float) -> tuple[float, float]:
@@ -114,7 +162,7 @@ def _factors(instance: Instance, n: int, kappa: float) -> tuple[float, float]:
 class _InTime:
     """Correlations of two stationary processes over time, for one setting."""
 
-    def __init__(self, dependence: Dependent, setting: _Setting) -> None:
+    def __init__(self, dependence: Dependent | Independent, setting: _Setting) -> None:
         n, item = setting.item.n, setting.item
         self.white = isinstance(dependence.inputs, White)
         self.noise = None if isinstance(dependence.noise, White) else _correlations(dependence.noise, n)
@@ -247,6 +295,13 @@ def _risk(setting: _Setting, moments: Array, own: Array, through: Array) -> floa
     inverse = np.tril(inverse) + np.tril(inverse, -1).T
     h = unit[:, None] * inverse * unit
     squares = h @ h
-    bias = float((item.f2 * ridges**2) @ np.diagonal(squares)) if item.ridge > 0.0 else 0.0
-    variance, passed = float(np.sum(squares * own)) / item.n, float(np.sum(squares * through)) / item.n
-    return setting.complete(bias, variance, passed)
+    energy = item.f2 * ridges**2
+    bias = float(energy @ np.diagonal(squares)) if item.ridge > 0.0 else 0.0
+    whole = np.array([bias, float(np.sum(squares * own)) / item.n, float(np.sum(squares * through)) / item.n])
+    if not setting.uncentred:
+        return setting.complete(np.zeros(3), whole)
+    last = h[-1]
+    return setting.complete(
+        np.array([float(energy @ last**2), float(last @ own @ last) / item.n, float(last @ through @ last) / item.n]),
+        whole,
+    )

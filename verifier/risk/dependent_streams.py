@@ -34,9 +34,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas, eigh, toeplitz
 
-from verifier.instances import AR1, Dependent, Instance, Process, Repeated, White
+from verifier.instances import AR1, Dependent, Instance, Process, Repeated, UncentredDesign, White
 from verifier.instances.dependence import Dependence
-from verifier.risk.dependent_samples import _risk, _setting
+from verifier.risk.dependent_samples import MOST_SAMPLES, _risk, _setting
 from verifier.risk.simulate import Replicates
 from verifier.risk.streams import stream
 
@@ -73,6 +73,13 @@ def time_modes(dependence: Dependence, n: int, generator: np.random.Generator) -
     if isinstance(dependence, Dependent):
         return _stationary(cast(Any, dependence.inputs), cast(Any, dependence.noise), int(n))
     raise ValueError(f"dependence={dependence!r} must be Dependent or Repeated to be streamed")
+
+
+def can_be_streamed(instance: Instance) -> bool:
+    """Whether longer samples of an instance than :func:`verifier.risk.dependent_samples.simulate_dependent` draws have the law of
+    the streams here.
+    """
+    return not isinstance(instance.design, UncentredDesign) and in_one_eigenbasis(instance.dependence)
 
 
 def in_one_eigenbasis(dependence: Dependence) -> bool:
@@ -279,6 +286,12 @@ def simulate_dependent_stream(
     """
     if not draws.averaged:
         raise ValueError(f"noise={draws.noise!r}, signs={draws.signs!r}: on dependent samples both are averaged")
+    if isinstance(instance.design, UncentredDesign):
+        longest = max(n for n, _ in pairs)
+        raise ValueError(
+            f"n={longest}: sequences of uncentred inputs, {instance.design!r}, are simulated up to n={MOST_SAMPLES}; a constant is "
+            "no white column in the eigenbasis of their correlations"
+        )
     settings = [_setting(instance, n, lam, directions or min(512, 4 * n)) for n, lam in pairs]
     groups: dict[tuple[int, int], list[int]] = {}
     for j, setting in enumerate(settings):

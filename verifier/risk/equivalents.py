@@ -29,11 +29,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from verifier.instances import (
     AllFeatures,
+    Descent,
     FullRotation,
     Independent,
     Instance,
     NystromFeatures,
     RotatedMixture,
+    SinglePass,
+    UncentredDesign,
     eigenvalues,
     log_index_at,
 )
@@ -712,6 +715,18 @@ def _equivalent(instance: Instance, log_reach: float) -> Equivalent:
         return LandmarkEquivalent(instance, log_reach)
     if instance.features.finite:
         return FeatureEquivalent(instance, log_reach)
+    if isinstance(instance.design, UncentredDesign):
+        from verifier.risk.means import UncentredEquivalent  # which builds on this module
+
+        return UncentredEquivalent(instance, log_reach)
+    if isinstance(instance.filter, Descent):
+        from verifier.risk.filters import FilterEquivalent  # which builds on this module
+
+        return FilterEquivalent(instance, log_reach)
+    if isinstance(instance.filter, SinglePass):
+        from verifier.risk.single_pass import SinglePassEquivalent  # which builds on this module
+
+        return SinglePassEquivalent(instance, log_reach)
     if instance.dependence != Independent() and not is_profiled(instance):
         from verifier.risk.dependent import DependentEquivalent  # which builds on this module
 

@@ -13,12 +13,13 @@ With :math:`N \asymp n^q` degrees of freedom the noise term of the equivalent (:
   logarithm. Fresh noise: bounded.
 
 The oracle balances that against the bias, :math:`N^{-t'}`. Long memory of the inputs alone, or of the noise alone, changes no
-exponent: :math:`a > 0` needs :math:`H_x + H_\varepsilon > 3/2`.
+exponent: :math:`a > 0` needs :math:`H_x + H_\varepsilon > 3/2`. That is for centred inputs: the mean of uncentred ones costs
+:math:`\sigma^2 n^{2H_\varepsilon - 2}` whatever the inputs (:mod:`verifier.risk.means`).
 """
 
 from __future__ import annotations
 
-from verifier.instances import Dependence, Dependent, Instance, Repeated
+from verifier.instances import Dependence, Dependent, Instance, Repeated, UncentredDesign
 from verifier.instances.processes import SHORT_MEMORY
 
 EDGE = 1e-9  # Hurst exponents and their sums are compared to rounding
@@ -66,6 +67,16 @@ def balanced_power(dependence: Dependence, tail: float) -> float:
     return rest / (tail + rest)
 
 
+def mean_exponent(instance: Instance) -> float:
+    """Exponent in n of what noise of long memory costs the mean of uncentred inputs, 2 - 2 H; infinite where it costs no more than
+    a coordinate does.
+    """
+    noise = getattr(instance.dependence, "noise", None)
+    hurst = float(getattr(noise, "hurst", SHORT_MEMORY))
+    uncentred = isinstance(instance.design, UncentredDesign) and instance.sigma > 0.0
+    return 2.0 - 2.0 * hurst if uncentred and hurst > SHORT_MEMORY else float("inf")
+
+
 def averages_out(instance: Instance) -> bool:
     r"""Whether the mean risk is that of typical samples, which the equivalent describes.
 
@@ -90,17 +101,3 @@ def _endless_tail(dependence: Repeated) -> float | None:
 def has_logarithm(dependence: Dependence) -> bool:
     """Whether the noise term carries a logarithm, because a sum of correlations diverges as one."""
     return abs(excess_memory(dependence)) <= EDGE
-
-
-def distance_from_borders(dependence: Dependence, tail: float) -> float:
-    """How far a dependence is from where the formulas change, in exponents of n: near a border the crossover lies beyond any n.
-    Infinite for short memory.
-    """
-    a = excess_memory(dependence)
-    if isinstance(dependence, Repeated):
-        return abs(a) if a != -1.0 else float("inf")
-    if not isinstance(dependence, Dependent) or SHORT_MEMORY == dependence.inputs.hurst == dependence.noise.hurst:
-        return float("inf")
-    if a <= EDGE:
-        return abs(a)
-    return min(a, abs((1.0 - a) / (tail + 1.0) - (2.0 - 2.0 * dependence.inputs.hurst)))

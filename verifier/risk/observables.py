@@ -27,10 +27,11 @@ from verifier.instances import (
     Purified,
     RotatedMixture,
     SingleEigenfunction,
+    SinglePass,
     Truncated,
     log_index_at,
 )
-from verifier.risk.dependent_streams import in_one_eigenbasis
+from verifier.risk.dependent_streams import can_be_streamed
 from verifier.risk.equivalents import (
     LOG_KAPPA_MIN,
     Tuning,
@@ -89,6 +90,7 @@ class Observable(Protocol):
         """The simulation that certifies this observable, None where nothing in it is random."""
 
 
+MOST_INDEX = 50.0  # an index beyond which the bias is no matter
 FARTHEST = 600.0  # ln n beyond which no curve is followed
 LARGEST_SAMPLE = 9e18  # a sample size that is an integer of 64 bits
 AMPLE_SAMPLE = 1e12  # the last sample size of a simulation at a fixed width
@@ -119,6 +121,8 @@ class ExcessRisk:
         noisy = instance.sigma > 0.0 and 2.0 * math.log(instance.sigma) > floor
         if tuning == "schedule":
             power = 1.0 / (2.0 * instance.s + 1.0 / beta)
+        elif isinstance(instance.filter, SinglePass):
+            power = min(1.0, beta)  # 1/(eta n) is 1/n at least
         elif tuning == "optimal" and noisy:
             power = beta * balanced_power(instance.dependence, 2.0 * beta * index)
             if isinstance(features, GaussianFeatures) and index > 0.5:
@@ -131,7 +135,10 @@ class ExcessRisk:
             # No gamma lies below the eigenvalue at min(n, m).
             ahead = np.linspace(0.0, FARTHEST, 512)
             end = float(ahead[np.flatnonzero(np.minimum(ahead, features.log_width(ahead)) <= end)[-1]])
-        return max(start, self.log_resolving_size(instance, tuning)), min(end, FARTHEST)
+        start = max(start, self.log_resolving_size(instance, tuning))
+        if isinstance(instance.filter, SinglePass):
+            start = max(start, log_free_size(instance, tuning))
+        return start, min(end, FARTHEST)
 
     def log_resolving_size(self, instance: Instance, tuning: Tuning) -> float:
         """ln n at which kappa falls below the last irregular eigenvalue, so that what follows is the tail's own curve."""
@@ -202,11 +209,11 @@ class ExcessRisk:
     def experiment(self, instance: Instance, tuning: Tuning, sizes: tuple[int, ...]) -> Experiment:
         """The curve at the given sizes. With finitely many features the last one is moved: the equivalent's error is of the order
         1/n + 1/m, so to where the features are as many, too; at a fixed width, which never are, to where the sample is no more
-        than that width in effect. Where inputs and noise have no eigenbasis in common, sequences are simulated as matrices: then
-        the last one is moved to where that is cheap.
+        than that width in effect. Where inputs and noise have no eigenbasis in common, or a constant is among the inputs,
+        sequences are simulated as matrices: then the last one is moved to where that is cheap.
         """
         features = instance.features
-        if not in_one_eigenbasis(instance.dependence):
+        if not can_be_streamed(instance):
             sizes = (*(n for n in sizes[:-1] if n < AS_MATRICES), min(sizes[-1], AS_MATRICES))
         if features.finite and len(sizes) > 1:
             log_n = np.linspace(math.log(sizes[-1]), math.log(LARGEST_SAMPLE if features.grows else AMPLE_SAMPLE), 512)
@@ -285,20 +292,34 @@ def crossover(instance: Instance, tuning: Tuning = "optimal") -> Crossover | Non
     return Crossover(log_index, ExcessRisk().log_resolving_size(instance, tuning))
 
 
+def log_free_size(instance: Instance, tuning: Tuning) -> float:
+    """ln n from e^2 beyond which on the step of a single pass is the rule's, not the largest that there is; 0 where that is never
+    left.
+    """
+    log_n = np.arange(1.0, FARTHEST)
+    n = np.exp(log_n)
+    lam = np.asarray(ridge(instance, n, tuning))
+    engine = equivalent(instance, -20.0)  # its trace is all that is asked for
+    bound = np.flatnonzero(engine.effective_ridge(n, lam) > lam)
+    return 0.0 if bound.size == 0 or bound[-1] == len(n) - 1 else float(log_n[bound[-1]]) + 2.0
+
+
 def saturated_index(instance: Instance) -> float:
-    r"""min(s', 1) with s' the index at which the target's own energy decays, :math:`\sum_{j>k} f_j^2 \sim k^{-2\beta s'}`:
-    what decides how fast kappa falls, where the declared index is only a bound. Read off between ln i = 100 and 200; 1 for
-    a target of finitely many eigenfunctions. Under a transform, the index after it.
+    r"""min(s', q) with s' the index at which the target's own energy decays, :math:`\sum_{j>k} f_j^2 \sim k^{-2\beta s'}`, and q
+    the qualification of the filter, 1 for ridge regression: what decides how fast kappa falls, where the declared index is only
+    a bound. Read off between ln i = 100 and 200; q for a target of finitely many eigenfunctions. Under a transform, the index
+    after it.
     """
     spectrum, target = instance.spectrum, instance.target
+    most = min(instance.filter.qualification, MOST_INDEX)
     if getattr(target, "supremum", False) or spectrum.tail_index is None:
-        return min(target.l2_index, 1.0)
+        return min(target.l2_index, most)
     index_under = getattr(target, "index_under", None)
     if isinstance(spectrum, RotatedMixture):
         # At least: a function keeps its index, coefficients keep it up to 1/2 (Loewner, Heinz).
         return min(target.l2_index, 1.0 if isinstance(target, CarriedFunction) else 0.5)
     if index_under is not None:  # what it declares is relative to another covariance
-        return index_after(instance, min(float(index_under(spectrum.tail_index)), 1.0))
+        return index_after(instance, min(float(index_under(spectrum.tail_index)), most))
     support = target.support(200.0)
     settled = min(float(getattr(spectrum, "log_crossover", 0.0)), FARTHEST)
     far = (
@@ -309,12 +330,12 @@ def saturated_index(instance: Instance) -> float:
         else None
     )
     if far is None:
-        return index_after(instance, 1.0)
+        return index_after(instance, most)
     log_l = spectrum.log_eigenvalues(far)
     log_energy = target.log_energy(far, log_l) + 2.0 * target.l2_index * log_l
     decay = -float(log_energy[1] - log_energy[0]) / float(far[1] - far[0])
     tail = decay if support is not None else decay - 1.0  # geometrically spaced terms are of the order of their tail
-    return index_after(instance, float(np.clip(tail / (2.0 * spectrum.tail_index), min(target.l2_index, 1.0), 1.0)))
+    return index_after(instance, float(np.clip(tail / (2.0 * spectrum.tail_index), min(target.l2_index, most), most)))
 
 
 def _log(values: Array | int) -> Array:

@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
 from scipy.linalg import eigh, matmul_toeplitz, toeplitz
 
-from verifier.instances.dependence import Dependence, Dependent, Repeated
+from verifier.instances.dependence import Dependence, Dependent, Independent, Repeated
 from verifier.instances.processes import SHORT_MEMORY, FractionalNoise, Process, White
 
 Array = NDArray[np.float64]
@@ -81,8 +81,8 @@ class Responses(Protocol):
     def at(self, x: Array, n: Array) -> Response:
         """The functions at each share x of n samples, two arrays of one shape; x from 0 to the capacity."""
 
-    def rough(self, x: Array, n: Array) -> tuple[Array, Array]:
-        """J_x and J_eps to a hundredth, for a search; x (k, m), n (k, 1)."""
+    def rough(self, x: Array, n: Array) -> tuple[Array, Array, Array]:
+        """tau, J_x and J_eps to a hundredth, for a search; x (k, m), n (k, 1)."""
 
     def least_noise(self, n: Array) -> Array:
         """A lower bound of J_eps over all x, shape of n."""
@@ -211,12 +211,12 @@ class TabledResponses:
         tau = np.where(x >= self.capacity, 0.0, tau)
         return Response(tau, inputs, noise, slopes[..., 1], slopes[..., 2])
 
-    def rough(self, x: Array, n: Array) -> tuple[Array, Array]:
+    def rough(self, x: Array, n: Array) -> tuple[Array, Array, Array]:
         place, below = self._place(x)
-        first, second = (
-            np.exp(np.interp(place, self._logit, self._factors[:, k]) + below * self._powers[k]) for k in (1, 2)
+        tau, inputs, noise = (
+            np.exp(np.interp(place, self._logit, self._factors[:, k]) + below * self._powers[k]) for k in range(3)
         )
-        return first, second
+        return tau, inputs, noise
 
     def least_noise(self, n: Array) -> Array:
         return np.full_like(n, self._least_noise)
@@ -339,18 +339,18 @@ class FractionalResponses:
             inputs_slope, noise_slope = np.where(full, 0.0, inputs_slope), np.where(full, 0.0, noise_slope)
         return Response(tau, inputs, noise, inputs_slope, noise_slope)
 
-    def rough(self, x: Array, n: Array) -> tuple[Array, Array]:
+    def rough(self, x: Array, n: Array) -> tuple[Array, Array, Array]:
         with np.errstate(divide="ignore", invalid="ignore"):
             place = np.log(x / np.maximum(1.0 - x, 0.0))
         tables = [self._rough_table(float(m)) for m in np.ravel(n)]
-        first, second = (
-            np.stack([np.interp(row, table[0], table[k]) for row, table in zip(place, tables, strict=True)])
-            for k in (1, 2)
+        tau, inputs, noise = (
+            np.exp(np.stack([np.interp(row, table[0], table[k]) for row, table in zip(place, tables, strict=True)]))
+            for k in (1, 2, 3)
         )
-        return np.exp(first), np.exp(second)
+        return tau, inputs, noise
 
     def _rough_table(self, n: float) -> Array:
-        """Logit of x, ln J_x and ln J_eps, shape (3, k)."""
+        """Logit of x, ln tau, ln J_x and ln J_eps, shape (4, k)."""
         found = self._rough_tables.get(n)
         if found is None:
             if len(self._rough_tables) > KEPT:
@@ -358,7 +358,8 @@ class FractionalResponses:
             law = self._law(n, ROUGH_PANEL_POINTS)
             log_delta = np.linspace(-8.0 - math.log(n), 16.0, ROUGH_POINTS)
             tau, rest, squares, noise = moments(law, log_delta)
-            found = np.stack([np.log(tau / rest) + log_delta, np.log(squares / tau**2), np.log(noise / tau**2)])
+            factors = (np.log(tau), np.log(squares / tau**2), np.log(noise / tau**2))
+            found = np.stack([np.log(tau / rest) + log_delta, *factors])
             self._rough_tables[n] = found
         return found
 
@@ -411,13 +412,6 @@ def _eigenvectors(process: Any) -> tuple[Array, Array]:
     return levels[::-1], vectors[:, ::-1]
 
 
-def has_long_memory(dependence: Dependence) -> bool:
-    """Whether the law of the eigenvalues depends on n, because that of the inputs has no end."""
-    if isinstance(dependence, Repeated):
-        return dependence.runs.hurst > SHORT_MEMORY
-    return isinstance(dependence, Dependent) and dependence.inputs.hurst > SHORT_MEMORY
-
-
 def responses(dependence: Dependence) -> Responses:
     """The three functions of a dependence, cached; ValueError for one of another package."""
     key: Any = dependence
@@ -428,11 +422,11 @@ def responses(dependence: Dependence) -> Responses:
 def _responses(dependence: Dependence) -> Responses:
     if isinstance(dependence, Repeated):
         return TabledResponses(run_law(dependence))
-    if isinstance(dependence, Dependent):
+    if isinstance(dependence, Dependent | Independent):
         inputs, noise = dependence.inputs, dependence.noise
         if isinstance(inputs, FractionalNoise):
             return FractionalResponses(inputs, noise)
         if inputs.hurst > SHORT_MEMORY:
             raise ValueError(f"inputs={inputs!r} of long memory have an equivalent as FractionalNoise only")
-        return TabledResponses(spectral_law(dependence.inputs, dependence.noise))
-    raise ValueError(f"dependence={dependence!r} has no equivalent here; use Dependent or Repeated")
+        return TabledResponses(spectral_law(inputs, noise))
+    raise ValueError(f"dependence={dependence!r} has no equivalent here; use Independent, Dependent or Repeated")

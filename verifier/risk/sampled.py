@@ -51,7 +51,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas
 
-from verifier.instances import Design, Independent, Instance
+from verifier.instances import Design, Independent, Instance, UncentredDesign
 from verifier.risk.simulate import Problem, Replicates, problem
 from verifier.risk.streams import stream
 
@@ -104,6 +104,11 @@ def sampled_risk(
     if instance.dependence != Independent():
         raise ValueError(
             f"dependence={instance.dependence!r}: designs draw independent samples; use "
+            "verifier.risk.dependent_samples.simulate_dependent"
+        )
+    if isinstance(instance.design, UncentredDesign):
+        raise ValueError(
+            f"design={instance.design!r}: designs draw centred coordinates here; use "
             "verifier.risk.dependent_samples.simulate_dependent"
         )
     ridges = np.atleast_1d(np.asarray(lam, dtype=np.float64))

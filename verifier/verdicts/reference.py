@@ -181,6 +181,6 @@ def treatment_free(instance: Instance) -> Instance:
     """The reference of an instance: every ingredient that declines the equivalent replaced by its plain counterpart."""
     parts = {
         name: getattr(getattr(instance, name), "plain", getattr(instance, name))
-        for name in ("spectrum", "target", "noise", "design", "transform", "dependence", "features")
+        for name in ("spectrum", "target", "noise", "design", "transform", "dependence", "features", "filter")
     }
     return Instance(**parts)

@@ -3,7 +3,8 @@ r"""What is shown beside an instance whose samples depend on one another, or who
 Of a dependence: the autocorrelations of inputs and noise at a few lags; what is known there of the mixing coefficients b(k) of the
 inputs, with the word whether it is exact or a bound (the sources stand at ``mixing`` in :mod:`verifier.instances.processes`); and
 the long-run variance of the products of inputs and noise, :math:`\sum_h \rho_x(h) \rho_\varepsilon(h)`, which decides the curve at
-leading order (:mod:`verifier.risk.collapse`). Of features: their number m at three sample sizes. Nothing here decides a verdict.
+leading order (:mod:`verifier.risk.collapse`); of uncentred inputs also the variance of the mean of the noise
+(:mod:`verifier.risk.means`). Of features: their number m at three sample sizes. Nothing here decides a verdict.
 """
 
 from __future__ import annotations
@@ -15,23 +16,24 @@ from typing import Any
 import numpy as np
 
 from verifier.instances import (
-    AR1,
     Blocks,
     Dependence,
     Dependent,
     FractionalNoise,
     Independent,
     Instance,
-    MovingAverage,
     PerCoordinate,
     Process,
     RegimeSwitching,
     Repeated,
     Runs,
     Sticky,
+    UncentredDesign,
     White,
 )
 from verifier.instances.dependence import REPEATED
+from verifier.instances.processes import reach
+from verifier.risk.means import mean_inflation
 
 LAGS = (1, 2, 3, 5, 10, 100)
 SIZES = (1e3, 1e6, 1e9)
@@ -48,11 +50,12 @@ def dependence_record(instance: Instance) -> dict[str, Any] | None:
     dependence = instance.dependence
     if dependence == Independent():
         return None
-    return {
+    record = {
         "lags": list(LAGS),
         "rows": [*_correlations(dependence), *_mixing(dependence, endless=math.isinf(instance.spectrum.size))],
         "sums": _sums(dependence),
     }
+    return record | ({"mean": _mean(dependence)} if isinstance(instance.design, UncentredDesign) else {})
 
 
 def width_record(instance: Instance) -> dict[str, Any] | None:
@@ -76,6 +79,11 @@ def shown_lines(case: Mapping[str, Any]) -> list[tuple[str, str]]:
         for each in dependence["sums"]:
             value = "diverges" if each["value"] is None else f"= {each['value']:.4g}"
             lines.append(("products", f"{each['of']} {value}"))
+        if mean := dependence.get("mean"):
+            parts = [
+                f"{cost:.3g} at n = 1e{round(math.log10(n))}" for n, cost in zip(mean["n"], mean["cost"], strict=True)
+            ]
+            lines.append(("mean", f"{mean['of']} {', '.join(parts)}"))
     if width := case.get("width"):
         pairs = zip(width["n"], width["m"], strict=True)
         parts = [
@@ -122,19 +130,19 @@ def _mixing(dependence: Dependence, *, endless: bool) -> list[dict[str, Any]]:
     else:
         return []
     rows = [_row(name, each.mixing(last), _known(each)) for name, each in zip(names, processes, strict=True)]
-    reaches = [_reach(each) for each in processes]
+    reaches = [reach(each) for each in processes]
     if endless and any(reaches) and None not in reaches:
         # Infinitely many independent coordinates: joint law and product law are singular (Kakutani 1948).
-        reach = max(each for each in reaches if each is not None)
+        farthest = max(each for each in reaches if each is not None)
         rows.append(
-            _row("b(k), all coordinates together", [1.0 if k <= reach else 0.0 for k in range(last + 1)], EXACT)
+            _row("b(k), all coordinates together", [1.0 if k <= farthest else 0.0 for k in range(last + 1)], EXACT)
         )
     return rows
 
 
 def _known(process: Process) -> str:
     """Whether ``mixing`` of a process is exact: the protocol asks for upper bounds."""
-    if isinstance(process, (White, FractionalNoise)) or _reach(process) == 0.0:
+    if isinstance(process, (White, FractionalNoise)) or reach(process) == 0.0:
         return EXACT
     return UPPER
 
@@ -143,18 +151,6 @@ def _known_of_runs(runs: Runs) -> str:
     if isinstance(runs, (Sticky, Blocks)):
         return EXACT
     return LOWER if isinstance(runs, RegimeSwitching) else DECLARED
-
-
-def _reach(process: Process) -> float | None:
-    """The largest lag at which samples of one coordinate are correlated; None where it is not known, for a process of a pack."""
-    if isinstance(process, White):
-        return 0.0
-    if isinstance(process, AR1):
-        return 0.0 if process.rho == 0.0 else math.inf
-    if isinstance(process, MovingAverage):
-        weighted = np.flatnonzero(process.weights)
-        return float(weighted[-1] - weighted[0])  # its correlation is the product of the first and the last weight
-    return math.inf if isinstance(process, FractionalNoise) else None
 
 
 def _sums(dependence: Dependence) -> list[dict[str, Any]]:
@@ -175,6 +171,17 @@ def _sums(dependence: Dependence) -> list[dict[str, Any]]:
     elif not isinstance(dependence, (Dependent, PerCoordinate, Repeated)):
         products = "long-run variance of the products of inputs and noise"
     return [{"of": products, "value": _finite(dependence.product_sum())}]
+
+
+def _mean(dependence: Dependence) -> dict[str, Any]:
+    """What the noise costs the mean of uncentred inputs at three n, per unit of its variance and before any ridge."""
+    n = np.array(SIZES)
+    if isinstance(dependence, Repeated):
+        cost = dependence.product_sum() / n
+    else:
+        assert isinstance(dependence, Dependent)
+        cost = mean_inflation(dependence.noise, n) / n
+    return {"of": "variance of the mean of n noises", "n": list(SIZES), "cost": [_finite(value) for value in cost]}
 
 
 def _classes(dependence: PerCoordinate) -> list[tuple[int, Process]]:

@@ -1,0 +1,33 @@
+"""Hypothesis strategies of descents: on the whole sample, stopped early, and in a single pass over it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from verifier.instances import Filter, GradientDescent, GradientFlow, Instance, SinglePass
+
+STEPS = (0.5, 0.2, 0.1, 0.01)
+"""Steps of gradient descent, in units of 1/l_1."""
+
+
+def descents() -> SearchStrategy[Filter]:
+    """Gradient flow, and gradient descent of large and small steps."""
+    return st.just(GradientFlow()) | st.sampled_from(STEPS).map(GradientDescent)
+
+
+def last_iterate() -> SearchStrategy[Filter]:
+    """A single pass, of which the last iterate is taken."""
+    return st.just(SinglePass(averaged=False))
+
+
+def mean_iterate() -> SearchStrategy[Filter]:
+    """A single pass, of which the iterates are averaged."""
+    return st.just(SinglePass(averaged=True))
+
+
+def filtered(base: SearchStrategy[Instance], filters: SearchStrategy[Filter]) -> SearchStrategy[Instance]:
+    """Instances of ``base`` whose estimator is one of the filters."""
+    return st.tuples(filters, base).map(lambda parts: dataclasses.replace(parts[1], filter=parts[0]))

@@ -1,0 +1,254 @@
+r"""The deterministic equivalent of the excess risk of an estimator that stops a descent early.
+
+*A filter as a sum of ridges.* :math:`e^{-u}` is :math:`\frac{1}{2\pi i}\int e^\zeta\,(\zeta + u)^{-1} d\zeta` over a contour around
+the negative axis; the midpoint rule on the cotangent contour of Talbot with ``POLES`` nodes has an absolute error of
+:math:`3.9^{-P}` at every :math:`u \ge 0` (Trefethen, Weideman and Schmelzer 2006; Dingfelder and Weideman 2015). With
+:math:`g_\lambda(x) = e^{-\psi(x)/\lambda}` and x where :math:`\psi(x) = -\lambda\zeta_j` this becomes
+
+.. math:: g_\lambda(x) = \sum_j w_j \frac{z_j}{x + z_j}, \qquad \phi_\lambda(x) = \sum_j \frac{w_j}{x + z_j}, \qquad \sum_j w_j = 1:
+
+the estimator is a sum of ridge regressions with complex ridges :math:`z_j`.
+
+*Its risk.* Resolvents of the empirical covariance have the equivalents
+:math:`z(\hat\Sigma + z)^{-1} \to \kappa(\Sigma + \kappa)^{-1}`, :math:`z = \kappa(1 - d_1(\kappa)/n)`, and two of them
+(Cheng and Montanari 2024; Atanasov, Zavatone-Veth and Pehlevan 2024 for two ridges) give for ridges :math:`z_j, z_k`
+
+.. math:: B_{jk} = \sum_i f_i^2\frac{\kappa_j\kappa_k}{(l_i+\kappa_j)(l_i+\kappa_k)}, \quad
+          d_{jk} = \sum_i \frac{l_i^2}{(l_i+\kappa_j)(l_i+\kappa_k)}, \quad
+          E = \sum_{jk} w_j w_k \frac{B_{jk} + \sigma^2 d_{jk}/n}{1 - d_{jk}/n},
+
+which for one real pole is ridge regression. The part :math:`B_{jk}`, and :math:`d_{jk}` in the numerator, are summed as squares,
+:math:`\sum f_i^2G(l_i)^2` and :math:`\sum(1 - G(l_i))^2` with :math:`G(l) = \sum_j w_j\kappa_j/(l + \kappa_j)`, so that nothing
+cancels where the bias falls faster than that of any ridge.
+
+*The oracle.* kappa stands for the real effective ridge of :math:`\lambda`, as for ridge regression, and the best one is found from
+the leading terms, :math:`\sum f_i^2 g_\kappa(l_i)^2 + \frac{\sigma^2}{n}\sum(1 - g_\kappa(l_i))^2`: it misses the minimum by a
+share of the order N/n, which costs a share of the order of its square. Descents that fit nine tenths of the degrees of freedom
+of a sample, and more, are left out: they interpolate it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verifier.instances import Descent, Instance
+from verifier.risk.equivalents import LOG_KAPPA_MIN, DiagonalSums, Equivalent, log_kappa_floor
+
+Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+
+POLES = 12
+"""An even number of nodes: those with a positive imaginary part, and their conjugates."""
+
+STEP = 1.0
+"""Step in ln kappa of the grid on which the best ridge is looked for."""
+
+SETTLED = 1e-11
+"""1 - lambda/kappa = d1/n up to which what effective ridges add is nothing."""
+
+FULLEST = 0.9
+"""d1/n at the latest stop that the oracle considers."""
+
+FOUND = 1e-7
+"""Error in ln kappa of the best ridge, of which the risk shows the square."""
+
+_NEWTON = 60
+_CHUNK = 40_000  # complex entries worked on at a time
+
+
+def contour(poles: int = POLES) -> tuple[Complex, Complex]:
+    r"""Nodes :math:`\zeta` in the upper half plane and weights c, shape (poles/2,) each, with
+    :math:`e^{-u} = 2\,\mathrm{Re}\sum_j c_j/(\zeta_j + u)` for :math:`u \ge 0`, to :math:`3.9^{-P}`.
+    """
+    theta = (2.0 * np.arange(poles // 2, poles) + 1.0) * math.pi / poles - math.pi
+    angle = 0.6407 * theta
+    zeta = poles * (0.5017 * theta / np.tan(angle) - 0.6122 + 0.2645j * theta)
+    slope = poles * (0.5017 / np.tan(angle) - 0.5017 * angle / np.sin(angle) ** 2 + 0.2645j)
+    return zeta, np.asarray(-1j / poles * np.exp(zeta) * slope)
+
+
+def ridges(instance: Instance, lam: Array) -> tuple[Complex, Complex]:
+    """The complex ridges z and weights w of a filter at each lambda, shape (k, poles/2) each: half of them, the others are their
+    conjugates.
+    """
+    zeta, weight = contour()
+    scaled = lam[:, None] * zeta
+    assert isinstance(instance.filter, Descent)
+    where, slope = instance.filter.at_decay(-scaled, largest_eigenvalue(instance))
+    z = -where
+    return z, np.asarray(weight * lam[:, None] * slope / z)
+
+
+def largest_eigenvalue(instance: Instance) -> float:
+    """l_1."""
+    return float(np.exp(instance.spectrum.log_eigenvalues(np.zeros(1))[0]))
+
+
+class FilterEquivalent(Equivalent):
+    """The sums of one instance whose estimator is an iterative filter, label noise included."""
+
+    def __init__(self, instance: Instance, log_reach: float) -> None:
+        super().__init__(instance, log_reach)
+        assert isinstance(self._sums, DiagonalSums)
+        assert isinstance(instance.filter, Descent)
+        self._descent = instance.filter
+        self._modes = self._sums.modes
+
+    def solved(self, n: Array, lam: Array, kappa: Array) -> tuple[Complex, Complex, Complex]:
+        """Complex ridges, weights, and effective ridges at each (n, lambda), shape (k, poles/2) each; ``kappa`` (k,) is that of
+        lambda itself.
+        """
+        z, weight = ridges(self.instance, lam)
+        found = z * (kappa / lam)[:, None]
+        ell, count, size = self._modes.eigenvalues, self._modes.multiplicity, n[:, None]
+        active = np.arange(len(n))
+        for _ in range(_NEWTON):
+            root = found[active]
+            share = ell / (ell + root[..., None])
+            df1 = share @ count
+            share *= share
+            step = (root * (1.0 - df1 / size[active]) - z[active]) / (1.0 - (share @ count) / size[active])
+            found[active] = root - step
+            active = active[np.any(np.abs(step) > 1e-12 * np.abs(root), axis=1)]
+            if active.size == 0:
+                break
+        found[active] = np.nan
+        return z, weight, found
+
+    def terms(self, n: Array, kappa: Array) -> tuple[Array, Array]:
+        """Terms of the excess risk from target and noise at (n, kappa)."""
+        lam = self.ridge(n, kappa)
+        few = kappa - lam <= SETTLED * kappa  # N/n is so small that the leading terms are all
+        bias, noise = np.empty_like(n), np.empty_like(n)
+        if few.any():
+            bias[few], noise[few] = self._leading(np.log(kappa[few]))
+            noise[few] /= n[few]
+        size, many = max(1, _CHUNK // (POLES * self._sums.nodes)), np.flatnonzero(~few)
+        for start in range(0, len(many), size):
+            part = many[start : start + size]
+            bias[part], noise[part] = self._corrected(n[part], lam[part], kappa[part])
+        return bias, self.variance * noise
+
+    def _corrected(self, n: Array, lam: Array, kappa: Array) -> tuple[Array, Array]:
+        _, weight, found = self.solved(n, lam, kappa)
+        modes = self._modes
+        plain, plain_weight = ridges(self.instance, kappa)
+        share = modes.eigenvalues / (modes.eigenvalues + found[..., None])
+        part = 1.0 / (modes.target_eigenvalues + found[..., None])
+        # 1 - G and G are those of the filter at kappa itself, known exactly, and what the effective ridges of the poles differ by.
+        beside = modes.eigenvalues / (modes.eigenvalues + plain[..., None])
+        kept = np.einsum("kp,kpi->ki", weight, share) - np.einsum("kp,kpi->ki", plain_weight, beside)
+        kept = 2.0 * np.real(kept) - np.expm1(-self._decay(modes.eigenvalues) / kappa[:, None])
+        beside = 1.0 / (modes.target_eigenvalues + plain[..., None])
+        lost = np.einsum("kp,kpi->ki", weight * found, part) - np.einsum("kp,kpi->ki", plain_weight * plain, beside)
+        lost = 2.0 * np.real(lost) + np.exp(-self._decay(modes.target_eigenvalues) / kappa[:, None])
+        # Both kinds of sums over two poles by partial fractions: 1/((l+a)(l+b)) = (1/(l+a) - 1/(l+b))/(b-a).
+        both = [found, weight, part @ modes.target_energy, part**2 @ modes.target_energy]
+        both += [share @ modes.multiplicity, share**2 @ modes.multiplicity]
+        kappas, w, energy, energy2, df1, df2 = (np.concatenate([a, a.conj()], axis=1) for a in both)
+        place = np.arange(POLES)
+        apart = kappas[:, :, None] - kappas[:, None, :]
+        apart[:, place, place] = 1.0
+        product = kappas[:, :, None] * kappas[:, None, :]
+        bias = product * (energy[:, None, :] - energy[:, :, None]) / apart
+        bias[:, place, place] = kappas**2 * energy2
+        taken = kappas * df1
+        taken = (taken[:, :, None] - taken[:, None, :]) / apart
+        taken[:, place, place] = df2
+        taken /= n[:, None, None]
+        pair = w[:, :, None] * w[:, None, :] * taken / (1.0 - taken)
+        target = lost**2 @ modes.target_energy + np.real(np.sum(pair * bias, axis=(1, 2)))
+        noise = kept**2 @ modes.multiplicity / n + np.real(np.sum(pair * taken, axis=(1, 2)))
+        return target, noise
+
+    def optimum(self, n: Array) -> Array:
+        """kappa at which the leading terms of the risk are smallest, shape of n; not below the one with d1 = .9 n."""
+        floor = max(float(log_kappa_floor(self.instance, n, np.zeros_like(n)).min()), LOG_KAPPA_MIN)
+        grid, bias, noise = self._table_down_to(floor, float(n.max()))
+        values = bias + self.variance * noise / n[:, None]
+        best = np.argmin(values, axis=1)
+        u, low, high = grid[best], grid[best] - STEP, grid[best] + STEP
+        active = np.arange(len(n))
+        for _ in range(40):
+            at = u[active]
+            b1, b2, v1, v2 = self._slopes(at)
+            noise = self.variance / n[active]
+            slope, curvature = b1 + noise * v1, b2 + noise * v2
+            lower, upper = np.where(slope < 0.0, at, low[active]), np.where(slope > 0.0, at, high[active])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                following = at - slope / curvature
+            good = (curvature > 0.0) & (following > lower) & (following < upper)
+            following = np.where(good, following, 0.5 * (lower + upper))
+            low[active], high[active], u[active] = lower, upper, following
+            active = active[np.abs(following - at) > FOUND]
+            if active.size == 0:
+                break
+        kappa = np.exp(u)
+        late = self.ridge(n, kappa) < (1.0 - FULLEST) * kappa
+        if late.any():
+            kappa[late] = self.effective_ridge(FULLEST * n[late], np.zeros(int(late.sum())))
+        return np.asarray(kappa)
+
+    def _table_down_to(self, floor: float, most: float) -> tuple[Array, Array, Array]:
+        """ln kappa, bias and variance on a grid from above the trace down to where the noise of ``most`` samples alone exceeds the
+        best risk, or to ``floor``; kept.
+        """
+        kept: tuple[Array, Array, Array] | None = getattr(self, "_leads", None)
+        if kept is None:
+            kept = self._rows_of(math.log(self.trace) + 12.0 - STEP * np.arange(32.0))
+        while kept[0][-1] > floor:
+            noise = self.variance * kept[2] / most
+            if noise[-1] > np.min(kept[1] + noise):
+                break
+            more = self._rows_of(kept[0][-1] - STEP * np.arange(1.0, 33.0))
+            kept = (np.append(kept[0], more[0]), np.append(kept[1], more[1]), np.append(kept[2], more[2]))
+        self._leads = kept
+        return kept
+
+    def _rows_of(self, u: Array) -> tuple[Array, Array, Array]:
+        return u, *self._leading(u)
+
+    def size_at_optimum(self, kappa: float) -> float:
+        """The n at which the leading terms are smallest at this kappa; infinite where the bias no longer falls."""
+        b1, _, v1, _ = (float(value[0]) for value in self._slopes(np.array([math.log(kappa)])))
+        return max(-self.variance * v1 / b1, 1.0) if b1 > 0.0 else math.inf
+
+    def _decay(self, ell: Array) -> Array:
+        """psi at real eigenvalues."""
+        return self._descent.log_decay(ell, largest_eigenvalue(self.instance))
+
+    def _leading(self, u: Array) -> tuple[Array, Array]:
+        """Bias and variance n/sigma^2 to leading order at each ln kappa."""
+        modes = self._modes
+        bias, noise = [np.zeros(0)], [np.zeros(0)]
+        size = max(1, _CHUNK // self._sums.nodes)
+        decay, target_decay = self._decay(modes.eigenvalues), self._decay(modes.target_eigenvalues)
+        for start in range(0, len(u), size):
+            scale = np.exp(-u[start : start + size, None])
+            bias.append(np.exp(-2.0 * target_decay * scale) @ modes.target_energy)
+            kept = np.expm1(-decay * scale)
+            kept *= kept
+            noise.append(kept @ modes.multiplicity)
+        return np.concatenate(bias), np.concatenate(noise)
+
+    def _slopes(self, u: Array) -> tuple[Array, ...]:
+        r"""First and second derivatives of :meth:`_leading` in ln kappa, bias first: with :math:`g = e^{-q}, q = \psi/\kappa`,
+        :math:`g' = gq` and :math:`q' = -q`.
+        """
+        modes, pieces = self._modes, []
+        size = max(1, _CHUNK // self._sums.nodes)
+        decay, target_decay = self._decay(modes.eigenvalues), self._decay(modes.target_eigenvalues)
+        for start in range(0, len(u), size):
+            scale = np.exp(-u[start : start + size, None])
+            q = target_decay * scale
+            g2 = np.exp(-2.0 * q)
+            bias = (2.0 * g2 * q, g2 * q * (4.0 * q - 2.0))
+            p = decay * scale
+            g, rest = np.exp(-p), -np.expm1(-p)
+            noise = (-2.0 * rest * g * p, 2.0 * g * p * (g * p - rest * (p - 1.0)))
+            columns = [term @ modes.target_energy for term in bias] + [term @ modes.multiplicity for term in noise]
+            pieces.append(columns)
+        return tuple(np.concatenate(column) for column in zip(*pieces, strict=True))
