@@ -1,15 +1,17 @@
 """The audit: what it writes, that workers change nothing, its exit code, and that sabotaged machinery is noticed."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 import properties
 from verifier import records
-from verifier.claims import Claim, Exponent
+from verifier.claims import Claim, Exponent, load_pack
 from verifier.instances import Instance
 from verifier.risk.asymptotics import theorem_exponent
 from verifier.verdicts import audit as module
@@ -20,6 +22,7 @@ from verifier.verdicts.compare import compare
 from verifier.verdicts.controls import FALSE, controls, run_control
 from verifier.verdicts.falsify import FALSIFIED, SURVIVED
 from verifier.verdicts.replay import replay
+from verifier.verdicts.workers import Lost, Task
 
 IDS = ("L2/all-s", "F5/spectra")  # one falsified, one that survives, neither of them random
 CLAIMS = [next(claim for claim in properties.CLAIMS if claim.id == id) for id in IDS]
@@ -298,3 +301,71 @@ def test_machinery_that_breaks_is_an_error_of_the_reading_it_broke(
     assert [f["verdict"] for f in result.findings] == ["FALSIFIED", "ERROR"]
     assert "deep inside" in result.findings[1]["message"]
     assert result.exit_code == 3
+
+
+DEADLY = """
+import os
+import signal
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+import verifier as vf
+from verifier.claims import Proof
+
+PLAIN = st.just(vf.Instance(spectrum=vf.PowerLaw(beta=2.0), target=vf.CriticalTarget(s=0.5), noise=vf.Noise(sigma=1.0)))
+
+
+def holds():
+    return Proof(True, "t", ())
+
+
+def once():
+    try:
+        (Path(__file__).parent / "killed").touch(exist_ok=False)
+    except FileExistsError:
+        return holds()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+CLAIMS = [
+    vf.Claim(
+        id=f"K/{proof.__name__}", title="t", statement="s", source="n", domain=PLAIN, predict=vf.Exponent, proof=proof,
+        expected="SURVIVED",
+    )
+    for proof in (once, holds)
+]
+"""
+
+
+def test_a_worker_that_is_killed_costs_no_other_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "deadly_pack.py").write_text(DEADLY)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "deadly_pack", raising=False)
+    get_reusable_executor().shutdown(kill_workers=True)  # the next workers are told of the path
+    monkeypatch.setattr(module, "controls", lambda seed: ())
+    events: list[AuditEvent] = []
+    pack = "deadly_pack:CLAIMS"
+    claims = load_pack(pack)
+    packs = {claim.id: pack for claim in claims}
+    result = run_audit(claims, out=tmp_path / "run", packs=packs, jobs=2, progress=events.append)
+    assert [(f["id"], f["verdict"]) for f in result.findings] == [("K/once", "SURVIVED"), ("K/holds", "SURVIVED")]
+    assert result.exit_code == 0
+    assert [event.id for event in events if event.stage == "damage" and "SIGKILL" in event.text] == ["worker"]
+
+
+def test_a_claim_that_was_given_up_is_an_error_of_its_own() -> None:
+    claims = {claim.id: claim for claim in CLAIMS}
+    lost = Lost(Task(module._judge_claim, (IDS[0], PACKS[IDS[0]], "quick", 7)), "given up after 3 tries")
+    record = module._given_up(lost, claims, 7, PACKS).record
+    assert (record["id"], record["verdict"]) == (IDS[0], "ERROR")
+    assert f"claim {IDS[0]} was given up after 3 tries" in record["message"]
+    drawn = module._given_up(Lost(Task(module._draw_exhibit, (IDS[1], None, 7)), "given up"), claims, 7, {}).record
+    assert (drawn["id"], drawn["message"]) == (IDS[1], f"the exhibit of claim {IDS[1]} was given up")
+
+
+def test_a_control_that_was_given_up_is_not_right() -> None:
+    name = next(claim.id for claim, truth in controls(0) if not truth)
+    record = module._given_up(Lost(Task(run_control, (name, 0)), "given up"), {}, 0, {})
+    assert set(record) == set(run_control(name, 0))
+    assert (record["verdict"], record["right"], record["text"]) == ("ERROR", False, f"control {name} was given up")

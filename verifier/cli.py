@@ -1022,6 +1022,9 @@ def _progress() -> Iterator[Callable[[AuditEvent], None]]:
         task = bar.add_task("starting", total=None)
 
         def show(event: AuditEvent) -> None:
+            if event.stage == "damage":  # stays when the bar moves on
+                bar.console.print(Text(_event_text(event)), soft_wrap=True)
+                return
             bar.update(task, description=_event_text(event), completed=event.done, total=event.total)
 
         yield show
@@ -1043,6 +1046,8 @@ def _event_text(event: AuditEvent) -> str:
             return _clean(f"{event.id} {event.verdict}")
         case "exhibit":
             return _clean(f"{event.id} figure drawn again")
+        case "damage":
+            return _clean(f"{event.id}: {event.text}")
         case "controls":
             return "controls: claims known to be true and known to be false"
         case _:

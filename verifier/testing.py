@@ -13,14 +13,17 @@ import sys
 from pathlib import Path
 
 import threadpoolctl
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, assume, settings, target
 from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.errors import InvalidArgument
 
 from verifier.claims import Claim, installed_packs, load_pack
+from verifier.instances import Instance
 from verifier.records import counterexample_name, save_counterexample
 from verifier.verdicts.falsify import ERROR, FALSIFIED, SURVIVED, Budget, Counterexample, Finding, Undecided, falsify
 from verifier.verdicts.findings import counterexample_record, explain
+from verifier.verdicts.judge import look
+from verifier.verdicts.judgement import CONSISTENT, OUT_OF_SCOPE, VIOLATED, Judgement
 
 EXAMPLES = {"quick": 40, "ci": 50, "nightly": 2000}
 PREFIX = "verifier-"  # the plain words belong to whoever's tests these are, and "ci" to Hypothesis
@@ -80,6 +83,32 @@ def check(claim: Claim, *, seed: int = 0, pack: str | None = None) -> Finding:
     if finding.verdict != SURVIVED:
         raise Undecided(explain(finding))
     return finding
+
+
+class Violated(AssertionError):
+    """One instance contradicts a claim at the first look; nothing was confirmed on fresh randomness."""
+
+
+def examine(claim: Claim, instance: Instance, *, seed: int = 0) -> Judgement:
+    """Look at one instance inside a test under ``@given``, for search engines other than :func:`falsify`.
+
+    Raises Violated when the claim contradicts the instance, rejects the draw (``assume``) when the instance is out of the
+    claim's scope, and else tells Hypothesis how far from a violation it is (``target``). A ValueError for a claim that an
+    exact argument decides: it has no instances to look at.
+    """
+    if claim.proof is not None:
+        raise ValueError(f"claim {claim.id} is decided by an exact argument, not by instances: use check(claim)")
+    with threadpoolctl.threadpool_limits(limits=1, user_api="blas"):
+        found = look(claim, instance, seed)
+    assume(found.verdict != OUT_OF_SCOPE)
+    if found.verdict == VIOLATED:
+        raise Violated(
+            f"claim {claim.id} is violated at first look by {instance.describe()}: {found.reason}; "
+            f"`verifier falsify {claim.id}` searches again and confirms"
+        )
+    if found.verdict == CONSISTENT:
+        target(float(min(max(found.score, -50.0), 50.0)), label="distance to a violation")
+    return found
 
 
 def _active() -> settings:

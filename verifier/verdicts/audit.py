@@ -18,7 +18,7 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 
 from verifier import provenance, records
 from verifier.claims import Claim, installed_packs, load_pack
-from verifier.verdicts.controls import controls, run_control
+from verifier.verdicts.controls import controls, failed_control, run_control
 from verifier.verdicts.falsify import CONFIRMATIONS, ERROR, FALSE_ALARMS, Budget, Counts, Finding, falsify
 from verifier.verdicts.findings import (
     counterexample_record,
@@ -29,7 +29,7 @@ from verifier.verdicts.findings import (
 )
 from verifier.verdicts.reproduction import failed, reproduce
 from verifier.verdicts.shipped import is_stale
-from verifier.verdicts.workers import Task, run_tasks
+from verifier.verdicts.workers import Lost, Task, run_tasks
 
 EXAMPLES = {"quick": 40, "full": 400}
 CONFIRMATIONS_A_READING = 2  # the minimal and the worst violation, or the closest instance and one as it was drawn
@@ -39,7 +39,10 @@ AGREES, DIFFERS, UNDECIDED, FAILED = 0, 1, 2, 3
 
 @dataclass(frozen=True)
 class AuditEvent:
-    """Progress of an audit: ``stage`` is "start", "controls", "reading", "exhibit" or "report"."""
+    """Progress of an audit: ``stage`` is "start", "controls", "reading", "exhibit" or "report".
+
+    Or "damage": what ``id`` names was lost, and ``text`` says what is done about it.
+    """
 
     stage: str
     id: str = ""
@@ -47,6 +50,7 @@ class AuditEvent:
     seconds: float = 0.0
     done: int = 0
     total: int = 0
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,8 @@ def run_audit(
     """Judge the claims and write findings, evidence, counterexamples and the page into the directory ``out``.
 
     ``packs`` names the pack (module:attribute) of each claim that is not installed. What is finished is written after
-    every reading, so that an interruption loses nothing.
+    every reading, so that an interruption loses nothing. A worker that is killed costs time; a claim whose workers die
+    whenever it is judged is an ERROR of that claim.
     """
     if profile not in EXAMPLES:
         raise ValueError(f"profile={profile!r} must be one of {', '.join(EXAMPLES)}")
@@ -120,7 +125,14 @@ def run_audit(
     tasks += [Task(_judge_claim, (claim.id, packs.get(claim.id), profile, seed)) for claim in claims]
     tasks += [Task(_draw_exhibit, (claim.id, packs.get(claim.id), seed)) for claim in shown]
     by_id = {claim.id: claim for claim in claims}
-    for done, result in enumerate(run_tasks(tasks, min(jobs, total)), start=1):
+    done = 0
+
+    def damaged(where: str, what: str) -> None:
+        tell(AuditEvent("damage", where, done=done, total=total, text=what))
+
+    for done, result in enumerate(run_tasks(tasks, min(jobs, total), on_damage=damaged), start=1):
+        if isinstance(result, Lost):
+            result = _given_up(result, by_id, seed, packs)
         if isinstance(result, _Failed):
             result = _recorded(_error(by_id[result.id], seed, result.message), packs.get(result.id))
         if isinstance(result, _Judged):
@@ -222,6 +234,16 @@ def _draw_exhibit(claim_id: str, pack: str | None, seed: int) -> _Drawn:
         return _Drawn(reproduce(claim, seed))
     except (Exception, SystemExit) as error:  # an exhibit of a pack may not take the verdicts with it
         return _Drawn(failed(claim, seed, f"the exhibit of claim {claim.id}: {type(error).__name__}: {error}"))
+
+
+def _given_up(lost: Lost, claims: Mapping[str, Claim], seed: int, packs: Mapping[str, str]) -> Any:
+    """The record of a task that never came back: a finding or a control that failed, an exhibit that was not drawn."""
+    name = lost.task.arguments[0]
+    if lost.task.function is _judge_claim:
+        return _recorded(_error(claims[name], seed, f"claim {name} was {lost.what}"), packs.get(name))
+    if lost.task.function is _draw_exhibit:
+        return _Drawn(failed(claims[name], seed, f"the exhibit of claim {name} was {lost.what}"))
+    return failed_control(name, seed, f"control {name} was {lost.what}")
 
 
 def _error(claim: Claim, seed: int, message: str) -> Finding:

@@ -41,7 +41,7 @@ from verifier.verdicts.falsify import FALSIFIED, SURVIVED, Budget, confirm, fals
 from verifier.verdicts.judge import assess, judge, look
 from verifier.verdicts.judgement import INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
 from verifier.verdicts.reference import REFERENCE_SIZES, finite_size_allowance, finite_size_constant
-from verifier.verdicts.workers import Task, run_tasks
+from verifier.verdicts.workers import Lost, Task, run_tasks
 
 ERRORS = (0.02, 0.05, 0.1)
 CHUNK = 250  # instances in one part
@@ -460,7 +460,10 @@ def calibrate(
         tell(Progress(len(results), len(wanted), ""))
         missing = [part for part in missing if part not in results]
         in_time = itertools.takewhile(lambda part: time.monotonic() < deadline, missing)
-        for part, result in run_tasks((Task(_measured, (part, seed)) for part in in_time), jobs):
+        for measured in run_tasks((Task(_measured, (part, seed)) for part in in_time), jobs):
+            if isinstance(measured, Lost):
+                raise RuntimeError(f"{measured}; what was measured is kept")
+            part, result = measured
             results[part] = result
             records.write_json(out / "parts" / f"{part.name}.json", {"key": key, **result})
             tell(Progress(len(results), len(wanted), f"{part.measurement} {part.reading}".strip()))

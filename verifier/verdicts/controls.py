@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from verifier.claims import Claim, Exponent, Prediction
 from verifier.instances import CriticalTarget, Instance, Noise, PowerLaw
 from verifier.risk.asymptotics import theorem_exponent
-from verifier.verdicts.falsify import FALSIFIED, SURVIVED, Budget, falsify
+from verifier.verdicts.falsify import ERROR, FALSIFIED, SURVIVED, Budget, falsify
 
 EXAMPLES = 12
 
@@ -69,4 +69,17 @@ def run_control(name: str, seed: int) -> dict[str, Any]:
         "right": finding.verdict == claim.expected,
         "text": claim.title,
         "confirmations": finding.confirmations,
+    }
+
+
+def failed_control(name: str, seed: int, message: str) -> dict[str, Any]:
+    """The record of a control that could not be judged, with the reason: it is not right."""
+    truth = next(truth for claim, truth in controls(seed) if claim.id == name)
+    return {
+        "id": name,
+        "truth": "true" if truth else "false",
+        "verdict": ERROR,
+        "right": False,
+        "text": message,
+        "confirmations": 0,
     }
