@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,6 +33,7 @@ from reports.exhibits import EXHIBIT_TABLE, exhibit_view, exhibits_csv
 from reports.figures import Evidence, curve_figure, drawings, engine, json_block, relation, script, slope_figure
 from reports.mathml import statement_markup
 from reports.matrix import Matrix, build_matrix
+from reports.night import night_view
 from reports.words import (
     blocks,
     number,
@@ -44,6 +46,7 @@ from reports.words import (
     symbols,
 )
 
+SCHEMA = 1  # of the records; the same number as verifier.records.SCHEMA, which this package does not import
 REPORT = "report.html"
 STATEMENTS = "statements"
 _SCORES = ("Claim", "What is claimed", "Verdict", "Expected", "Agrees", "Rests on", "Instances", "Power", "Time")
@@ -121,20 +124,21 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u20
 # ----------------------------------------------------------------------------------------------------- public
 
 
-def render(run_dir: Path) -> Path:
-    """Draw the pages of a run again from ``findings.json``, ``run.json``, ``evidence.parquet`` and ``exhibits.json`` in
-    ``run_dir``.
+def render(run_dir: Path, earlier: Sequence[Mapping[str, Any]] = ()) -> Path:
+    """Draw the pages of a run again from ``findings.json``, ``run.json``, ``evidence.parquet``, ``exhibits.json`` and, of a
+    night, ``night.json`` in ``run_dir``; ``earlier`` are the nights before it, as of :func:`verifier.history.earlier_nights`.
 
     Without ``evidence.parquet`` instances have no charts, without ``exhibits.json`` figures are not drawn again; the other two
-    are needed. Returns the path of the report.
+    are needed. Returns the path of the report. ValueError for what cannot be read, or has a schema that is too new.
     """
     run_dir = Path(run_dir)
     findings = _read(run_dir / "findings.json", list)
-    run = _read(run_dir / "run.json", dict)
+    night = _read(run_dir / "night.json", dict) if (run_dir / "night.json").exists() else None
+    run = night if night and not (run_dir / "run.json").exists() else _read(run_dir / "run.json", dict)
     table = run_dir / "evidence.parquet"
     evidence = pd.read_parquet(table) if table.exists() else pd.DataFrame(columns=list(_COLUMNS))
     exhibits = _read(run_dir / "exhibits.json", dict).get("exhibits") if (run_dir / "exhibits.json").exists() else None
-    return write_report(run_dir, findings, run, evidence, exhibits or ())
+    return write_report(run_dir, findings, run, evidence, exhibits or (), night=night, earlier=earlier)
 
 
 def write_report(
@@ -143,12 +147,16 @@ def write_report(
     run: dict[str, Any],
     evidence: pd.DataFrame,
     exhibits: Sequence[Mapping[str, Any]] = (),
+    *,
+    night: Mapping[str, Any] | None = None,
+    earlier: Sequence[Mapping[str, Any]] = (),
 ) -> Path:
     """Write ``report.html`` and ``statements/`` into ``run_dir``, each file whole or not at all, and return the report's path.
 
     ``findings``: the records of ``findings.json``; ``run``: that of ``run.json``; ``evidence``: the long
     table id, role, series, x, y, lo, hi, one row a point (it may be empty); ``exhibits``: those of ``exhibits.json``, whose points
-    are written to ``exhibits.csv``.
+    are written to ``exhibits.csv``; ``night``: the record of ``night.json`` where the run is a night, and ``earlier`` the nights
+    before it (:func:`verifier.history.earlier_nights`).
     """
     if not evidence.empty:
         missing = [name for name in _COLUMNS if name not in evidence.columns]
@@ -157,7 +165,7 @@ def write_report(
                 f"evidence={list(evidence.columns)} lacks the columns {missing}; give the table with {list(_COLUMNS)}"
             )
     run_dir = Path(run_dir)
-    for name, text in pages(findings, run, evidence, exhibits).items():
+    for name, text in pages(findings, run, evidence, exhibits, night=night, earlier=earlier).items():
         _write(run_dir / name, text)
     if exhibits:
         _write(run_dir / EXHIBIT_TABLE, exhibits_csv(exhibits))
@@ -190,6 +198,9 @@ def pages(
     run: Mapping[str, Any],
     evidence: pd.DataFrame,
     exhibits: Sequence[Mapping[str, Any]] = (),
+    *,
+    night: Mapping[str, Any] | None = None,
+    earlier: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, str]:
     """Every page of a run as HTML, by its path in the run directory: the report first, then ``statements/T1.html`` and so on."""
     points = Evidence(evidence)
@@ -199,7 +210,11 @@ def pages(
     shared = {"run": run, "statements": statements, "columns": _SCORES}
     links = {statement["claim"]: statement["page"] for statement in statements}
     report = {"summary": _summary(readings, run), "readings": readings, "pages": links}
-    texts = {REPORT: _rendered("page.html", statements, **shared, **report, home="", table=EXHIBIT_TABLE)}
+    places = {reading["id"]: reading["slug"] for reading in readings}
+    searched = None if night is None else night_view(night, earlier, places)
+    texts = {
+        REPORT: _rendered("page.html", statements, **shared, **report, home="", table=EXHIBIT_TABLE, night=searched)
+    }
     for statement in statements:
         texts[statement["page"]] = _rendered(
             "statement.html",
@@ -492,6 +507,15 @@ def _tolerant(show: Callable[..., str]) -> Callable[..., str]:
     return shown
 
 
+def _is_command(text: Any) -> bool:
+    """Whether a shell takes a text for one call of ``verifier`` with arguments and nothing else: it is quoted as shlex does."""
+    try:
+        words = shlex.split(str(text))
+    except ValueError:
+        return False
+    return words[:1] == ["verifier"] and shlex.join(words) == str(text)
+
+
 @functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -513,6 +537,7 @@ def _environment() -> jinja2.Environment:
     ):
         environment.filters[name] = _tolerant(show)
     environment.globals["verdict_of"] = verdict_of
+    environment.tests["command_of_verifier"] = _is_command
     return environment
 
 
@@ -537,10 +562,17 @@ def _policy(scripts: Iterable[str]) -> str:
 def _read(path: Path, kind: type) -> Any:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(
             f"run_dir={str(path.parent)!r} holds no readable {path.name} ({error}); give a finished run"
         ) from error
+    for record in value if isinstance(value, list) else [value]:
+        schema = record.get("schema") if isinstance(record, dict) else None
+        if isinstance(schema, int) and schema > SCHEMA:
+            raise ValueError(
+                f"{path.name} was written with schema {show_number(schema)}, this page reads up to {SCHEMA}: "
+                "install a newer verifier"
+            )
     if not isinstance(value, kind):
         raise ValueError(f"{path.name} holds a {type(value).__name__}, expected a {kind.__name__}; give a finished run")
     return value

@@ -38,7 +38,7 @@ def number(value: Any) -> float | None:
         return None
     try:
         result = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # a whole number may be larger than every double
         return None
     return result if math.isfinite(result) else None
 

@@ -146,6 +146,8 @@ def out(result: Result) -> str:
         (["audit", "--only", " , "], "--only names no claim"),
         (["audit", "--out", "pack_a.py"], "is a file"),
         (["audit", "--out", "."], "not of a run"),
+        (["audit", "--junit", "."], "--junit is ., which is a directory"),
+        (["audit", "--junit", "pack_a.py/x.xml"], "takes no files"),
         (["falsify"], "falsify needs a CLAIM or --pack"),
         (["falsify", "A1/frist"], "did you mean A1/first"),
         (["falsify", "A1", "--seconds", "1", "--examples", "2"], "give one of them"),
@@ -326,6 +328,14 @@ def test_a_crash_is_3_and_says_where(auditor: Auditor) -> None:
     assert result.exit_code == cli.ERROR
     assert "failed: ZeroDivisionError: somewhere" in result.stderr
     assert "Traceback" in result.stderr
+
+
+def test_junit_is_written_beside_the_verdict(auditor: Auditor, tmp_path: Path) -> None:
+    auditor.verdicts["A1/second"], auditor.exit_code = ("SURVIVED", "FALSIFIED"), 1
+    assert run("audit", "--junit", "deep/junit.xml").exit_code == 1
+    text = (tmp_path / "deep" / "junit.xml").read_text(encoding="utf-8")
+    assert "SURVIVED, expected FALSIFIED" in text
+    assert text.count("<testcase ") == 4  # three readings and a control
 
 
 def test_a_terminal_gets_a_bar(auditor: Auditor, monkeypatch: pytest.MonkeyPatch) -> None:

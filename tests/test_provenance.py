@@ -89,7 +89,7 @@ def test_a_hook_s_variables_do_not_redirect_git(package: Path, monkeypatch: pyte
 def test_provenance_is_complete_and_gives_nothing_away() -> None:
     np.linalg.norm(np.eye(2))
     record = provenance.provenance()
-    assert set(record) == {"version", "commit", "dirty", "versions", "platform"}
+    assert set(record) == {"version", "commit", "dirty", "code", "versions", "platform"}
     assert set(record["versions"]) == {"python", "numpy", "scipy", "hypothesis", "blas"}
     assert record["versions"]["numpy"] == np.__version__
     assert "thread" in record["versions"]["blas"]

@@ -531,3 +531,12 @@ def test_a_file_or_an_impossible_place_is_refused(tmp_path: Path) -> None:
 )
 def test_a_counterexample_stays_in_its_directory(claim: str, name: str) -> None:
     assert records.counterexample_name(claim, "worst") == name
+
+
+@pytest.mark.parametrize("key", ["seconds", "exponent"])
+def test_a_whole_number_that_is_no_double_is_refused_by_name(tmp_path: Path, key: str) -> None:
+    huge = copy.deepcopy(FINDING)
+    (huge if key == "seconds" else huge["minimal"])[key] = 10**400
+    (tmp_path / "findings.json").write_text(json.dumps([huge]))
+    with pytest.raises(RecordError, match=rf"{key} is 10+\.\.\., expected a finite number"):
+        records.load_findings(tmp_path)

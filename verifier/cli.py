@@ -45,14 +45,23 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from verifier import provenance, records
+from verifier import cli_runs, provenance, records
 from verifier.claims import Claim, installed_packs, load_pack
 from verifier.here import import_from
 from verifier.instances import Instance
+from verifier.junit import save_junit
 from verifier.measured import fit_curve, fit_rows, read_curve
+from verifier.patch import NotViolated, Unpatchable, counterexample_of, patch_for
 from verifier.records import RecordError, RunDirectory
 from verifier.skeleton import new_pack
 from verifier.tables import TableError
+from verifier.terminal import ERROR, INTERRUPTED, USAGE
+from verifier.terminal import agreement as _agreement
+from verifier.terminal import clean as _clean
+from verifier.terminal import complain as _complain
+from verifier.terminal import console as _console
+from verifier.terminal import refuse as _refuse
+from verifier.terminal import verdict as _verdict
 from verifier.verdicts.audit import AuditEvent, refuse_too_many, run_audit
 from verifier.verdicts.calibration import Effort, calibrate
 from verifier.verdicts.calibration import Progress as Measured
@@ -78,19 +87,6 @@ from verifier.verdicts.replay import replay
 from verifier.verdicts.shipped import in_brief, is_checkout, publish_table
 from verifier.verdicts.shown import shown_lines
 
-ERROR = 3
-USAGE = 64
-INTERRUPTED = 130
-
-_STYLES = {
-    "SURVIVED": "green",
-    "FALSIFIED": "red",
-    "UNDERPOWERED": "yellow",
-    "VACUOUS": "yellow",
-    "ERROR": "magenta",
-}
-# A table in a log is cut by nobody's window.
-_LOG_WIDTH = 200
 _DEFAULT_EXAMPLES = 200
 _PATIENCE = 2.0  # seconds without a sign of progress
 
@@ -133,40 +129,6 @@ class _Commands(TyperGroup):
         if standalone_mode:
             sys.exit(code)
         return code
-
-
-class _Console(Console):
-    """A console that a closed pipe silences: ``verifier audit | head`` still exits with the verdict."""
-
-    def on_broken_pipe(self) -> None:
-        """Say no more, and let the interpreter flush into nothing at exit."""
-        self.quiet = True
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, self.file.fileno())
-        os.close(nothing)
-
-
-def _console(*, stderr: bool = False) -> _Console:
-    """Return a console on the present stdout or stderr; text is printed as it is, never read as markup."""
-    console = _Console(stderr=stderr, markup=False, highlight=False, emoji=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = _LOG_WIDTH
-    return console
-
-
-def _clean(text: object) -> str:
-    """Return ``text`` without control characters: a pack's title must not steer the terminal."""
-    return "".join(char if char.isprintable() or char == "\n" else "�" for char in str(text))
-
-
-def _complain(sentence: str) -> None:
-    _console(stderr=True).print(Text(_clean(f"verifier: {sentence}")), soft_wrap=True)
-
-
-def _refuse(sentence: str) -> NoReturn:
-    """Say why the command cannot be run as given, and exit 64."""
-    _complain(sentence)
-    raise typer.Exit(USAGE)
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -270,6 +232,9 @@ Packs = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same run.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where to write, instead of below runs/.")]
+Junit = Annotated[
+    Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML too: one test case a reading.")
+]
 
 
 def _show_version(wanted: bool) -> None:
@@ -308,6 +273,7 @@ def _audit(
         typer.Option("--jobs", min=1, help="Worker processes.", show_default="the number of processors"),
     ] = None,
     out: Out = None,
+    junit: Junit = None,
     pack: Packs = None,
 ) -> None:
     """Judge every claim and write one HTML file that a referee can read.
@@ -321,6 +287,8 @@ def _audit(
         refuse_too_many(len(claims))
     except ValueError as error:
         _refuse(str(error))
+    if junit is not None and (why := _unwritable(junit)):
+        _refuse(f"--junit is {junit}, which {why}")
     directory = _directory(out, seed=seed)
     command = _command("audit", only=",".join(_words(only or [])), profile=profile.value, seed=seed, pack=pack or [])
     events: list[AuditEvent] = []
@@ -343,6 +311,8 @@ def _audit(
             )
     except KeyboardInterrupt:
         _interrupted(directory, command, events)
+    if junit is not None:
+        _write_junit(junit, result.findings, result.run)
     _print_audit(result.findings, result.run, Path(result.report))
     raise typer.Exit(registry.exit_code(result.exit_code, everything=only is None))
 
@@ -538,6 +508,41 @@ def _replay(
     result = replay(record, found)
     _console().print(Text(_clean(result.text)), soft_wrap=True)
     raise typer.Exit(registry.exit_code(result.exit_code))
+
+
+@app.command("patch")
+def _patch(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run that found a counterexample.")],
+    claim: Annotated[str, typer.Argument(metavar="CLAIM", help="One reading, such as T1/s-above-1.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the patch there, instead of printing it.")
+    ] = None,
+    pack: Packs = None,
+) -> None:
+    """Turn the minimal counterexample of a run into a patch that adds a regression test beside the property.
+
+    `verifier patch RUN CLAIM | git apply` adds it. Exits 0, or 1 when the instance is not violated here.
+    """
+    if out is not None and (why := _unwritable(out)):
+        _refuse(f"--out is {out}, which {why}")
+    registry = _Registry.load(pack or [])
+    chosen = registry.select([claim])
+    if len(chosen) > 1:
+        _refuse(f"{claim} has {len(chosen)} readings: name one, such as {chosen[0].id}")
+    try:
+        patch = patch_for(chosen[0], *counterexample_of(run, chosen[0]))
+        if out is not None:
+            records.write_text(out, patch.text)
+    except NotViolated as error:
+        _complain(str(error))
+        raise typer.Exit(1) from None
+    except (Unpatchable, RecordError) as error:
+        _refuse(str(error))
+    if out is None:
+        typer.echo(patch.text, nl=False)
+    else:
+        _console().print(Text(_clean(f"wrote {out}, which adds {patch.test} to {patch.file}")), soft_wrap=True)
+    raise typer.Exit(registry.exit_code(0))
 
 
 @app.command("claims")
@@ -790,6 +795,9 @@ def _map(
     raise typer.Exit(registry.exit_code(0 if found.decided else 2))
 
 
+cli_runs.register(app)
+
+
 def main() -> None:
     """Run the command line."""
     app(prog_name="verifier")
@@ -804,6 +812,14 @@ def _directory(out: Path | None, *, seed: int) -> RunDirectory:
         return RunDirectory.create(out, seed=seed)
     except RecordError as error:
         _refuse(str(error))
+
+
+def _write_junit(file: Path, readings: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> None:
+    """Write JUnit XML; a disk that takes no more of it does not change a verdict that is already kept."""
+    try:
+        save_junit(file, readings, run)
+    except RecordError as error:
+        _complain(str(error))
 
 
 def _unwritable(file: Path) -> str:
@@ -1178,20 +1194,6 @@ def _print_map(found: ReadingMap, record: Mapping[str, Any], written: Iterable[P
     _print_rows(console, rows)
     for path in written:
         console.print(Text(_clean(f"wrote {path}")), soft_wrap=True)
-
-
-def _verdict(name: str | None) -> Text:
-    return Text("open", "dim") if name is None else Text(_clean(name), _STYLES.get(name, ""))
-
-
-def _agreement(agrees: bool | None) -> Text:
-    match agrees:
-        case None:
-            return Text("open", "dim")
-        case True:
-            return Text("yes")
-        case _:
-            return Text("NO", "bold red")
 
 
 def _power(power: Mapping[str, Any] | None) -> str:

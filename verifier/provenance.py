@@ -88,12 +88,13 @@ def checkout(package: Path | None = None) -> Checkout:
 
 
 def provenance() -> dict[str, Any]:
-    """Return what run.json says of its origin: version, commit, dirty, versions, platform."""
+    """Return what run.json says of its origin: version, commit, dirty, digest of the code, versions, platform."""
     state = checkout()
     return {
         "version": version(),
         "commit": state.commit,
         "dirty": state.dirty,
+        "code": code_digest(),
         "versions": versions(),
         "platform": machine(),
     }

@@ -43,6 +43,8 @@ _VERDICTS = ("SURVIVED", "FALSIFIED", "UNDERPOWERED", "VACUOUS", "ERROR")
 _JUDGEMENTS = ("consistent", "violated", "inconclusive", "out-of-scope")
 _PARQUET_SCHEMA_KEY = b"verifier.schema"
 _UNFINISHED = ".tmp"
+_MOST_ROWS = 20_000_000  # of parquet: a few bytes may stand for any number of equal ones
+_DEEPEST = 64  # levels of nesting; the records of this verifier have fewer than twenty
 
 
 class RecordError(ValueError):
@@ -161,13 +163,31 @@ def read_json(path: PathLike) -> Any:
     except UnicodeDecodeError as error:
         raise RecordError(f"{path}: is not UTF-8 text: {error.reason} at byte {error.start}") from None
     try:
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique_keys)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique_keys)
+        if _depth(value) > _DEEPEST:
+            raise RecursionError
+        return value
     except json.JSONDecodeError as error:
         raise RecordError(f"{path}: is not JSON: {error.msg} at line {error.lineno}") from None
     except RecursionError:
         raise RecordError(f"{path}: is nested too deeply to be a record of this verifier") from None
     except ValueError as error:
         raise RecordError(f"{path}: {error}") from None
+
+
+def _depth(value: object) -> int:
+    """How deep containers lie in one another, up to one level more than is read; counted without recursion, which is what a
+    record that is nested too deeply would exhaust, here or farther on.
+    """
+    level: list[Any] = [value]
+    depth = 0
+    while depth <= _DEEPEST:
+        level = [each for each in level if isinstance(each, (dict, list))]
+        if not level:
+            break
+        depth += 1
+        level = [item for each in level for item in (each.values() if isinstance(each, dict) else each)]
+    return depth
 
 
 def _refuse_constant(name: str) -> float:
@@ -246,8 +266,17 @@ def _whole(value: object, key: str) -> None:
 
 
 def _number(value: object, key: str) -> None:
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    _expect(good, value, key, "a finite number")
+    _expect(_is_double(value), value, key, "a finite number")
+
+
+def _is_double(value: object) -> bool:
+    """Whether a number fits a finite double: a whole number of any size is JSON, and no double beyond 1e308."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _anything(value: object, key: str) -> None:
@@ -548,7 +577,8 @@ _RUN = _form(
         "exit_code": _whole,
         "confirmations": _form({"spent": _whole, "cap": _whole, "level": _number}),
         "stale": _maybe(_flag),
-    }
+    },
+    optional={"code": _text},
 )
 
 _COUNTEREXAMPLE = _form(
@@ -772,6 +802,100 @@ _MAP_OF_TWO = _form(
 )
 
 
+_NIGHT = _form(
+    {
+        "schema": _whole,
+        "kind": _one_of("night"),
+        "command": _text,
+        "seed": _whole,
+        "started": _text,
+        "seconds": _number,
+        "hours": _maybe(_number),
+        "examples": _maybe(_whole),
+        "jobs": _whole,
+        "engine": _one_of("loky", "dask"),
+        "rounds": _whole,
+        "resumed": _whole,
+        "readings": _list(
+            _form(
+                {
+                    "id": _text,
+                    "pack": _maybe(_text),
+                    "verdict": _one_of(*_VERDICTS),
+                    "expected": _maybe(_one_of(*_VERDICTS)),
+                    "agrees": _maybe(_flag),
+                    "examples": _whole,
+                    "distinct": _whole,
+                    "corners": _list(_form({"name": _text, "examples": _whole})),
+                    "seconds": _number,
+                    "rounds": _whole,
+                    "nearest": _maybe(_number),
+                    "undecided": _whole,
+                    "power": _maybe(_table(_number)),
+                    "corner": _maybe(_number),
+                }
+            )
+        ),
+        "damage": _list(_form({"where": _text, "what": _text})),
+        "exit_code": _whole,
+        "version": _text,
+        "commit": _maybe(_text),
+        "dirty": _flag,
+        "versions": _table(_text),
+        "platform": _text,
+    },
+    optional={"code": _text},
+)
+
+_PLACE = {"id": _text, "digest": _text}
+_FROM_TO = {"from": _number, "to": _number, "tolerance": _number}
+_CONTROL = _form({"verdict": _one_of(*_VERDICTS), "right": _flag})
+_SOME_CASES = _list(_form({**_PLACE, "role": _one_of(*ROLES), "describe": _text}))
+_DIFF = _form(
+    {
+        "schema": _whole,
+        "kind": _one_of("diff"),
+        "version": _text,
+        "runs": _list(
+            _form(
+                {
+                    "name": _text,
+                    "kind": _one_of("audit", "night"),
+                    "started": _text,
+                    "seed": _whole,
+                    "readings": _whole,
+                    "exit_code": _whole,
+                }
+            ),
+            length=2,
+        ),
+        "common": _whole,
+        "verdicts": _list(_form({"id": _text, **dict.fromkeys(("from", "to"), _one_of(*_VERDICTS))})),
+        "expected": _list(_form({"id": _text, **dict.fromkeys(("from", "to"), _maybe(_one_of(*_VERDICTS)))})),
+        "agreement": _list(_form({"id": _text, **dict.fromkeys(("from", "to"), _maybe(_flag))})),
+        **dict.fromkeys(("appeared", "gone"), _list(_form({"id": _text, "verdict": _one_of(*_VERDICTS)}))),
+        "claims": _list(_form(dict.fromkeys(("id", "name", "from", "to"), _text))),
+        "counterexamples": _form({"new": _SOME_CASES, "gone": _SOME_CASES}),
+        "exponents": _list(_form({**_PLACE, "describe": _text, **_FROM_TO})),
+        "instances": _list(
+            _form(
+                {
+                    "id": _text,
+                    **dict.fromkeys(("common", "moved", "turned"), _whole),
+                    "largest": _maybe(_form({"digest": _text, **_FROM_TO})),
+                    "first": _maybe(_form({"digest": _text, **dict.fromkeys(("from", "to"), _one_of(*_JUDGEMENTS))})),
+                }
+            )
+        ),
+        "power": _list(_form({"id": _text, "error": _text, **_FROM_TO})),
+        "calibration": _list(_form({"id": _text, "name": _text, "from": _anything, "to": _anything})),
+        "provenance": _list(_form({"name": _text, "from": _anything, "to": _anything})),
+        "controls": _list(_form({"id": _text, **dict.fromkeys(("from", "to"), _maybe(_CONTROL))})),
+        "exit_code": _whole,
+    }
+)
+
+
 def _map(value: object, key: str) -> None:
     """Check a map; one of two parameters has further keys."""
     _MAP(value, key)
@@ -838,6 +962,11 @@ class RunDirectory:
         return self.path / "run.json"
 
     @property
+    def night(self) -> Path:
+        """What a night searched, reached and found."""
+        return self.path / "night.json"
+
+    @property
     def evidence(self) -> Path:
         """The points of every figure."""
         return self.path / "evidence.parquet"
@@ -902,8 +1031,11 @@ def _fresh(seed: int, now: datetime | None) -> Path:
 def _clear(path: Path) -> None:
     """Remove the records of an earlier run from ``path``; RecordError when it holds something else."""
     run = RunDirectory(path)
+    for place in (run.counterexamples, run.statements):
+        if place.is_symlink():  # what lies behind it is not of this run, and would be removed
+            raise RecordError(f"{place} is a link: remove it, or name a new or empty directory")
     ours = {run.findings, run.run, run.evidence, run.judgements, run.report, run.interrupted}
-    ours |= {run.exhibits, run.exhibit_table}
+    ours |= {run.exhibits, run.exhibit_table, run.night}
     replays = list(run.counterexamples.glob("*.json")) if run.counterexamples.is_dir() else []
     pages = list(run.statements.glob("*.html")) if run.statements.is_dir() else []
     unfinished = [entry for entry in path.rglob(f".*{_UNFINISHED}") if entry.is_file()]
@@ -949,6 +1081,16 @@ def load_run(run_dir: PathLike) -> dict[str, Any]:
     """Read run.json."""
     path = RunDirectory(Path(run_dir)).run
     return dict(_checked(read_json(path), _RUN, path))
+
+
+def save_night(run_dir: PathLike, night: Mapping[str, Any]) -> Path:
+    """Write night.json."""
+    return _save(RunDirectory(Path(run_dir)).night, night, _NIGHT)
+
+
+def load_night(run_dir: PathLike) -> dict[str, Any]:
+    """Read night.json."""
+    return _load(RunDirectory(Path(run_dir)).night, _NIGHT)
 
 
 def save_exhibits(run_dir: PathLike, exhibits: Sequence[Mapping[str, Any]]) -> Path:
@@ -1002,6 +1144,16 @@ def save_map(path: PathLike, record: Mapping[str, Any]) -> Path:
 def load_map(path: PathLike) -> dict[str, Any]:
     """Read the map of a reading."""
     return _load(path, _map)
+
+
+def save_diff(path: PathLike, record: Mapping[str, Any]) -> Path:
+    """Write what changed between two runs (:mod:`verifier.diff`)."""
+    return _save(path, record, _DIFF)
+
+
+def load_diff(path: PathLike) -> dict[str, Any]:
+    """Read what changed between two runs."""
+    return _load(path, _DIFF)
 
 
 def _save(path: PathLike, record: Mapping[str, Any], form: Check) -> Path:
@@ -1074,9 +1226,10 @@ def save_judgements(run_dir: PathLike, judgements: pd.DataFrame) -> Path:
     return write_parquet(RunDirectory(Path(run_dir)).judgements, judgements, JUDGEMENTS)
 
 
-def load_judgements(run_dir: PathLike) -> pd.DataFrame:
-    """Read judgements.parquet."""
-    return read_parquet(RunDirectory(Path(run_dir)).judgements, JUDGEMENTS)
+def load_judgements(run_dir: PathLike, only: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read judgements.parquet, or some of its columns: the instances are most of a large file."""
+    columns = JUDGEMENTS if only is None else pa.schema([JUDGEMENTS.field(name) for name in only])
+    return read_parquet(RunDirectory(Path(run_dir)).judgements, columns)
 
 
 def write_parquet(path: PathLike, frame: pd.DataFrame, columns: pa.Schema) -> Path:
@@ -1098,32 +1251,41 @@ def write_parquet(path: PathLike, frame: pd.DataFrame, columns: pa.Schema) -> Pa
 
 
 def read_parquet(path: PathLike, columns: pa.Schema) -> pd.DataFrame:
-    """Read a parquet file that :func:`write_parquet` wrote with ``columns``."""
+    """Read the ``columns`` of a parquet file that :func:`write_parquet` wrote with them, and perhaps with others."""
     path = Path(path)
     try:
         with open(path, "rb") as stream:
-            table = pq.read_table(stream)
-    except OSError as error:
-        raise RecordError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except pa.ArrowInvalid as error:
-        raise RecordError(f"{path}: is not parquet: {error}") from None
-    number = (table.schema.metadata or {}).get(_PARQUET_SCHEMA_KEY, b"")
-    if not number.isdigit():
-        raise RecordError(f"{path}: carries no schema number, so this verifier did not write it")
-    try:
-        _refuse_newer(int(number))
+            file = pq.ParquetFile(stream)
+            _check_parquet(file, columns)
+            table = file.read(columns=columns.names)
+            table.validate(full=True)  # text is UTF-8, and what is said to lie in the file lies there
     except RecordError as error:
         raise RecordError(f"{path}: {error}") from None
-    wrong = [
-        field.name
-        for field in columns
-        if field.name not in table.schema.names or table.schema.field(field.name).type != field.type
-    ]
-    if wrong:
-        raise RecordError(f"{path}: the columns {', '.join(wrong)} are absent or of another type")
+    except pa.ArrowInvalid as error:
+        raise RecordError(f"{path}: is not parquet: {error}") from None
+    except (pa.ArrowException, UnicodeDecodeError) as error:  # the latter where the name of a column is torn
+        raise RecordError(f"{path}: is damaged: {error}") from None
+    except OSError as error:  # which Arrow raises of a damaged page as well
+        raise RecordError(f"{path}: cannot be read: {error.strerror or error}") from None
     _check_table(table, columns, path)
     frame: pd.DataFrame = table.select(columns.names).to_pandas()
     return frame
+
+
+def _check_parquet(file: pq.ParquetFile, columns: pa.Schema) -> None:
+    """Refuse a file that :func:`write_parquet` did not write, is too new or too long, or lacks a column, before it is read."""
+    schema = file.schema_arrow
+    number = (schema.metadata or {}).get(_PARQUET_SCHEMA_KEY, b"")
+    if not (number.isdigit() and len(number) < 10):
+        raise RecordError("carries no schema number, so this verifier did not write it")
+    _refuse_newer(int(number))
+    if file.metadata.num_rows > _MOST_ROWS:
+        raise RecordError(f"says that it has {file.metadata.num_rows} rows, more than the {_MOST_ROWS} that are read")
+    wrong = [
+        field.name for field in columns if field.name not in schema.names or schema.field(field.name).type != field.type
+    ]
+    if wrong:
+        raise RecordError(f"the columns {', '.join(wrong)} are absent or of another type")
 
 
 def _check_table(table: pa.Table, columns: pa.Schema, path: Path) -> None:

