@@ -73,7 +73,10 @@ def plan_round(number: int, standings: Mapping[str, Standing], left: int | None)
     counts = dict.fromkeys(alive, 1)
     if number > 0:
         weights = {name: standings[name].weight for name in alive}
-        extra = _in_proportion(weights, max(len(alive), FEWEST_BOUTS - len(alive)))
+        more = max(len(alive), FEWEST_BOUTS - len(alive))
+        if left is not None:  # rather fewer bouts than bouts that are too short
+            more = min(more, max(0, left // SMALLEST - len(alive)))
+        extra = _in_proportion(weights, more)
         counts = {name: 1 + extra[name] for name in alive}
     bouts = sum(counts.values())
     size = min(FIRST * 2 ** max(0, number - 2), LARGEST)

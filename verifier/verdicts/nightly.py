@@ -201,6 +201,7 @@ class _Night:
         self.resumed, self.spent_before = 0, 0.0
         self.clock = time.monotonic()
         self.rounds = self.done = self.total = 0
+        self.running = 0  # examples of the bouts of this round, which are not yet taken into account
         self.interrupted = False
 
     # -- the order of things
@@ -307,8 +308,10 @@ class _Night:
                 path = todo[result["order"]]
                 self._write(path, result)
                 finished[path] = result
+                self.running += result["examples"]
                 self._event("bout")
         finally:
+            self.running = 0
             for state in self.states.values():
                 state.standing.improved = False
             for path in orders:
@@ -443,7 +446,7 @@ class _Night:
                 self.rounds,
                 self.done if done is None else done,
                 self.total if total is None else total,
-                sum(each.examples for each in standings),
+                self.running + sum(each.examples for each in standings),
                 self._seconds(),
                 sum(len(state.entries) for state in self.states.values()),
                 sum(each.violated for each in standings),
