@@ -119,11 +119,17 @@ def test_any_number_of_workers_finds_the_same(claims: dict[str, Claim], tmp_path
     assert verdicts(one) == verdicts(two) == {"N/true": "SURVIVED", "N/false": "FALSIFIED", "N/broken": "ERROR"}
     assert one.exit_code == two.exit_code == 3
     record = records.load_night(tmp_path / "two")
-    assert record["jobs"] == 2 and record["engine"] == "loky" and record["rounds"] >= 2 and record["damage"] == []
+    assert record["jobs"] == 2
+    assert record["engine"] == "loky"
+    assert record["rounds"] >= 2
+    assert record["damage"] == []
     true = record["readings"][0]
-    assert true["examples"] >= 60 and true["distinct"] >= 1 and 0.0 < true["nearest"] < 10.0
+    assert true["examples"] >= 60
+    assert true["distinct"] >= 1
+    assert 0.0 < true["nearest"] < 10.0
     assert {"spectrum.beta low", "target.s high"} <= {c["name"] for c in true["corners"] if c["examples"]}
-    assert len(one.run["controls"]) == 4 and all(control["right"] for control in one.run["controls"])
+    assert len(one.run["controls"]) == 4
+    assert all(control["right"] for control in one.run["controls"])
     assert all(finding["size"]["confirmations"] <= 2 for finding in one.findings)
     # What readers of runs need is there.
     assert records.load_findings(tmp_path / "one") == one.findings
@@ -173,7 +179,8 @@ def test_a_killed_night_goes_on_and_ends_as_if_it_had_not_been(
     result = resumed(chosen, tmp_path / "killed")
     assert all(path.stat().st_mtime_ns == when for path, when in before.items()), "a finished bout was run again"
     whole = night(chosen, tmp_path / "whole", examples=300)
-    assert bouts(tmp_path / "killed") == bouts(tmp_path / "whole") and len(before) < len(bouts(tmp_path / "whole"))
+    assert bouts(tmp_path / "killed") == bouts(tmp_path / "whole")
+    assert len(before) < len(bouts(tmp_path / "whole"))
     assert verdicts(result) == verdicts(whole) == {"N/true": "SURVIVED", "N/false": "FALSIFIED"}
     assert result.night["resumed"] == 1
 
@@ -187,13 +194,16 @@ def test_ctrl_c_writes_the_report_first_and_the_night_goes_on(
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: the workers hear it too
     said = process.communicate(timeout=60)
     assert process.returncode == 130, said
-    assert "interrupted" in said[1] and (out / "report.html").exists()
+    assert "interrupted" in said[1]
+    assert (out / "report.html").exists()
     assert records.load_night(out)["exit_code"] == 130
     stopped = {finding["id"]: finding for finding in records.load_findings(out)}
-    assert stopped["N/true"]["verdict"] == "UNDERPOWERED" and "stopped" in stopped["N/true"]["message"]
+    assert stopped["N/true"]["verdict"] == "UNDERPOWERED"
+    assert "stopped" in stopped["N/true"]["message"]
     assert stopped["N/true"]["size"]["confirmations"] == 0, "an interruption may not spend what the end needs"
     result = resumed([claims["true"], claims["false"]], out)
-    assert verdicts(result) == {"N/true": "SURVIVED", "N/false": "FALSIFIED"} and result.night["exit_code"] in (0, 3)
+    assert verdicts(result) == {"N/true": "SURVIVED", "N/false": "FALSIFIED"}
+    assert result.night["exit_code"] in (0, 3)
 
 
 def test_a_damaged_bout_is_named_and_run_again(claims: dict[str, Claim], tmp_path: Path, no_controls: None) -> None:
@@ -289,7 +299,8 @@ def standings(draw: st.DrawFn) -> dict[str, Standing]:
 def test_half_of_a_round_is_even_and_the_rest_goes_by_weight(known: dict[str, Standing], number: int) -> None:
     shares = plan_round(number, known, None)
     counts = {name: sum(share.id == name for share in shares) for name in known}
-    assert min(counts.values()) >= 1 and len(shares) == max(2 * len(known), FEWEST_BOUTS)
+    assert min(counts.values()) >= 1
+    assert len(shares) == max(2 * len(known), FEWEST_BOUTS)
     open_ = [name for name in known if not known[name].violated]
     if open_:
         assert all(counts[name] == 1 for name in known if known[name].violated)
@@ -346,14 +357,17 @@ def test_what_is_mutated_stays_in_the_domain() -> None:
 
     for way in ("plain", "spread", "corner"):
         drawn = [each for _ in range(60) if (each := choices.draw(domain, rng, way=way)) is not None]
-        assert len(drawn) > 10 and all(inside(each.instance) for each in drawn)
+        assert len(drawn) > 10
+        assert all(inside(each.instance) for each in drawn)
         for each in drawn:
             again = choices.draw(domain, rng, prefix=each.choices)
-            assert again is not None and again.instance == each.instance
+            assert again is not None
+            assert again.instance == each.instance
             near = choices.draw(domain, rng, prefix=choices.stepped(each, rng))
             assert near is None or inside(near.instance)
         simple = choices.simplified(domain, drawn[0], lambda value: value[1] <= drawn[0].instance[1], rng, 50)  # type: ignore
-        assert inside(simple.instance) and simple.instance[1] <= drawn[0].instance[1]  # type: ignore
+        assert inside(simple.instance)
+        assert simple.instance[1] <= drawn[0].instance[1]
 
 
 def test_corners_are_drawn_more_often_than_by_a_plain_search() -> None:
@@ -383,11 +397,14 @@ def test_near_violations_are_kept_fed_back_and_carried_over(
     result = night([true], tmp_path / "first", corpus=tmp_path / "corpus")
     damage: list[tuple[str, str]] = []
     kept = load_entries(tmp_path / "corpus", true.id, lambda where, what: damage.append((where, what)))
-    assert kept and not damage and kept == best(kept)
+    assert kept
+    assert not damage
+    assert kept == best(kept)
     assert -kept[0].score == pytest.approx(result.night["readings"][0]["nearest"])
     # A bout that starts from them judges the very instance first.
     fed = run_bout(order(true, corpus=[list(kept[0].choices)]))
-    assert fed["error"] == "" and fed["rows"][0][6] == kept[0].score
+    assert fed["error"] == ""
+    assert fed["rows"][0][6] == kept[0].score
     night([true], tmp_path / "second", corpus=tmp_path / "corpus", examples=20)
     orders = records.load_part(tmp_path / "second" / "orders.json", "night-orders")
     assert orders["readings"][0]["corpus"] == [list(entry.choices) for entry in kept]
@@ -410,10 +427,12 @@ def test_a_corpus_of_a_stranger_is_data(claims: dict[str, Claim], tmp_path: Path
     ).to_json()
     path = save_entries(tmp_path, true.id, [Entry(-0.5, (2.0, 0.5), good)])
     text = path.read_text()
-    assert len(load(text)) == 1 and not damage
+    assert len(load(text)) == 1
+    assert not damage
     evil = json.loads(text)
     evil["entries"].append({**evil["entries"][0], "instance": {"kind": "os.system", "command": "true"}})
-    assert len(load(json.dumps(evil))) == 1 and "entry 1 is left out" in damage.pop()
+    assert len(load(json.dumps(evil))) == 1
+    assert "entry 1 is left out" in damage.pop()
     for bad in ("{", text.replace("2.0", "[2.0]", 1), text.replace('"schema": 1', '"schema": 99'), "x" * 2_000_000):
         assert load(bad) == [] and "the search starts without it" in damage.pop(), bad[:50]
     # Choices that mean nothing to the domain draw something else of it, or nothing.
@@ -428,7 +447,7 @@ def test_a_corpus_of_a_stranger_is_data(claims: dict[str, Claim], tmp_path: Path
 @pytest.fixture
 def in_place(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(place)
-    yield
+    return
 
 
 @pytest.mark.parametrize(
