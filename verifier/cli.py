@@ -62,15 +62,17 @@ from verifier.terminal import complain as _complain
 from verifier.terminal import console as _console
 from verifier.terminal import refuse as _refuse
 from verifier.terminal import verdict as _verdict
-from verifier.verdicts.audit import AuditEvent, refuse_too_many, run_audit
+from verifier.verdicts.audit import DATABASE, AuditEvent, refuse_too_many, run_audit
 from verifier.verdicts.calibration import Effort, calibrate
 from verifier.verdicts.calibration import Progress as Measured
 from verifier.verdicts.conditions import CONDITIONS, chosen
+from verifier.verdicts.database import DatabaseError, check_database, redis_address
 from verifier.verdicts.falsify import FALSIFIED, Budget, Finding, falsify
 from verifier.verdicts.findings import counterexample_record, finding_record, from_pack
 from verifier.verdicts.formulas import FormulaRepair, has_formula, relatives, repair_formula
 from verifier.verdicts.mapping import JUDGEMENTS, Boundary, ReadingMap, Unmappable, map_reading, map_record
 from verifier.verdicts.mapping import Progress as Mapped
+from verifier.verdicts.nightly import MOST_HOURS, NightError, NightEvent, NothingToResume, resume_night, run_night
 from verifier.verdicts.planner import plan
 from verifier.verdicts.repair import EXAMPLES as REPAIR_EXAMPLES
 from verifier.verdicts.repair import Conjunction, Repair, repair
@@ -86,8 +88,10 @@ from verifier.verdicts.repair_records import (
 from verifier.verdicts.replay import replay
 from verifier.verdicts.shipped import in_brief, is_checkout, publish_table
 from verifier.verdicts.shown import shown_lines
+from verifier.verdicts.workers import SchedulerError, scheduler_address
 
 _DEFAULT_EXAMPLES = 200
+_CORPUS = ".hypothesis/near-violations"
 _PATIENCE = 2.0  # seconds without a sign of progress
 
 
@@ -187,6 +191,10 @@ class _Registry:
             broken = self.broken_installed or self.broken_named
             _refuse("no claim could be loaded" if broken else "no claim is registered: install this project")
         return list(self.claims.values())
+
+    def everything_by_id(self) -> dict[str, Claim]:
+        """Return all claims by id; exit 64 when there is none."""
+        return {claim.id: claim for claim in self.everything()}
 
     def chosen(self, only: Sequence[str] | None) -> list[Claim]:
         """Return the claims that ``--only`` names, all without it; exit 64 when there is none."""
@@ -315,6 +323,176 @@ def _audit(
         _write_junit(junit, result.findings, result.run)
     _print_audit(result.findings, result.run, Path(result.report))
     raise typer.Exit(registry.exit_code(result.exit_code, everything=only is None))
+
+
+@app.command("nightly")
+def _nightly(
+    hours: Annotated[
+        float | None, typer.Option("--hours", metavar="H", help="How long to search; fractions are allowed.")
+    ] = None,
+    examples: Annotated[
+        int | None,
+        typer.Option("--examples", min=1, help="Instances a reading, on average, after which to stop; repeatable."),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="T1,L2", help="Statements or readings to attack, instead of all."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Decides what is drawn.", show_default="0")] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", min=1, help="Worker processes.", show_default="the number of processors"),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="tcp://HOST:PORT", help="Run on the workers of this Dask cluster instead."),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option("--database", metavar="redis://HOST:PORT/0", help="Share examples with other machines."),
+    ] = None,
+    corpus: Annotated[
+        Path | None,
+        typer.Option(
+            "--corpus",
+            metavar="DIR",
+            help="Near-violations of earlier nights, and of this one.",
+            show_default=f"{_CORPUS} with --hours, none without",
+        ),
+    ] = None,
+    out: Out = None,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", metavar="DIR", help="Go on with the night in this directory.")
+    ] = None,
+    junit: Junit = None,
+    pack: Packs = None,
+) -> None:
+    """Hunt for counterexamples for hours, most where progress is likely, and write a report.
+
+    The same --examples, --seed, --corpus and --database find the same with any number of workers. What is finished is kept: a
+    night that was stopped goes on with --resume. Ctrl-C confirms what was found and writes the report first, a second one stops at
+    once.
+
+    Exits as audit does: 0 when every verdict is the expected one, 1 when one differs, 2 when one is undecided that should not be, 3
+    on an error, when a control came out wrong, or when the records cannot be written.
+    """
+    registry = _Registry.load(pack or [])
+    fresh = {"hours": hours, "examples": examples, "only": only, "seed": seed, "database": database, "corpus": corpus}
+    if resume is not None and (given := [name for name, value in {**fresh, "out": out}.items() if value is not None]):
+        _refuse(f"--{given[0]} belongs to a new night; with --resume the one in {resume} goes on as it was begun")
+    if resume is None and hours is None and examples is None:
+        _refuse("nightly needs --hours H, --examples N or --resume DIR: how long is it to search?")
+    if hours is not None and not 0.0 < hours < MOST_HOURS:
+        _refuse(f"--hours is {hours:g}, expected a number above 0 and below {MOST_HOURS:g}, such as 0.5")
+    if junit is not None and (why := _unwritable(junit)):
+        _refuse(f"--junit is {junit}, which {why}")
+    for place in (resume, corpus):
+        if place is not None and place.exists() and not place.is_dir():
+            _refuse(f"{place} is a file: name a directory")
+    try:
+        if scheduler is not None:
+            scheduler = scheduler_address(scheduler)
+        if database is not None:
+            database = redis_address(database)
+            check_database(database)
+        with _watching() as show:
+            workers = jobs or joblib.cpu_count()
+            if resume is not None:
+                result = resume_night(
+                    resume, registry.everything_by_id(), jobs=workers, scheduler=scheduler, progress=show
+                )
+            else:
+                claims = registry.chosen(only)
+                try:
+                    refuse_too_many(len(claims))
+                except ValueError as error:
+                    _refuse(str(error))
+                kept = hours is not None or database is not None
+                result = run_night(
+                    claims,
+                    jobs=workers,
+                    scheduler=scheduler,
+                    progress=show,
+                    out=_directory(out, seed=seed or 0).path,
+                    hours=hours,
+                    examples=examples,
+                    seed=seed or 0,
+                    directory=Path(DATABASE) if kept else None,
+                    database=database,
+                    corpus=corpus or (Path(_CORPUS) if hours is not None else None),
+                    packs={claim.id: registry.packs[claim.id] for claim in claims if claim.id in registry.packs},
+                    command=_command(
+                        "nightly",
+                        **{
+                            name: value
+                            for name, value in (("hours", hours), ("examples", examples))
+                            if value is not None
+                        },
+                        only=",".join(_words(only or [])),
+                        seed=seed or 0,
+                        pack=pack or [],
+                    ),
+                )
+    except (SchedulerError, DatabaseError, NothingToResume) as error:
+        _refuse(str(error))
+    except NightError as error:
+        _complain(str(error))
+        raise typer.Exit(ERROR) from None
+    except KeyboardInterrupt:
+        _complain("stopped; what was found is kept, --resume goes on")
+        raise typer.Exit(INTERRUPTED) from None
+    if junit is not None:
+        _write_junit(junit, result.findings, result.run)
+    _print_audit(result.findings, result.run, Path(result.report))
+    for each in result.night["damage"]:
+        _complain(f"damage: {each['where']}: {each['what']}")
+    everything = only is None and resume is None and result.exit_code != INTERRUPTED
+    raise typer.Exit(registry.exit_code(result.exit_code, everything=everything))
+
+
+@contextmanager
+def _watching() -> Iterator[Callable[[NightEvent], None]]:
+    """Yield what shows how far a night is: a bar on a terminal, a plain line a quarter of each round elsewhere."""
+    screen = _console(stderr=True)
+    if not screen.is_terminal:
+        said = ""
+
+        def line(event: NightEvent) -> None:
+            nonlocal said
+            quarter = f"{event.stage} {event.round} {4 * event.done // max(event.total, 1)}"
+            if event.stage in ("damage", "interrupted") or quarter != said:
+                said = quarter
+                screen.print(Text(_clean(_night_text(event))), soft_wrap=True)
+
+        yield line
+        return
+    with _bar(screen) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def show(event: NightEvent) -> None:
+            if event.stage in ("damage", "interrupted"):
+                screen.print(Text(_clean(_night_text(event)), "yellow"), soft_wrap=True)
+                return
+            bar.update(task, description=_clean(_night_text(event)), completed=event.done, total=event.total or None)
+
+        yield show
+
+
+def _night_text(event: NightEvent) -> str:
+    counted = (
+        f"{event.examples} examples ({event.examples / max(event.seconds, 1e-3):.0f}/s), {event.near} near-violations, "
+    )
+    match event.stage:
+        case "damage":
+            return f"damage: {event.text}"
+        case "interrupted":
+            return "interrupted: confirming what was found and writing the report; Ctrl-C again stops at once"
+        case "bout":
+            return f"round {event.round}, bout {event.done} of {event.total}: {counted}{event.found} violated"
+        case "report":
+            return "writing the report"
+        case _:
+            return f"{event.stage} {event.done} of {event.total}"
 
 
 @app.command("falsify")

@@ -847,6 +847,102 @@ _NIGHT = _form(
     optional={"code": _text},
 )
 
+
+def _row(value: object, key: str) -> None:
+    """A judgement in short (:func:`verifier.verdicts.bouts.judgement_of`)."""
+    _list(_anything, length=9)(value, key)
+    checks = (
+        _text,
+        _one_of("c", "v", "i", "o"),
+        _maybe(_text),
+        *(_maybe(_number),) * 3,
+        _number,
+        _maybe(_number),
+        _text,
+    )
+    for index, (check, item) in enumerate(zip(checks, cast("list[object]", value), strict=True)):
+        check(item, f"{key}[{index}]")
+
+
+def _choice(value: object, key: str) -> None:
+    _expect(isinstance(value, (bool, int, float, str)), value, key, "a number, a text, true or false")
+
+
+_BOUT = _form(
+    {
+        "schema": _whole,
+        "kind": _one_of("bout"),
+        "id": _text,
+        "pack": _maybe(_text),
+        "round": _whole,
+        "number": _whole,
+        "purpose": _text,
+        "order": _text,
+        "error": _text,
+        "rows": _list(_row),
+        "kept": _table(_form({"instance": _json_object, "choices": _maybe(_list(_choice))})),
+        "minimal": _maybe(_text),
+        "behaviours": _table(_whole),
+        "corners": _table(_whole),
+        "thresholds": _table(_list(_number, length=2)),
+        "examples": _whole,
+        "damage": _list(_form({"where": _text, "what": _text})),
+        "seconds": _number,
+    }
+)
+
+# Near-violations of one reading: the choices that draw them from its domain, and for people the instances.
+_NEAR_VIOLATIONS = _form(
+    {
+        "schema": _whole,
+        "kind": _one_of("near-violations"),
+        "id": _text,
+        "entries": _list(
+            _form({"score": _number, "choices": _list(_choice), "instance": _json_object, "describe": _text})
+        ),
+    }
+)
+
+# What a night was asked for: all that its bouts depend on.
+_ORDERS = _form(
+    {
+        "schema": _whole,
+        "kind": _one_of("night-orders"),
+        "command": _text,
+        "seed": _whole,
+        "started": _text,
+        "hours": _maybe(_number),
+        "examples": _maybe(_whole),
+        "code": _text,
+        "readings": _list(_form({"id": _text, "pack": _maybe(_text), "corpus": _list(_list(_choice))})),
+        "corpus": _maybe(_text),
+        "directory": _maybe(_text),
+        "database": _maybe(_text),
+    }
+)
+
+_SESSION = _form(
+    {
+        "schema": _whole,
+        "kind": _one_of("night-session"),
+        "seconds": _number,
+        "resumed": _whole,
+        "damage": _list(_form({"where": _text, "what": _text})),
+    }
+)
+
+# A confirmed violation: what concluded it is not done again when the night is resumed.
+_CONCLUDED = _form(
+    {
+        "schema": _whole,
+        "kind": _one_of("night-conclusion"),
+        "record": _FINDING,
+        "evidence": _list(_json_object),
+        "judgements": _list(_json_object),
+        "counterexamples": _table(_COUNTEREXAMPLE),
+    }
+)
+
 _PLACE = {"id": _text, "digest": _text}
 _FROM_TO = {"from": _number, "to": _number, "tolerance": _number}
 _CONTROL = _form({"verdict": _one_of(*_VERDICTS), "right": _flag})
@@ -967,6 +1063,31 @@ class RunDirectory:
         return self.path / "night.json"
 
     @property
+    def orders(self) -> Path:
+        """What a night was asked for: --resume goes by it."""
+        return self.path / "orders.json"
+
+    @property
+    def session(self) -> Path:
+        """How long a night has searched, how often it was resumed, and what was damaged on the way."""
+        return self.path / "session.json"
+
+    @property
+    def bouts(self) -> Path:
+        """The directory of a night's bouts."""
+        return self.path / "bouts"
+
+    @property
+    def corpus(self) -> Path:
+        """The directory of a night's near-violations."""
+        return self.path / "corpus"
+
+    @property
+    def concluded(self) -> Path:
+        """The directory of a night's confirmed violations."""
+        return self.path / "concluded"
+
+    @property
     def evidence(self) -> Path:
         """The points of every figure."""
         return self.path / "evidence.parquet"
@@ -1031,17 +1152,20 @@ def _fresh(seed: int, now: datetime | None) -> Path:
 def _clear(path: Path) -> None:
     """Remove the records of an earlier run from ``path``; RecordError when it holds something else."""
     run = RunDirectory(path)
-    for place in (run.counterexamples, run.statements):
+    for place in (run.counterexamples, run.statements, run.bouts, run.corpus, run.concluded):
         if place.is_symlink():  # what lies behind it is not of this run, and would be removed
             raise RecordError(f"{place} is a link: remove it, or name a new or empty directory")
     ours = {run.findings, run.run, run.evidence, run.judgements, run.report, run.interrupted}
-    ours |= {run.exhibits, run.exhibit_table, run.night}
-    replays = list(run.counterexamples.glob("*.json")) if run.counterexamples.is_dir() else []
+    ours |= {run.exhibits, run.exhibit_table, run.night, run.orders, run.session}
+    parts = (run.counterexamples, run.bouts, run.corpus, run.concluded)
+    replays = [file for place in parts if place.is_dir() for file in place.glob("*.json")]
     pages = list(run.statements.glob("*.html")) if run.statements.is_dir() else []
     unfinished = [entry for entry in path.rglob(f".*{_UNFINISHED}") if entry.is_file()]
-    known_places = {*ours, run.counterexamples, run.statements, *unfinished}
+    known_places = {*ours, *parts, run.statements, *unfinished}
     strangers = [entry.name for entry in path.iterdir() if entry not in known_places]
-    known = not any(path.iterdir()) or any(mark.exists() for mark in (run.findings, run.run, run.interrupted))
+    known = not any(path.iterdir()) or any(
+        mark.exists() for mark in (run.findings, run.run, run.interrupted, run.orders)
+    )
     if strangers or not known:
         example = f", such as {sorted(strangers)[0]}," if strangers else ""
         raise RecordError(f"{path} holds files{example} that are not of a run: name a new or empty directory")
@@ -1091,6 +1215,26 @@ def save_night(run_dir: PathLike, night: Mapping[str, Any]) -> Path:
 def load_night(run_dir: PathLike) -> dict[str, Any]:
     """Read night.json."""
     return _load(RunDirectory(Path(run_dir)).night, _NIGHT)
+
+
+_PARTS = {
+    "bout": _BOUT,
+    "near-violations": _NEAR_VIOLATIONS,
+    "night-orders": _ORDERS,
+    "night-session": _SESSION,
+    "night-conclusion": _CONCLUDED,
+}
+"""The records that a night keeps while it runs, by kind."""
+
+
+def save_part(path: PathLike, record: Mapping[str, Any]) -> Path:
+    """Write one record of a running night; its ``kind`` says which form it has."""
+    return _save(path, record, _PARTS[record["kind"]])
+
+
+def load_part(path: PathLike, kind: str) -> dict[str, Any]:
+    """Read one record of a running night."""
+    return _load(path, _PARTS[kind])
 
 
 def save_exhibits(run_dir: PathLike, exhibits: Sequence[Mapping[str, Any]]) -> Path:

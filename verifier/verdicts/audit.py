@@ -65,7 +65,7 @@ class AuditResult:
 
 
 @dataclass(frozen=True)
-class _Judged:
+class Judged:
     """What a worker sends back: plain records only."""
 
     record: dict[str, Any]
@@ -119,7 +119,7 @@ def run_audit(
 
     order = {claim.id: place for place, claim in enumerate(claims)}
     control_records: list[dict[str, Any]] = []
-    judged: dict[str, _Judged] = {}
+    judged: dict[str, Judged] = {}
     exhibits: dict[str, dict[str, Any]] = {}
     tasks = [Task(run_control, (name, seed)) for name in names]
     tasks += [Task(_judge_claim, (claim.id, packs.get(claim.id), profile, seed)) for claim in claims]
@@ -134,8 +134,8 @@ def run_audit(
         if isinstance(result, Lost):
             result = _given_up(result, by_id, seed, packs)
         if isinstance(result, _Failed):
-            result = _recorded(_error(by_id[result.id], seed, result.message), packs.get(result.id))
-        if isinstance(result, _Judged):
+            result = recorded(error_finding(by_id[result.id], seed, result.message), packs.get(result.id))
+        if isinstance(result, Judged):
             judged[result.record["id"]] = result
             for role, record in result.counterexamples.items():
                 name = records.counterexample_name(result.record["id"], role)
@@ -185,7 +185,7 @@ def run_audit(
     tell(AuditEvent("report", done=total, total=total))
     records.save_run(out, run)
     records.save_evidence(out, evidence)
-    records.save_judgements(out, _judgement_table(finished))
+    records.save_judgements(out, judgement_table(finished))
     from reports import write_report
 
     drawn = [exhibits[claim.id] for claim in shown]
@@ -213,7 +213,7 @@ def exit_code(findings: Sequence[Mapping[str, Any]], control_records: Sequence[M
     return UNDECIDED if wrong else AGREES
 
 
-def _judge_claim(claim_id: str, pack: str | None, profile: str, seed: int) -> _Judged | _Failed:
+def _judge_claim(claim_id: str, pack: str | None, profile: str, seed: int) -> Judged | _Failed:
     """Judge one claim, found by name. An exception of the machinery is a finding with verdict ERROR about that claim."""
     try:
         claim = find_claim(claim_id, pack)
@@ -222,9 +222,9 @@ def _judge_claim(claim_id: str, pack: str | None, profile: str, seed: int) -> _J
     database = DirectoryBasedExampleDatabase(DATABASE) if profile == "full" else None
     try:
         finding = falsify(claim, budget=Budget(examples=EXAMPLES[profile]), seed=seed, database=database)
-        return _recorded(finding, pack)
+        return recorded(finding, pack)
     except (Exception, SystemExit) as error:  # one claim may not take the others with it
-        return _recorded(_error(claim, seed, f"claim {claim.id}: {type(error).__name__}: {error}"), pack)
+        return recorded(error_finding(claim, seed, f"claim {claim.id}: {type(error).__name__}: {error}"), pack)
 
 
 def _draw_exhibit(claim_id: str, pack: str | None, seed: int) -> _Drawn:
@@ -240,20 +240,22 @@ def _given_up(lost: Lost, claims: Mapping[str, Claim], seed: int, packs: Mapping
     """The record of a task that never came back: a finding or a control that failed, an exhibit that was not drawn."""
     name = lost.task.arguments[0]
     if lost.task.function is _judge_claim:
-        return _recorded(_error(claims[name], seed, f"claim {name} was {lost.what}"), packs.get(name))
+        return recorded(error_finding(claims[name], seed, f"claim {name} was {lost.what}"), packs.get(name))
     if lost.task.function is _draw_exhibit:
         return _Drawn(failed(claims[name], seed, f"the exhibit of claim {name} was {lost.what}"))
     return failed_control(name, seed, f"control {name} was {lost.what}")
 
 
-def _error(claim: Claim, seed: int, message: str) -> Finding:
+def error_finding(claim: Claim, seed: int, message: str) -> Finding:
+    """The finding on a claim that could not be judged."""
     return Finding(claim, ERROR, seed, Counts(), None, 0, 0.0, message=message)
 
 
-def _recorded(finding: Finding, pack: str | None) -> _Judged:
+def recorded(finding: Finding, pack: str | None) -> Judged:
+    """The records of a finding on a claim of that pack."""
     finding = from_pack(finding, pack)
     files = {role: counterexample_record(finding, role, pack) for role in records.ROLES}
-    return _Judged(
+    return Judged(
         record=finding_record(finding),
         evidence=evidence_rows(finding),
         judgements=judgement_rows(finding),
@@ -277,7 +279,8 @@ def find_claim(claim_id: str, pack: str | None) -> Claim:
     raise ValueError(f"no claim is called {claim_id!r} in {pack or 'the installed packs'}")
 
 
-def _judgement_table(finished: Sequence[_Judged]) -> pd.DataFrame:
+def judgement_table(finished: Sequence[Judged]) -> pd.DataFrame:
+    """The judgements of all readings as one table."""
     columns = [
         "id",
         "digest",

@@ -1,0 +1,569 @@
+"""The night: rounds of bouts on every reading, more of them where progress is likely; what was found is confirmed at the end.
+
+A round is planned from finished rounds only (:mod:`verifier.verdicts.allocation`), and its bouts are independent of each other,
+so that for one seed and one number of examples any number of workers gives the same bouts and the same verdicts. The clock
+decides only how many rounds there are: the first is always whole, and once the time is over no bout is started.
+
+Every bout is written when it is finished. A night that was stopped, killed, or ran into a full disk goes on from there
+(:func:`resume_night`): what is whole is read back, what is damaged is named and run again. Of the run's false-alarm budget each
+reading may spend two confirmations (:mod:`verifier.verdicts.conclude`); a violation that is confirmed is not confirmed again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from verifier import provenance, records
+from verifier.claims import Claim
+from verifier.instances import Instance
+from verifier.records import RecordError, RunDirectory
+from verifier.verdicts import choices
+from verifier.verdicts.allocation import Share, Standing, plan_round
+from verifier.verdicts.audit import Judged, error_finding, exit_code, judgement_table, recorded, refuse_too_many
+from verifier.verdicts.bouts import order_digest, run_bout
+from verifier.verdicts.conclude import conclude, load_concluded, save_concluded
+from verifier.verdicts.controls import controls, failed_control, run_control
+from verifier.verdicts.corpus import FED, Entry, best, file_name, load_entries, save_entries
+from verifier.verdicts.falsify import CONFIRMATIONS, FALSE_ALARMS
+from verifier.verdicts.shipped import is_stale
+from verifier.verdicts.workers import Lost, Task, run_tasks
+
+INTERRUPTED = 130
+MOST_HOURS = 1e4
+MOST_DAMAGE, LONGEST_DAMAGE = 500, 400  # entries of night.json, and characters of one
+
+
+class NightError(RuntimeError):
+    """A night that cannot go on because its records cannot be written; one sentence with the remedy."""
+
+
+class NothingToResume(ValueError):
+    """A directory that holds no night which this verifier could go on with; one sentence with the remedy."""
+
+
+@dataclass(frozen=True)
+class NightEvent:
+    """Progress of a night: ``stage`` is "controls", "bout", "confirming", "interrupted", "report" or "damage" (of ``text``)."""
+
+    stage: str
+    round: int = 0
+    done: int = 0
+    total: int = 0
+    examples: int = 0
+    seconds: float = 0.0
+    near: int = 0
+    found: int = 0
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class NightResult:
+    """What a night wrote."""
+
+    findings: list[dict[str, Any]]
+    run: dict[str, Any]
+    night: dict[str, Any]
+    exit_code: int
+    report: Path
+
+
+def run_night(
+    claims: Sequence[Claim],
+    *,
+    out: Path,
+    hours: float | None = None,
+    examples: int | None = None,
+    seed: int = 0,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    directory: Path | None = None,
+    database: str | None = None,
+    corpus: Path | None = None,
+    packs: Mapping[str, str] | None = None,
+    progress: Callable[[NightEvent], None] | None = None,
+    command: str = "",
+) -> NightResult:
+    """Search for ``hours``, or until ``examples`` instances a reading are judged on average (whichever is first), and report.
+
+    ``out`` is an empty run directory. ``directory`` and ``database`` (a Redis) keep Hypothesis's examples, ``corpus`` the
+    near-violations, from night to night; without them the night is repeatable. ``packs`` names the pack of each claim that is
+    not installed.
+    """
+    if hours is None and examples is None:
+        raise ValueError("hours=None, examples=None: give at least one of them, the night would not end")
+    if hours is not None and not 0.0 < hours < MOST_HOURS:
+        raise ValueError(f"hours={hours!r} must be a positive number of hours, such as 0.5")
+    if examples is not None and examples < 1:
+        raise ValueError(f"examples={examples!r} must be at least 1")
+    refuse_too_many(len(claims))
+    packs = packs or {}
+    damage: list[dict[str, str]] = []
+    readings = []
+    for claim in claims:
+        known = [] if corpus is None else load_entries(corpus, claim.id, _collect(damage))
+        fed = [list(entry.choices) for entry in known]
+        readings.append({"id": claim.id, "pack": packs.get(claim.id), "corpus": fed})
+    orders = {
+        "schema": records.SCHEMA,
+        "kind": "night-orders",
+        "command": command,
+        "seed": seed,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "hours": hours,
+        "examples": examples,
+        "code": provenance.code_digest(),
+        "readings": readings,
+        "corpus": None if corpus is None else str(corpus),
+        "directory": None if directory is None else str(directory),
+        "database": database,
+    }
+    run = RunDirectory(out)
+    records.save_part(run.orders, orders)
+    night = _Night(run, orders, {claim.id: claim for claim in claims}, jobs, scheduler, progress)
+    night.damage += damage
+    return night.go()
+
+
+def resume_night(
+    out: Path,
+    claims: Mapping[str, Claim],
+    *,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    progress: Callable[[NightEvent], None] | None = None,
+) -> NightResult:
+    """Go on with the night in the directory ``out``. NothingToResume where it holds none, or other code searched there."""
+    run = RunDirectory(out)
+    try:
+        orders = records.load_part(run.orders, "night-orders")
+    except RecordError as error:
+        raise NothingToResume(f"{out} holds no night to resume: {error}") from None
+    if orders["code"] != provenance.code_digest():
+        raise NothingToResume(f"{out} was searched by other code, whose verdicts may differ: begin a new night")
+    missing = [reading["id"] for reading in orders["readings"] if reading["id"] not in claims]
+    if missing:
+        raise NothingToResume(f"the reading {missing[0]!r} of the night in {out} is not registered: name its --pack")
+    chosen = {reading["id"]: claims[reading["id"]] for reading in orders["readings"]}
+    refuse_too_many(len(chosen))
+    night = _Night(run, orders, chosen, jobs, scheduler, progress)
+    night.earlier()
+    return night.go()
+
+
+def _collect(damage: list[dict[str, str]]) -> Callable[[str, str], None]:
+    return lambda where, what: damage.append({"where": where, "what": what})
+
+
+@dataclass
+class _State:
+    """What a night knows of one reading."""
+
+    standing: Standing = field(default_factory=Standing)
+    corners: Counter[str] = field(default_factory=Counter)
+    thresholds: dict[str, list[float]] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    failed: str = ""
+    seconds: float = 0.0
+    rounds: int = 0
+
+
+class _Night:
+    """One session of a night."""
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        orders: Mapping[str, Any],
+        claims: Mapping[str, Claim],
+        jobs: int,
+        scheduler: str | None,
+        progress: Callable[[NightEvent], None] | None,
+    ) -> None:
+        self.run, self.orders, self.claims = run, orders, claims
+        self.jobs, self.scheduler = jobs, scheduler
+        self.tell = progress or (lambda event: None)
+        self.packs = {reading["id"]: reading["pack"] for reading in orders["readings"]}
+        self.fed = {reading["id"]: reading["corpus"] for reading in orders["readings"]}
+        self.states = {name: _State() for name in claims}
+        self.searched = [name for name, claim in claims.items() if claim.proof is None]
+        self.damage: list[dict[str, str]] = []
+        self.resumed, self.spent_before = 0, 0.0
+        self.clock = time.monotonic()
+        self.rounds = self.done = self.total = 0
+        self.running = 0  # examples of the bouts of this round, which are not yet taken into account
+        self.interrupted = False
+
+    # -- the order of things
+
+    def earlier(self) -> None:
+        """Take over the clock and the damage of earlier sessions."""
+        self.resumed = 1
+        if not self.run.session.exists():
+            return
+        try:
+            session = records.load_part(self.run.session, "night-session")
+        except RecordError as error:
+            self._damaged("session.json", f"{error}; the time that was spent before is not counted")
+            return
+        self.spent_before = session["seconds"]
+        self.resumed = session["resumed"] + 1
+        self.damage += session["damage"]
+
+    def go(self) -> NightResult:
+        """Controls, rounds, confirmations, report."""
+        checked: list[dict[str, Any]] = []
+        try:
+            self._save_session()
+            checked = self._controls()
+            self._search()
+        except KeyboardInterrupt:
+            self.interrupted = True
+            self._event("interrupted")
+        except RecordError as error:
+            raise self._stopped(error) from None
+        self._save_corpus()
+        try:
+            self._save_session()
+            return self._report(self._conclusions(), checked)
+        except (RecordError, OSError) as error:
+            raise self._stopped(error) from None
+
+    def _stopped(self, error: RecordError | OSError) -> NightError:
+        """What ends a night whose records cannot be written, such as a full disk."""
+        where = f"{self.run.path}: " if isinstance(error, OSError) else ""
+        return NightError(f"{where}{error}; what was found before is kept: verifier nightly --resume {self.run.path}")
+
+    def _seconds(self) -> float:
+        return self.spent_before + time.monotonic() - self.clock
+
+    def _over(self) -> bool:
+        hours = self.orders["hours"]
+        return hours is not None and self._seconds() >= 3600.0 * hours
+
+    def _tasks(self, tasks: Sequence[Task] | Iterator[Task]) -> Iterator[Any]:
+        return run_tasks(tasks, self.jobs, self.scheduler, on_damage=self._damaged)
+
+    def _controls(self) -> list[dict[str, Any]]:
+        seed = self.orders["seed"]
+        names = [claim.id for claim, _ in controls(seed)]
+        found = []
+        for result in self._tasks([Task(run_control, (name, seed)) for name in names]):
+            if isinstance(result, Lost):
+                name = result.task.arguments[0]
+                result = failed_control(name, seed, f"control {name} was {result.what}")
+            found.append(result)
+            self._event("controls", done=len(found), total=len(names))
+        return sorted(found, key=lambda record: names.index(record["id"]))
+
+    # -- the search
+
+    def _search(self) -> None:
+        for number in itertools.count():
+            if number > 0 and self._over():
+                return
+            standings = {name: self.states[name].standing for name in self.searched}
+            shares = plan_round(number, standings, self._left())
+            if not shares:
+                return
+            self.rounds = number + 1
+            self._round(number, shares)
+            self._save_session()
+            self._save_corpus()
+
+    def _left(self) -> int | None:
+        """Examples that may still be judged."""
+        each = self.orders["examples"]
+        if each is None:
+            return None
+        spent = sum(state.standing.examples for state in self.states.values())
+        return max(0, int(each) * len(self.searched) - spent)
+
+    def _round(self, number: int, shares: Sequence[Share]) -> None:
+        """Run the bouts of a round, those of earlier sessions apart, and take what they found into account in their order."""
+        orders = {self._path(number, place): self._order(number, share) for place, share in enumerate(shares)}
+        finished = {path: bout for path, order in orders.items() if (bout := self._read(path, order)) is not None}
+        self.done, self.total = len(finished), len(orders)
+        todo = {order_digest(order): path for path, order in orders.items() if path not in finished}
+        waiting = (Task(run_bout, (orders[path],)) for path in todo.values() if number == 0 or not self._over())
+        try:
+            for result in self._tasks(waiting):
+                if isinstance(result, Lost):
+                    order = result.task.arguments[0]
+                    self.states[
+                        order["id"]
+                    ].failed = f"a bout of claim {order['id']} was {result.what[:LONGEST_DAMAGE]}"
+                    self.states[order["id"]].standing.failed = True
+                    continue
+                path = todo[result["order"]]
+                self._write(path, result)
+                finished[path] = result
+                self.running += result["examples"]
+                self._event("bout")
+        finally:
+            self.running = 0
+            for state in self.states.values():
+                state.standing.improved = False
+            for path in orders:
+                if path in finished:
+                    self._take(path, finished[path])
+
+    def _path(self, number: int, place: int) -> Path:
+        return self.run.bouts / f"{number:05d}-{place:05d}.json"
+
+    def _order(self, number: int, share: Share) -> dict[str, Any]:
+        state = self.states[share.id]
+        near = [list(entry.choices) for entry in state.entries[:FED]]
+        fed = self.fed[share.id]
+        # Of an earlier night as many in turns; what they are worth is seen when they are judged.
+        near += [fed[(share.number + k) % len(fed)] for k in range(min(FED, len(fed)))]
+        return {
+            "id": share.id,
+            "pack": self.packs[share.id],
+            "round": number,
+            "number": share.number,
+            "purpose": share.purpose,
+            "examples": share.examples,
+            "seed": self.orders["seed"],
+            "violated": state.standing.violated,
+            "nearest": state.standing.nearest,
+            "thresholds": state.thresholds,
+            "corpus": near,
+            "directory": self.orders["directory"],
+            "database": self.orders["database"],
+        }
+
+    def _read(self, path: Path, order: Mapping[str, Any]) -> dict[str, Any] | None:
+        """A bout of an earlier session, None where there is none; one that is damaged is named and run again."""
+        if not path.exists():
+            return None
+        try:
+            bout = records.load_part(path, "bout")
+            if bout["order"] != order_digest(order):
+                raise RecordError(f"{path}: is of another bout")
+            for digest, kept in bout["kept"].items():
+                self._check(order["id"], path, digest, kept)
+        except RecordError as error:
+            self._damaged(f"bouts/{path.name}", f"{error}; it is run again")
+            return None
+        return bout
+
+    def _check(self, name: str, path: Path, digest: str, kept: Mapping[str, Any]) -> None:
+        """RecordError unless an instance is what its choices draw from the domain: a file is no reason to leave the domain."""
+        try:
+            instance = Instance.from_json(kept["instance"])
+            drawn = None
+            if kept["choices"] is not None and choices.available():
+                drawn = choices.draw(self.claims[name].domain, random.Random(0), prefix=kept["choices"])
+                if drawn is None or drawn.instance != instance:
+                    raise ValueError("the domain does not draw it")
+        except (Exception, SystemExit) as error:  # the domain is someone's code
+            raise RecordError(f"{path}: the instance {digest} is not what it says: {error}") from None
+
+    def _take(self, path: Path, bout: Mapping[str, Any]) -> None:
+        """Take a finished bout into account."""
+        state = self.states[bout["id"]]
+        standing = state.standing
+        state.files.append(path)
+        state.seconds += bout["seconds"]
+        state.rounds = bout["round"] + 1
+        for each in bout["damage"]:
+            self._damaged(each["where"], each["what"])
+        standing.bouts += 1
+        if bout["error"]:
+            standing.failed = True
+            return
+        standing.examples += bout["examples"]
+        standing.undecided += sum(row[1] == "i" for row in bout["rows"])
+        standing.violated = standing.violated or bout["minimal"] is not None
+        for name, count in bout["behaviours"].items():
+            standing.behaviours[name] = standing.behaviours.get(name, 0) + count
+        state.corners.update(bout["corners"])
+        state.thresholds = bout["thresholds"] or state.thresholds
+        scores = {row[0]: row[6] for row in bout["rows"] if row[1] == "c"}
+        nearest = max(scores.values(), default=None)
+        if nearest is not None and (standing.nearest is None or nearest > standing.nearest):
+            standing.nearest, standing.improved = nearest, True
+        found = [
+            Entry(scores[digest], tuple(kept["choices"]), kept["instance"])
+            for digest, kept in bout["kept"].items()
+            if digest in scores and kept["choices"] is not None
+        ]
+        state.entries = best([*state.entries, *found])
+
+    # -- what is written while it runs
+
+    def _write(self, path: Path, bout: Mapping[str, Any]) -> None:
+        self.done += 1
+        records.save_part(path, bout)
+
+    def _save_session(self) -> None:
+        record = {
+            "schema": records.SCHEMA,
+            "kind": "night-session",
+            "seconds": self._seconds(),
+            "resumed": self.resumed,
+            "damage": self.damage,
+        }
+        records.save_part(self.run.session, record)
+
+    def _save_corpus(self) -> None:
+        """Write the near-violations into the night, and where later nights look for them; a corpus that cannot be written is
+        named.
+        """
+        places = [self.run.corpus, *([] if self.orders["corpus"] is None else [Path(self.orders["corpus"])])]
+        for name, state in self.states.items():
+            entries = state.entries
+            if not entries:
+                continue
+            for place in places:
+                try:
+                    save_entries(place, name, entries)
+                except RecordError as error:
+                    self._damaged(f"corpus of {name}", f"{error}; later nights start without it")
+
+    def _damaged(self, where: str, what: str) -> None:
+        entry = {"where": where[:LONGEST_DAMAGE], "what": what[:LONGEST_DAMAGE]}
+        if entry not in self.damage and len(self.damage) < MOST_DAMAGE:
+            self.damage.append(entry)
+            self._event("damage", text=f"{entry['where']}: {entry['what']}")
+
+    def _event(self, stage: str, *, done: int | None = None, total: int | None = None, text: str = "") -> None:
+        standings = [state.standing for state in self.states.values()]
+        self.tell(
+            NightEvent(
+                stage,
+                self.rounds,
+                self.done if done is None else done,
+                self.total if total is None else total,
+                self.running + sum(each.examples for each in standings),
+                self._seconds(),
+                sum(len(state.entries) for state in self.states.values()),
+                sum(each.violated for each in standings),
+                text,
+            )
+        )
+
+    # -- the end
+
+    def _conclusions(self) -> dict[str, Judged]:
+        found: dict[str, Judged] = {}
+        for name in self.claims:
+            path = self.run.concluded / file_name(name)
+            if self.resumed and path.exists():
+                try:
+                    found[name] = self._concluded_before(path, name)
+                except RecordError as error:
+                    self._damaged(f"concluded/{path.name}", f"{error}; it is confirmed again")
+        left = [name for name in self.claims if name not in found]
+        for name in [name for name in left if self.states[name].failed]:
+            finding = error_finding(self.claims[name], self.orders["seed"], self.states[name].failed)
+            found[name] = recorded(finding, self.packs[name])
+        tasks = (Task(conclude, self._to_conclude(name)) for name in left if name not in found)
+        for result in self._tasks(tasks):
+            if isinstance(result, Lost):
+                name = result.task.arguments[0]
+                finding = error_finding(self.claims[name], self.orders["seed"], f"claim {name} was {result.what[:400]}")
+                result = recorded(finding, self.packs[name])
+            name = result.record["id"]
+            found[name] = result
+            for role, record in result.counterexamples.items():
+                records.save_counterexample(self.run.counterexample(name, role), record)
+            if result.record["verdict"] == "FALSIFIED" and self.claims[name].proof is None:
+                save_concluded(self.run.concluded / file_name(name), result)
+            self._event("confirming", done=len(found), total=len(self.claims))
+        for name, judged in found.items():
+            record = judged.record
+            record["seconds"] += self.states[name].seconds
+        return found
+
+    def _concluded_before(self, path: Path, name: str) -> Judged:
+        judged = load_concluded(path)
+        if judged.record["id"] != name:
+            raise RecordError(f"{path}: is of the reading {judged.record['id']!r}")
+        if not self.states[name].standing.violated:
+            raise RecordError(f"{path}: is of a violation that no bout found")
+        return judged
+
+    def _to_conclude(self, name: str) -> tuple[Any, ...]:
+        bouts = [records.load_part(path, "bout") for path in self.states[name].files]
+        return (name, self.packs[name], self.orders["seed"], bouts, not self.interrupted)
+
+    def _report(self, judged: Mapping[str, Judged], checked: list[dict[str, Any]]) -> NightResult:
+        from reports import write_report
+        from verifier.history import earlier_nights
+
+        finished = [judged[name] for name in self.claims]
+        findings = [each.record for each in finished]
+        spent = sum(f["size"]["confirmations"] for f in findings) + sum(c.pop("confirmations") for c in checked)
+        code = INTERRUPTED if self.interrupted else exit_code(findings, checked)
+        origin = provenance.provenance()
+        common = {
+            "schema": records.SCHEMA,
+            **origin,
+            "seed": self.orders["seed"],
+            "jobs": self.jobs,
+            "started": self.orders["started"],
+            "seconds": self._seconds(),
+            "command": self.orders["command"],
+            "exit_code": code,
+        }
+        run = common | {
+            "profile": "nightly",
+            "controls": checked,
+            "confirmations": {"spent": spent, "cap": CONFIRMATIONS, "level": FALSE_ALARMS / CONFIRMATIONS},
+            "stale": is_stale(),
+        }
+        night = common | {
+            "kind": "night",
+            "hours": self.orders["hours"],
+            "examples": self.orders["examples"],
+            "engine": "loky" if self.scheduler is None else "dask",
+            "rounds": self.rounds,
+            "resumed": self.resumed,
+            "readings": [self._reading(name, judged[name].record) for name in self.claims],
+            "damage": self.damage,
+        }
+        evidence = pd.DataFrame(
+            [row for each in finished for row in each.evidence], columns=["id", "role", "series", "x", "y", "lo", "hi"]
+        )
+        self._event("report")
+        records.save_findings(self.run, findings)
+        records.save_evidence(self.run, evidence)
+        records.save_judgements(self.run, judgement_table(finished))
+        records.save_run(self.run, run)
+        records.save_night(self.run, night)
+        earlier = earlier_nights(self.run.path, self.orders["started"])
+        page = write_report(self.run.path, findings, run, evidence, night=night, earlier=earlier)
+        return NightResult(findings, run, night, code, page)
+
+    def _reading(self, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
+        state, power = self.states[name], record["power"]
+        standing = state.standing
+        corners = [f"{parameter} {end}" for parameter in state.thresholds for end in ("low", "high")]
+        return {
+            "id": name,
+            "pack": self.packs[name],
+            "verdict": record["verdict"],
+            "expected": record["expected"],
+            "agrees": record["agrees"],
+            "examples": standing.examples,
+            "distinct": len(standing.behaviours),
+            "corners": [{"name": corner, "examples": state.corners[corner]} for corner in corners],
+            "seconds": state.seconds,
+            "rounds": state.rounds,
+            "nearest": None if standing.nearest is None else max(-standing.nearest, 0.0),
+            "undecided": standing.undecided,
+            "power": None if power is None or not power["at"] else power["at"],
+            "corner": None if power is None else power["corner"],
+        }
