@@ -19,6 +19,13 @@ register_profiles()
 load_profile("ci" if os.environ.get("CI") else "quick")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers that are done take over what waits for others, where tests are distributed and nobody said how."""
+    if getattr(config.option, "dist", "no") == "load":
+        config.option.dist = "worksteal"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long tests first, all in their order."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)

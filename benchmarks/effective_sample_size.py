@@ -36,6 +36,7 @@ from verifier.instances import (
     Repeated,
     Runs,
     Sticky,
+    VectorAutoregression,
 )
 from verifier.risk.collapse import dependent_sequence, measured_factor, measured_factors
 from verifier.risk.curves import learning_curve
@@ -74,6 +75,12 @@ def laws() -> dict[str, Dependence]:
             found[f"{name}: {noise} noise"] = Repeated(runs, noise)
     found["coordinates AR(1) of .8 and -.3: white noise"] = PerCoordinate((0.8, -0.3))
     found["coordinates AR(1) of .8 and -.3: AR(1) noise, .5"] = PerCoordinate((0.8, -0.3), AR1(0.5))
+    found["pairs turned by 60 degrees, .8: AR(1) noise, .5"] = VectorAutoregression.rotation(
+        0.8, math.pi / 3.0, AR1(0.5)
+    )
+    turned = VectorAutoregression.symmetric(0.8, -0.3, math.pi / 4.0, AR1(0.5))
+    found["pairs of .8 and -.3 along axes at 45 degrees: AR(1) noise, .5"] = turned
+    found["pairs sheared, (.3, .6; 0, .3): AR(1) noise, .5"] = VectorAutoregression(((0.3, 0.6), (0.0, 0.3)), AR1(0.5))
     found["fractional noise, H = .9: inputs alone"] = Dependent(inputs=memory)
     found["fractional noise, H = .9: both"] = Dependent(inputs=memory, noise=memory)
     return found
@@ -94,7 +101,9 @@ SEQUENCES: tuple[tuple[str, Sequenced, str], ...] = (
 
 
 def the_sequence(dependence: Dependence, instance: Instance) -> Sequenced:
-    """The sequence that a formula in one correlation speaks of; of several coordinates the slowest."""
+    """The sequence that a formula in one correlation speaks of; of several coordinates the slowest, of pairs that of the norm."""
+    if isinstance(dependence, VectorAutoregression):
+        return AR1(dependence.norm)
     if isinstance(dependence, PerCoordinate):
         return max(dependence.classes, key=lambda process: abs(process.rho))
     return dependent_sequence(instance)
@@ -315,10 +324,13 @@ i^-beta, critical target of index s, noise sigma = 1.
 
 - *n = {samples}, simulated*: the mean risk of {replicates} samples of the law, turned into a factor; the interval takes
   {Z:g} standard errors of the risk either way.
-- *n = ...*: both risks by their deterministic equivalents (`verifier/risk/dependent.py`, `verifier/risk/profiles.py`).
+- *n = ...*: both risks by their deterministic equivalents (`verifier/risk/dependent.py`, `verifier/risk/profiles.py`,
+  `verifier/risk/blocks.py`).
 - rho_k is the autocorrelation at lag k, and rho that at lag 1, of the inputs, of the noise where the inputs are independent, of the
-  slowest coordinate where they differ. rho_x and rho_eps are those of inputs and noise; for samples that are repeated with their
-  noise sum_h rho_x rho_eps stands for sum_h P(same run), and for several coordinates for its mean over them.
+  slowest coordinate where they differ; of pairs that are coupled, |rho_k| is taken for the k-th power of the norm of their matrix,
+  which bounds all correlations at lag k. rho_x and rho_eps are those of inputs and noise; for samples that are repeated with their
+  noise sum_h rho_x rho_eps stands for sum_h P(same run), and for several coordinates for its mean over them: of pairs half of the
+  trace of sum_h M^|h| rho_eps(h).
 - Sticky: the last sample once more with probability .6. Regimes: runs of length L, P(L >= k) = k^-2.5. AR(1) has
   \\|rho_k\\| = \\|rho\\|^k.
 

@@ -66,7 +66,7 @@ def _drawn(dependence: Dependence) -> Instance:
 CLAIMED = 2.0 * 0.75 / (2.0 * 0.75 + 1.0 / 2.0)
 """alpha at beta = 2 and s = 3/4, those of the exhibit."""
 
-SIZES_OF_THE_FIGURE = (100, 200, 400, 800, 1600)
+SIZES_OF_THE_FIGURE = (100, 200, 400, 800)
 
 
 def _curves(noise: bool, worth: Callable[[float], float] = lambda rho: 1.0) -> tuple[Series, ...]:

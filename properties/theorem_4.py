@@ -19,7 +19,7 @@ from typing import Any
 
 from properties.hypotheses import alpha, assumption_r, noisy_labels
 from properties.lemma_4 import autoregressions, plain, positive
-from properties.strategies.coordinates import per_coordinate
+from properties.strategies.coordinates import laws_of_correlations, per_coordinate, vector_autoregressions
 from properties.strategies.dependence import autoregressive, dependent_instances, short_dependences, sticky, uncentred
 from verifier.claims import AtLeast, Bound, Exponent, Reading
 from verifier.instances import Instance
@@ -225,6 +225,30 @@ READINGS = (
         latex=UPPER,
         expected="SURVIVED",
         note="What mixing coefficients know suffices for a bound.",
+    ),
+    collapse(
+        "collapse-score-law",
+        "curves of coordinates that are AR(1) of a law of rho collapse on n over the mean of sum_h rho_i(h) rho_eps(h)",
+        ScoreFactor(),
+        domain=dependent_instances(plain, laws_of_correlations()),
+        expected="SURVIVED",
+        note="A rho for every coordinate: spread over an interval, or tending to a limit, which is then all that counts.",
+    ),
+    reading(
+        "exponent-vector",
+        "with the oracle's ridge the risk has the exponent alpha where coordinates are coupled by a vector autoregression",
+        domain=dependent_instances(plain, vector_autoregressions()),
+        predict=exactly,
+        expected="SURVIVED",
+        note="Pairs coupled by rotations, along turned axes, by shears: matrices that do not commute with Sigma.",
+    ),
+    collapse(
+        "collapse-score-vector",
+        "curves of coupled coordinates collapse on n over the trace of sum_h Gamma(h) rho_eps(h), over its dimension",
+        ScoreFactor(),
+        domain=dependent_instances(plain, vector_autoregressions()),
+        expected="SURVIVED",
+        note="Gamma(h) = M^h, the autocovariance of whitened inputs: correlations across coordinates do not enter.",
     ),
 )
 

@@ -165,12 +165,12 @@ READINGS = (
     ),
     reading(
         "single-pass",
-        "the last iterate of a single pass, with eta n = n^(1/(2s + 1/beta)), has the exponent alpha, for s <= .95",
-        domain=one_pass,
+        "a single pass, its last iterate or the mean of them, with eta n = n^(1/(2s + 1/beta)), has the exponent alpha, s <= .95",
+        domain=one_pass | one_averaged_pass,
         predict=exactly,
         prediction="exponent = 2s/(2s + 1/beta)",
         expected="FALSIFIED",
-        note="The noise of the last steps is not averaged: it is of the order of the step.",
+        note="The noise of the last steps is averaged by nobody but the mean: it is of the order of the step.",
     ),
     reading(
         "single-pass-best-step",

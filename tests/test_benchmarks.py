@@ -54,7 +54,7 @@ def test_effective_sample_size_at_small_sizes(tmp_path):
     assert rows["fractional noise, H = .9: both"].claimed[1:] == (math.inf,) * 3
     text = out.read_text(encoding="utf-8")
     assert "--samples 40 --replicates 4`" in text
-    assert "`sum_h rho_x rho_eps`: right for 19 of 19 laws." in text
+    assert "`sum_h rho_x rho_eps`: right for 22 of 22 laws." in text
     assert text.count("| AR(1), rho = 0.8: both |") == 2
 
 

@@ -12,8 +12,9 @@ from scipy.optimize import minimize_scalar
 import verifier as vf
 from verifier.risk import profile_samples
 from verifier.risk.collapse import SlowestFactor, measured_factor
+from verifier.risk.coordinates import profile_for, profile_ridge, profile_terms
 from verifier.risk.equivalents import effective_dimension
-from verifier.risk.profiles import POINTS, densities, end_weights, profile_for, profile_ridge, profile_terms
+from verifier.risk.profiles import POINTS, densities, end_weights
 from verifier.risk.simulate import Replicates
 from verifier.verdicts.certify import certify
 from verifier.verdicts.judge import look
@@ -87,7 +88,7 @@ def by_resolvents(instance: vf.Instance, n: float, lam: float, frequencies: int 
     squares = np.exp(instance.target.log_energy(np.log(np.arange(1.0, size + 1.0)), np.log(ell))) * ell ** (
         2.0 * instance.target.l2_index - 1.0
     )
-    f = np.stack([vf.AR1(dependence.rhos[i % len(dependence.rhos)]).spectral_density(w) for i in range(size)])
+    f = np.stack([vf.AR1(own_rho(dependence, i)).spectral_density(w) for i in range(size)])
     delta = np.zeros(frequencies)
     for _ in range(3000):
         q = 1.0 / (lam + ell * np.mean(f / (1.0 + delta), axis=1))
@@ -105,6 +106,13 @@ def by_resolvents(instance: vf.Instance, n: float, lam: float, frequencies: int 
         gamma = following
     noise = np.mean(dependence.noise.spectral_density(w) * gamma / (1.0 + delta) ** 2)
     return float(lam**2 * (squares @ g)), float(instance.sigma**2 * noise)
+
+
+def own_rho(dependence: vf.PerCoordinate, index: int) -> float:
+    """The correlation of the coordinate of an index from 0."""
+    if isinstance(dependence.rhos, tuple):
+        return dependence.rhos[index % len(dependence.rhos)]
+    return float(dependence.rhos.at(np.log(index + 1.0)))
 
 
 def _eigenvalues(instance: vf.Instance, size: int) -> Array:

@@ -285,11 +285,15 @@ def test_the_exhibit_shows_what_it_says() -> None:
     assert exhibit is CLAIMS["F3/slope"].exhibit
     drawn = [[series.instance for series in panel.series] for panel in exhibit.panels]
     assert [[instance.dependence.product_sum() for instance in panel] for panel in drawn] == [
-        pytest.approx(factors) for factors in ([1.0, 5.0 / 3.0, 1.64 / 0.36], [1.0] * 3, [1.0, 5.0 / 3.0, 1.64 / 0.36])
+        pytest.approx(factors)
+        for factors in 2 * ([1.0, 5.0 / 3.0, 1.64 / 0.36], [1.0] * 3, [1.0, 5.0 / 3.0, 1.64 / 0.36])
+    ]
+    assert [[series.worth for series in panel.series] for panel in exhibit.panels[3:]] == [
+        pytest.approx(worth) for worth in ([1.0, 1 / 3, 1 / 9], [1.0, 1 / 3, 1 / 9], [1.0, 0.6, 0.36 / 1.64])
     ]
     at_end = [
         [float(np.asarray(vf.equivalent_risk(each, n=n))) for each in instances]
-        for n, instances in zip((3200.0, 1e6, 1e12), drawn, strict=True)
+        for n, instances in zip((3200.0, 1e6, 1e12), drawn[:3], strict=True)
     ]
     assert at_end[1][1:] == pytest.approx([at_end[1][0]] * 2, rel=2e-3)  # the curves meet
     distances = [risk / at_end[2][0] for risk in at_end[2][1:]]

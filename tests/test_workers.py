@@ -230,6 +230,21 @@ def test_a_cluster_of_which_one_after_the_other_is_killed(cluster, tmp_path, cap
     assert capfd.readouterr().err == ""
 
 
+def test_a_task_that_kills_every_worker_of_a_cluster(cluster, tmp_path, monkeypatch):
+    """Here nobody starts them again: the run goes on on this machine, where the task is found out and given up."""
+    monkeypatch.setattr("verifier.verdicts.workers.WORKER_SECONDS", 1.0)
+    monkeypatch.setattr("verifier.verdicts.workers._GATHER_SECONDS", 1.0)
+    seen = tmp_path / "seen"
+    seen.mkdir()
+    damage = Damage()
+    tasks = [Task(deadly, (k, str(seen), 99)) for k in range(8)]
+    results = list(run_tasks(tasks, 1, cluster.address, on_damage=damage))
+    (lost,) = [result for result in results if isinstance(result, Lost)]
+    assert lost.task.arguments[0] == 3
+    assert sorted(result for result in results if result is not lost) == [k * k for k in range(8) if k != 3]
+    assert any("no worker" in what for _, what in damage)
+
+
 def test_a_cluster_without_a_worker(port, tmp_path, monkeypatch):
     pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
     monkeypatch.setattr("verifier.verdicts.workers.CONNECT_SECONDS", 2.0)

@@ -97,6 +97,25 @@ def check(claim: Claim, *, seed: int = 0, pack: str | None = None) -> Finding:
     return finding
 
 
+def check_counterexample(claims: Iterable[Claim], claim_id: str, instance: str, *, seed: int = 0) -> None:
+    """Judge a known counterexample again as its confirmation did: the regression test that ``verifier patch`` writes.
+
+    ``claims`` holds the claim ``claim_id``, ``instance`` is the JSON form of the instance, ``seed`` that of the run that found it.
+    Raises AssertionError when the claim is no longer violated there, ValueError for an unknown claim or a malformed instance.
+    """
+    claim = next((claim for claim in claims if claim.id == claim_id), None)
+    if claim is None:
+        raise ValueError(f"claim_id={claim_id!r} is none of the claims given: was the reading renamed?")
+    known = Instance.from_json(json.loads(instance))
+    with threadpoolctl.threadpool_limits(limits=1, user_api="blas"):
+        found = confirm(claim, known, seed).judgement
+    if found.verdict != VIOLATED:
+        raise AssertionError(
+            f"{claim_id} is {found.verdict} on a known counterexample, {known.describe()}: {found.reason}. Where the claim was "
+            "mended, take this test out; else the verdict is wrong"
+        )
+
+
 class Violated(AssertionError):
     """One instance contradicts a claim at the first look; nothing was confirmed on fresh randomness."""
 
@@ -121,25 +140,6 @@ def examine(claim: Claim, instance: Instance, *, seed: int = 0) -> Judgement:
     if found.verdict == CONSISTENT:
         target(float(min(max(found.score, -50.0), 50.0)), label="distance to a violation")
     return found
-
-
-def check_counterexample(claims: Iterable[Claim], claim_id: str, instance: str, *, seed: int = 0) -> None:
-    """Judge a known counterexample again as its confirmation did: the regression test that ``verifier patch`` writes.
-
-    ``claims`` holds the claim ``claim_id``, ``instance`` is the JSON form of the instance, ``seed`` that of the run that found it.
-    Raises AssertionError when the claim is no longer violated there, ValueError for an unknown claim or a malformed instance.
-    """
-    claim = next((claim for claim in claims if claim.id == claim_id), None)
-    if claim is None:
-        raise ValueError(f"claim_id={claim_id!r} is none of the claims given: was the reading renamed?")
-    known = Instance.from_json(json.loads(instance))
-    with threadpoolctl.threadpool_limits(limits=1, user_api="blas"):
-        found = confirm(claim, known, seed).judgement
-    if found.verdict != VIOLATED:
-        raise AssertionError(
-            f"{claim_id} is {found.verdict} on a known counterexample, {known.describe()}: {found.reason}. Where the claim was "
-            "mended, take this test out; else the verdict is wrong"
-        )
 
 
 def _active() -> settings:

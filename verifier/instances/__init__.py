@@ -3,7 +3,7 @@ joins them.
 """
 
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction, ComponentTarget
-from verifier.instances.coordinates import PerCoordinate
+from verifier.instances.coordinates import FadingRhos, PerCoordinate, SpreadRhos, VectorAutoregression
 from verifier.instances.dependence import Dependence, Dependent, Independent, Repeated
 from verifier.instances.designs import (
     Design,
@@ -100,6 +100,7 @@ __all__ = [
     "Exponential",
     "ExponentialTarget",
     "Factor",
+    "FadingRhos",
     "Features",
     "Filter",
     "Finite",
@@ -143,6 +144,7 @@ __all__ = [
     "SparseDirection",
     "Spectrum",
     "Spiked",
+    "SpreadRhos",
     "Sticky",
     "StudentDesign",
     "Target",
@@ -150,6 +152,7 @@ __all__ = [
     "Truncated",
     "UncentredDesign",
     "UniformDesign",
+    "VectorAutoregression",
     "White",
     "eigenvalues",
     "log_index_at",

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction
-from verifier.instances.coordinates import PerCoordinate
+from verifier.instances.coordinates import PerCoordinate, VectorAutoregression
 from verifier.instances.dependence import Dependence, Independent
 from verifier.instances.designs import Design, GaussianDesign, MixtureSamples, UncentredDesign
 from verifier.instances.features import AllFeatures, Features, NystromFeatures
@@ -125,7 +125,7 @@ class Instance:
                 f"spectrum={self.spectrum!r}: samples that depend on one another, {self.dependence!r}, need one eigenbasis; use "
                 "a Mixture or any other spectrum"
             )
-        if isinstance(self.dependence, PerCoordinate):
+        if isinstance(self.dependence, PerCoordinate | VectorAutoregression):
             self._check_per_coordinate()
 
     def _check_uncentred(self) -> None:
@@ -150,6 +150,15 @@ class Instance:
             raise ValueError(
                 f"target={self.target!r} is the worst target of a ball where all coordinates are alike; with "
                 f"{self.dependence!r} use a single target, such as CriticalTarget"
+            )
+        if (
+            isinstance(self.dependence, VectorAutoregression)
+            and math.isfinite(self.spectrum.size)
+            and self.spectrum.size % 2
+        ):
+            raise ValueError(
+                f"spectrum={self.spectrum!r} has {self.spectrum.size:g} eigenvalues; {self.dependence!r} couples them in pairs: "
+                "give it an even number, or infinitely many"
             )
         if MOST_TRANSFORMED < self.spectrum.size < math.inf:
             raise ValueError(

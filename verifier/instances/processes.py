@@ -297,8 +297,13 @@ def _amplitudes(process: FractionalNoise, half: int) -> Array:
     return np.asarray(amplitudes)
 
 
-def reach(process: Process) -> float | None:
-    """The largest lag at which samples of one coordinate are correlated; None where it is not known, for a process of a pack."""
+def reach(process: object) -> float | None:
+    """The largest lag at which samples of one coordinate are correlated, as the process says or from its kind; None where it is not
+    known, for a process of a pack.
+    """
+    known = getattr(process, "reach", None)
+    if known is not None:
+        return float(known)
     if isinstance(process, White):
         return 0.0
     if isinstance(process, AR1):

@@ -37,9 +37,11 @@ from verifier.instances import (
     Runs,
     SingleEigenfunction,
     Sticky,
+    VectorAutoregression,
     White,
 )
 from verifier.instances.processes import reach
+from verifier.risk.coordinates import is_profiled
 from verifier.risk.equivalents import Tuning, effective_dimension, equivalent_for, ridge, risk_terms
 from verifier.risk.memory import excess_memory
 from verifier.risk.observables import ExcessRisk, Experiment, saturated_index
@@ -156,15 +158,17 @@ class ScoreFactor:
 
 @dataclass(frozen=True)
 class SlowestFactor:
-    r"""The largest of :math:`\sum_h \rho_k(h)\rho_\varepsilon(h)` over the coordinates: mixing coefficients of a vector are no
-    smaller than those of its slowest coordinate.
+    r"""The largest of :math:`\sum_h \rho_k(h)\rho_\varepsilon(h)` over the coordinates, of pairs that are coupled over all
+    directions in them: mixing coefficients of a vector are no smaller than those of its slowest coordinate.
     """
 
     text: str = "max_k sum_h rho_k(h) rho_eps(h)"
 
     def value(self, instance: Instance) -> float:
         dependence = instance.dependence
-        return max(dependence.product_sums()) if isinstance(dependence, PerCoordinate) else dependence.product_sum()
+        if isinstance(dependence, PerCoordinate | VectorAutoregression):
+            return max(dependence.product_sums())
+        return dependence.product_sum()
 
 
 @dataclass(frozen=True)
@@ -277,7 +281,8 @@ def settled_range(instance: Instance, tuning: Tuning) -> tuple[float, float, flo
     What is missing is proportional to :math:`x = d_1/n` at the ridge that is used, or to :math:`x^{-a}` where correlations are
     barely summable, a the memory of :func:`verifier.risk.memory.excess_memory`: what is saturated at x is the tail of a sum
     that goes to zero as slowly. x is computed: next to noise that is tiny against the target the sample is interpolated for long.
-    Where coordinates have autocorrelations of their own, the shares that their classes have in d1 settle as 1/d1.
+    Where coordinates have autocorrelations of their own, or one another's, the shares that classes have in d1 settle as 1/d1, and
+    so does what unequal eigenvalues make of a pair.
     """
     low, high = ExcessRisk().log_range(independent(instance), tuning)
     memory = excess_memory(instance.dependence)
@@ -288,7 +293,7 @@ def settled_range(instance: Instance, tuning: Tuning) -> tuple[float, float, flo
         low, high = max(low, own[0]), min(high, own[1])
     last = max(low, high - MARGIN - LAST)
     slow = min(max(-memory, 0.0), 1.0)
-    classes = isinstance(instance.dependence, PerCoordinate)  # whose shares of N settle as 1/N
+    classes = is_profiled(instance)  # whose shares of N settle as 1/N
     tail = 2.0 * (instance.spectrum.tail_index or 1.0) * saturated_index(instance)
     rate = max(min(slow * tail, 1.0 if classes else math.inf) / (tail + 1.0), FLATTEST)
     start, fallen = low, 0.0

@@ -27,6 +27,7 @@ from verifier.instances import (
     UncentredDesign,
 )
 from verifier.instances.ingredient import whole
+from verifier.risk.coordinates import is_profiled
 from verifier.risk.dependent_samples import MOST_SAMPLES, simulate_dependent
 from verifier.risk.dependent_streams import can_be_streamed, simulate_dependent_stream
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
@@ -35,7 +36,6 @@ from verifier.risk.filter_samples import simulate_filter
 from verifier.risk.mixtures import simulate_mixture
 from verifier.risk.nystrom_samples import simulate_nystrom
 from verifier.risk.profile_samples import simulate_profile
-from verifier.risk.profiles import is_profiled
 from verifier.risk.sampled import simulate_samples
 from verifier.risk.simulate import Problem, Replicates, head_problems, problem, simulate
 from verifier.risk.simulators import Simulator, simulated_by, simulator_of

@@ -40,11 +40,11 @@ from verifier.instances import (
     eigenvalues,
     log_index_at,
 )
+from verifier.risk.coordinates import is_profiled, profile_ridge, profile_terms
 from verifier.risk.eigenbasis import eigenbasis
 from verifier.risk.features import FeatureSums, WidthSums, curved_moments, moments, width_ratio
 from verifier.risk.nystrom import Landmarks, landmarks
 from verifier.risk.operators import TransformedSums
-from verifier.risk.profiles import is_profiled, profile_ridge, profile_terms
 from verifier.risk.quadrature import Modes, modes
 from verifier.risk.rotated import RotatedSums
 from verifier.risk.sums import CurvedSums, Sums

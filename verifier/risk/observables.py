@@ -31,6 +31,7 @@ from verifier.instances import (
     Truncated,
     log_index_at,
 )
+from verifier.risk.coordinates import largest_factor
 from verifier.risk.dependent_streams import can_be_streamed
 from verifier.risk.equivalents import (
     LOG_KAPPA_MIN,
@@ -43,7 +44,6 @@ from verifier.risk.equivalents import (
 )
 from verifier.risk.memory import balanced_power
 from verifier.risk.mixtures import mixture_terms
-from verifier.risk.profiles import largest_factor
 from verifier.risk.quadrature import source_norm_squared
 from verifier.risk.smoothness import index_after
 

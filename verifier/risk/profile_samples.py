@@ -14,7 +14,9 @@ equivalent says, with V and means over frequencies as there and :math:`a_k = \fr
 .. math:: T_k = B_k + a_k\kappa_k^2 \Big\langle \frac{f_k}{V^2}\Big(\sum_j f_j E_j + \sigma^2 f_\varepsilon\Big)\Big\rangle, \qquad
           E_j = b_j + \sigma^2 v_{j\varepsilon} + \sum_k v_{jk} T_k + T_j,
 
-2K linear equations, and the risk is :math:`\sum_j E_j`. Without dependence this is
+2K linear equations, and the risk is :math:`\sum_j E_j`. Of coordinates that are coupled in pairs
+(:mod:`verifier.risk.blocks`) the three entries of a symmetric matrix take the place of classes: :math:`C_k` are the correlations
+whose trace with it is its product with these, sums over i are over pairs, and the risk is the trace. Without dependence this is
 :meth:`verifier.risk.simulate.Problem.complete`.
 """
 
@@ -28,12 +30,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas, cho_factor, cho_solve
 
-from verifier.instances import Instance, PerCoordinate, eigenvalues
-from verifier.risk.profiles import energies, per_coordinate, profile_for
+from verifier.instances import Instance, PerCoordinate, VectorAutoregression, eigenvalues
+from verifier.risk.coordinates import profile_for
+from verifier.risk.profiles import energies
 from verifier.risk.simulate import EXHAUSTIVE_N, Replicates, default_directions
 from verifier.risk.streams import stream
 
 Array = NDArray[np.float64]
+Coordinates = PerCoordinate | VectorAutoregression
 
 LEAST = 128
 """Directions that are drawn, unless there are fewer: twice the samples, and at least so many."""
@@ -61,7 +65,7 @@ def simulate_profile(
     settings = [_Setting.at(instance, n, float(lam), directions) for n, lam in pairs]
     risks = [(_short if setting.n <= EXHAUSTIVE_N else _long)(setting) for setting in settings]
     longest, widest = max(setting.n for setting in settings), max(setting.p for setting in settings)
-    dependence = per_coordinate(instance)
+    dependence = settings[0].dependence
     result = np.empty((draws.count, len(pairs)))
     for r in range(draws.count):
         inputs = _inputs(dependence, draws, draws.first + r, longest, widest)
@@ -70,15 +74,15 @@ def simulate_profile(
     return result
 
 
-def _inputs(dependence: PerCoordinate, draws: Replicates, replicate: int, n: int, p: int) -> Array:
+def _inputs(dependence: Coordinates, draws: Replicates, replicate: int, n: int, p: int) -> Array:
     """Standardised inputs (n, p) of a replicate: the same numbers in the same places for every n and p."""
-    classes = dependence.classes
+    stride = dependence.stride
     result = np.empty((n, p))
-    for k, process in enumerate(classes):
-        for start in range(k, p, len(classes) * TILE_COLUMNS):
-            columns = slice(start, start + len(classes) * TILE_COLUMNS, len(classes))
+    for k in range(stride):
+        for start in range(k, p, stride * TILE_COLUMNS):
+            columns = slice(start, start + stride * TILE_COLUMNS, stride)
             generator = stream(draws.seed, *draws.key, "replicate", replicate, "profile", start)
-            drawn = process.draw(generator, n, TILE_COLUMNS)
+            drawn = dependence.draw_tile(generator, n, start, TILE_COLUMNS)
             result[:, columns] = drawn[:, : result[:, columns].shape[1]]
     return result
 
@@ -89,7 +93,7 @@ class _Setting:
     what they hear of the risks of the classes and of the noise.
     """
 
-    dependence: PerCoordinate
+    dependence: Coordinates
     n: int
     lam: float
     sigma2: float
@@ -101,47 +105,46 @@ class _Setting:
 
     @classmethod
     def at(cls, instance: Instance, n: int, lam: float, directions: int | None) -> _Setting:
+        dependence = instance.dependence
+        assert isinstance(dependence, PerCoordinate | VectorAutoregression)
         p = int(min(directions or min(max(2 * n, LEAST), default_directions(instance, n)), instance.spectrum.size))
-        engine = profile_for(instance, float(n), lam)
+        if isinstance(dependence, VectorAutoregression):
+            p += p % 2  # pairs are drawn as a whole
         ell, f2 = eigenvalues(instance.spectrum, p), energies(instance, p)
-        kappa, pairs, heard = engine.at(float(n), lam)
-        classes = engine.table.classes
-        own = np.arange(p) % classes == np.arange(classes)[:, None]
-        shrunk = kappa[:, None] / (ell + kappa[:, None])
-        found, _ = engine.table.exact(np.log(kappa))
-        whole = found[np.arange(classes), :, np.arange(classes)]  # (K, 3), each at the effective ridge of its class
-        drawn = np.stack([1.0 - shrunk, (1.0 - shrunk) ** 2, shrunk**2 * f2], axis=-1) * own[:, :, None]
-        rest = whole - drawn.sum(axis=1)
-        rest = np.where(rest > 1e-9 * whole, rest, 0.0)  # what rounding leaves of a spectrum that was drawn as a whole
-        # kappa d1 is the sum of l kappa/(l + kappa). No ridge at all is the limit of a small one.
-        far = kappa * rest[:, 0]
+        far, bias, passed = profile_for(instance, float(n), lam).remainder(float(n), lam, ell, f2)
+        # No ridge at all is the limit of a small one.
         lam = max(lam, LEAST_RIDGE * float(ell[-1])) if float(far.sum()) < LEAST_RIDGE * float(ell[-1]) * n else lam
-        passed = (rest[:, 1] / n)[:, None] * np.column_stack([pairs, heard])
-        return cls(per_coordinate(instance), n, lam, instance.sigma**2, ell, f2, far, rest[:, 2], passed)
+        return cls(dependence, n, lam, instance.sigma**2, ell, f2, far, bias, passed)
 
     @property
     def p(self) -> int:
         return len(self.ell)
 
     def complete(self, inverse: Array, heard: Array) -> float:
-        """Excess risk from H = (Z'BZ/n + 1/L)^-1, shape (p, p), and the diagonals of HZ'BMBZH, shape (K + 1, p), for correlations
-        M of each class and of the noise.
+        """Excess risk from H = (Z'BZ/n + 1/L)^-1, shape (p, p), and the sums of HZ'BMBZH over classes, shape (K, K + 1), for
+        correlations M of each class and of the noise.
         """
         classes = len(self.far)
-        squares = inverse * inverse
-        bias = _by_class(squares @ (self.f2 / self.ell**2), classes)
-        variance = np.stack([_by_class(each, classes) for each in heard], axis=1) / self.n**2
+        unlearned = inverse * (np.sqrt(self.f2) / self.ell)[:, None]
+        bias, variance = self.collected(unlearned, unlearned), heard / self.n**2
         # T = B + F E + sigma^2 F_eps,  E = b + sigma^2 v_eps + v T + T.
         f, f_noise = self.passed[:, :-1], self.sigma2 * self.passed[:, -1]
         known = bias + self.sigma2 * variance[:, -1]
         spread = variance[:, :-1] + np.eye(classes)
         beyond = np.linalg.solve(np.eye(classes) - f @ spread, self.bias + f_noise + f @ known)
-        return float(np.sum(known + spread @ beyond))
+        risks = known + spread @ beyond
+        # Of pairs the middle component is what two coordinates have in common, which is no risk.
+        return float(risks.sum() if isinstance(self.dependence, PerCoordinate) else risks[0] + risks[2])
 
-
-def _by_class(values: Array, classes: int) -> Array:
-    """Sums over the coordinates of each class, shape (K,)."""
-    return np.array([float(values[k::classes].sum()) for k in range(classes)])
+    def collected(self, left: Array, right: Array) -> Array:
+        """Sums of left'right, for arrays of p columns, over the diagonal of each class, or of pairs over their entries (1, 1),
+        (1, 2) and (2, 2): shape (K,).
+        """
+        if isinstance(self.dependence, PerCoordinate):
+            diagonal = np.sum(left * right, axis=0)
+            return np.asarray(self.dependence.shares(self.p) @ diagonal)
+        sides = (0, 0), (0, 1), (1, 1)
+        return np.array([float(np.sum(left[:, one::2] * right[:, other::2])) for one, other in sides])
 
 
 def _short(setting: _Setting) -> Callable[[Array], float]:
@@ -156,7 +159,8 @@ def _short(setting: _Setting) -> Callable[[Array], float]:
         passed = cho_solve(factor, z)
         inverse = _inverse(z.T @ passed / n, setting.ell)
         heard = passed @ inverse
-        return setting.complete(inverse, np.stack([np.sum(heard * (each @ heard), axis=0) for each in correlations]))
+        collected = [setting.collected(heard, each @ heard) for each in correlations]
+        return setting.complete(inverse, np.stack(collected, axis=1))
 
     return risk
 
@@ -171,8 +175,7 @@ def _long(setting: _Setting) -> Callable[[Array], float]:
     twice[0] = 1.0
     if n % 2 == 0:
         twice[-1] = 1.0
-    processes = (*dependence.classes, dependence.noise)
-    f = np.stack([np.asarray(process.spectral_density(w)) for process in processes])
+    f = np.concatenate([dependence.component_densities(w), [dependence.noise.spectral_density(w)]])
     b = 1.0 / (setting.lam + setting.far @ f[:-1] / n)
 
     def risk(z: Array) -> float:
@@ -180,13 +183,15 @@ def _long(setting: _Setting) -> Callable[[Array], float]:
         parts = np.concatenate([turned.real, turned.imag])
 
         def gram(weight: Array) -> Array:
+            if weight.min() < 0.0:  # what two coordinates of a pair have in common has either sign
+                return gram(np.maximum(weight, 0.0)) - gram(np.maximum(-weight, 0.0))
             half = np.sqrt(weight * twice)
             upper = blas.dsyrk(1.0, (parts * np.concatenate([half, half])[:, None]).T)
             return np.asarray(np.triu(upper) + np.triu(upper, 1).T)
 
         inverse = _inverse(gram(b) / n, setting.ell)
-        heard = [np.sum((inverse @ gram(b * b * each)) * inverse, axis=1) for each in f]
-        return setting.complete(inverse, np.stack(heard))
+        collected = [setting.collected(inverse, gram(b * b * each) @ inverse) for each in f]
+        return setting.complete(inverse, np.stack(collected, axis=1))
 
     return risk
 

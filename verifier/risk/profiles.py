@@ -42,11 +42,12 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.polynomial import polynomial
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.special import bernoulli
 
-from verifier.instances import Instance, PerCoordinate, log_index_at
-from verifier.risk.quadrature import DEEPEST_LOG, GREGORY, HEAD, Modes, decay_of, modes
+from verifier.instances import FadingRhos, Instance, PerCoordinate, SpreadRhos
+from verifier.instances.coordinates import CHEBYSHEV, GOLDEN
+from verifier.risk.quadrature import DEEPEST_LOG, GREGORY, HEAD, Modes, decay_of, index_nodes, modes
 
 Array = NDArray[np.float64]
 
@@ -61,18 +62,6 @@ NEWTON = 1e-7  # last relative step: the error left is of the order of its squar
 SMALL = 0.03  # of d2/n: above it the leading order does not say where the optimum is, and it is looked for
 SCAN = np.arange(-9.0, 3.5)  # ln of ridges that are tried, relative to the ridge of the leading order
 EXACT_LOG = 34.0  # ln of indices that are exact as doubles
-
-
-def is_profiled(instance: Instance) -> bool:
-    """Whether the coordinates of the samples have autocorrelations of their own."""
-    return isinstance(instance.dependence, PerCoordinate)
-
-
-def largest_factor(instance: Instance) -> float:
-    """By what the slowest coordinates may need more samples than independent ones would: at least one, which it is for any other
-    kind of dependence.
-    """
-    return max(1.0, *instance.dependence.product_sums()) if isinstance(instance.dependence, PerCoordinate) else 1.0
 
 
 def per_coordinate(instance: Instance) -> PerCoordinate:
@@ -96,13 +85,20 @@ class Densities:
     pairs: Array
     heard: Array
 
+    @property
+    def loudest(self) -> float:
+        """The largest density at any frequency."""
+        return float(self.inputs.max())
+
 
 @lru_cache(maxsize=256)
 def densities(dependence: PerCoordinate) -> Densities:
     r"""Midpoints enough for an aliasing error :math:`r^{2W} < 10^{-12}`, r the largest correlation at lag one; the products of
     up to three densities have poles of that order only.
     """
-    strongest = max(abs(rho) for rho in (*dependence.rhos, getattr(dependence.noise, "rho", 0.0)))
+    strongest = max(
+        abs(rho) for rho in (*(each.rho for each in dependence.classes), getattr(dependence.noise, "rho", 0.0))
+    )
     order = getattr(dependence.noise, "order", 0)
     count = 16 + order + (math.ceil(0.5 * math.log(ACCURACY) / math.log(strongest)) if strongest > 0.0 else 0)
     w = (np.arange(count) + 0.5) * math.pi / count
@@ -110,6 +106,12 @@ def densities(dependence: PerCoordinate) -> Densities:
     noise = np.asarray(dependence.noise.spectral_density(w))
     pairs = (inputs[:, None] * inputs[None, :]).reshape(-1, count)
     return Densities(inputs, inputs.T / count, pairs.T / count, (inputs * noise).T / count)
+
+
+def one_density(density: Array) -> Densities:
+    """One class of the given density at midpoints, beside white noise."""
+    column = density[:, None] / len(density)
+    return Densities(density[None], column, density[:, None] * column, column)
 
 
 # ------------------------------------------------------------------------------------------------ sums over classes
@@ -132,11 +134,68 @@ def end_weights(classes: int, offset: int) -> Array:
     return np.asarray(np.linalg.solve(powers, wanted))
 
 
-def class_shares(instance: Instance, classes: int, log_reach: float) -> tuple[Modes, Array, Array]:
-    """Nodes of the spectrum, and the share of each class in each of them, shape (K, N), and in those of the target, (K, M)."""
+@lru_cache(maxsize=32)
+def wave_weights(turns: float) -> NDArray[np.complex128]:
+    r"""Weights g of the last eight terms h(I), h(I-1), ... in :math:`\sum_{m \ge 1} h(I + m) e^{2\pi i m\,turns} =
+    \sum_j g_j h(I - j)`, exact to the eighth difference, for a smooth h that tends to zero and turns that are not whole.
+
+    On :math:`h = e^{-s(i - I)}` the left side is :math:`1/(e^{s - 2\pi i\,turns} - 1)`, whose series is that of a reciprocal.
+    """
+    size, back = len(GREGORY), np.exp(-2j * math.pi * turns)
+    factorials = np.array([math.factorial(q) for q in range(size)], dtype=np.float64)
+    series = back / factorials
+    series[0] -= 1.0
+    found = np.zeros(size, dtype=np.complex128)
+    for q in range(size):
+        found[q] = ((1.0 if q == 0 else 0.0) - found[:q] @ series[q:0:-1]) / series[0]
+    powers = np.array([[float(m) ** q for m in range(size)] for q in range(size)])
+    return np.asarray(np.linalg.solve(powers, found * factorials))
+
+
+def law_shares(instance: Instance, law: SpreadRhos | FadingRhos, log_reach: float) -> tuple[Modes, Array, Array]:
+    """The same where a law gives every coordinate a correlation: at the head Lagrange's polynomials at its own; on the smooth tail
+    those at the correlation there, or their mean and what the waves of a spread law sum to beyond the head.
+    """
     spectrum, target = instance.spectrum, instance.target
     if math.isfinite(spectrum.size):
-        found = _enumerated(instance)
+        found = enumerated(instance)
+        shares = law.shares(np.log(np.arange(1.0, spectrum.size + 1.0)))
+        return found, shares, shares
+    found = modes(instance, log_reach)
+    reach = 4.0 * math.ceil(max(log_reach, 1.0) / 4.0)
+    log_index, weights, far = index_nodes(spectrum, target, reach, 0)
+    ends = [] if far is None else [far]
+    shares = law.shares(np.concatenate([log_index, ends]))
+    if isinstance(law, SpreadRhos):
+        smooth_from = max(spectrum.head, target.head)
+        last = max(HEAD, smooth_from + len(GREGORY) + 1 if smooth_from > 1 else 1)
+        own, count = shares[:, :last].copy(), CHEBYSHEV
+        # The constant wave is what the panels and Gregory's correction integrate.
+        own[:, -len(GREGORY) :] += (weights[last - len(GREGORY) : last] - 1.0) / count
+        angles = (np.arange(count) + 0.5) * math.pi / count
+        for k in range(1, count):
+            start = np.exp(2j * math.pi * math.fmod(k * GOLDEN * last, 1.0))
+            beyond = (start * wave_weights(math.fmod(k * GOLDEN, 1.0))).real[::-1]
+            own[:, -len(GREGORY) :] += 2.0 / count * np.cos(k * angles)[:, None] * beyond
+        shares[:, :last] = own / weights[:last]
+        shares[:, last:] = 1.0 / count
+    support = target.support(DEEPEST_LOG / max(decay_of(spectrum), 1.0))
+    if support is None:
+        return found, shares[:, : len(found.eigenvalues)], shares[:, : len(found.target_eigenvalues)]
+    theirs = law.shares(support)
+    if isinstance(law, SpreadRhos):
+        theirs[:, support >= EXACT_LOG] = 1.0 / CHEBYSHEV
+    return found, shares[:, : len(found.eigenvalues)], theirs
+
+
+def class_shares(instance: Instance, classes: int, log_reach: float) -> tuple[Modes, Array, Array]:
+    """Nodes of the spectrum, and the share of each class in each of them, shape (K, N), and in those of the target, (K, M)."""
+    rhos = getattr(instance.dependence, "rhos", ())
+    if isinstance(rhos, SpreadRhos | FadingRhos):
+        return law_shares(instance, rhos, log_reach)
+    spectrum, target = instance.spectrum, instance.target
+    if math.isfinite(spectrum.size):
+        found = enumerated(instance)
         last, total = int(spectrum.size), len(found.eigenvalues)
     else:
         found = modes(instance, log_reach)
@@ -164,7 +223,7 @@ def class_shares(instance: Instance, classes: int, log_reach: float) -> tuple[Mo
     return found, shares, theirs
 
 
-def _enumerated(instance: Instance) -> Modes:
+def enumerated(instance: Instance) -> Modes:
     """All eigenvalues of a finite spectrum, and all energies."""
     size = int(instance.spectrum.size)
     log_l = np.asarray(instance.spectrum.log_eigenvalues(np.log(np.arange(1.0, size + 1.0))))
@@ -293,8 +352,9 @@ class ProfileEquivalent:
         self.variance = instance.sigma**2
         self.size = instance.spectrum.size
         self._w = densities(dependence)
-        self._loudest = float(self._w.inputs.max())
-        self.table = ClassTable(instance, len(dependence.rhos), log_reach)
+        self.loudest = self._w.loudest
+        self.table = ClassTable(instance, len(dependence.classes), log_reach)
+        self._dependence = dependence
         self._products = self._w.heard.sum(axis=0)  # <f_eps f_k>
         self._squares = float(self._w.pairs.sum(axis=0).mean())
 
@@ -303,21 +363,28 @@ class ProfileEquivalent:
         (m, K) are those of ridges nearby, where they are known.
         """
         lam = self._regular(n, lam)
-        start = np.repeat(self._above(n, lam)[:, None], self.table.classes, axis=1) if near is None else near
+        start = self._start(n, lam) if near is None else near
         pieces = [slice(at, at + CHUNK) for at in range(0, len(n), CHUNK)]
         kappa = np.concatenate([self._newton(n[piece], lam[piece], start[piece]) for piece in pieces])
-        return np.where(kappa.min(axis=1, keepdims=True) > math.exp(LOWEST), kappa, np.nan)
+        return np.where(self._smallest(kappa)[:, None] > math.exp(LOWEST), kappa, np.nan)
+
+    def _start(self, n: Array, lam: Array) -> Array:
+        """Where Newton's method starts, shape (m, K)."""
+        return np.repeat(self._above(n, lam)[:, None], self.table.classes, axis=1)
+
+    def _smallest(self, kappa: Array) -> Array:
+        return np.asarray(kappa.min(axis=1))
 
     def _regular(self, n: Array, lam: Array) -> Array:
         """A sample that outnumbers the directions has no effective ridge without a ridge: the limit of a small one."""
         if not math.isfinite(self.size):
             return lam
         least = 1e-12 * float(self.table.least)
-        return np.where((lam < least) & (n >= self.size / self._loudest), least, lam)
+        return np.where((lam < least) & (n >= self.size / self.loudest), least, lam)
 
     def _above(self, n: Array, lam: Array) -> Array:
         """An effective ridge that is too large for every class: that of n / max f independent samples."""
-        share = self._loudest / n
+        share = self.loudest / n
         ceiling = np.log(lam + share * self.table.traces.sum())
         low = float(np.log(np.maximum(lam, 1e-300)).min())
         depth = 40.0
@@ -396,6 +463,23 @@ class ProfileEquivalent:
         squares, relative = inverse * inverse, (kappa / kappa[0]) ** 2
         pairs = (squares @ self._w.pairs).reshape(len(kappa), -1)
         return kappa, relative[:, None] * pairs, relative * (squares @ self._w.heard)
+
+    def remainder(self, n: float, lam: float, ell: Array, f2: Array) -> tuple[Array, Array, Array]:
+        r"""What the coordinates beyond the first p, of eigenvalues and energies (p,), contribute at one sample size and ridge: the
+        ridge :math:`t_k` (K,), the bias (K,), and (K, K + 1) what they hear of the risks of the classes and of the noise.
+        """
+        kappa, pairs, heard = self.at(n, lam)
+        classes = self.table.classes
+        own = self._dependence.shares(len(ell))
+        shrunk = kappa[:, None] / (ell + kappa[:, None])
+        found, _ = self.table.exact(np.log(kappa))
+        whole = found[np.arange(classes), :, np.arange(classes)]  # (K, 3), each at the effective ridge of its class
+        drawn = np.stack([1.0 - shrunk, (1.0 - shrunk) ** 2, shrunk**2 * f2], axis=-1) * own[:, :, None]
+        rest = whole - drawn.sum(axis=1)
+        # Zero is what rounding leaves of a spectrum that was drawn as a whole; the shares of a law have either sign.
+        rest = np.where(np.abs(rest) > 1e-9 * np.abs(whole).sum(axis=0), rest, 0.0)
+        # kappa d1 is the sum of l kappa/(l + kappa).
+        return kappa * rest[:, 0], rest[:, 2], (rest[:, 1] / n)[:, None] * np.column_stack([pairs, heard])
 
     def risk(self, n: Array, lam: Array) -> Array:
         """Excess risk: the sum of its two terms."""
@@ -494,41 +578,3 @@ def _solve(matrix: Array, right: Array) -> Array:
             right[:, i] -= matrix[:, i, j] * right[:, j]
         right[:, i] /= matrix[:, i, i]
     return right
-
-
-@lru_cache(maxsize=64)
-def _profile(instance: Instance, log_reach: float) -> ProfileEquivalent:
-    return ProfileEquivalent(instance, log_reach)
-
-
-def profile_for(instance: Instance, n: float = 1.0, lam: float = 0.0) -> ProfileEquivalent:
-    """The cached equivalent that serves sample sizes up to ``n`` and ridges from ``lam`` on."""
-    size = instance.spectrum.size
-    if math.isfinite(size):
-        return _profile(instance, math.log(size))
-    # No effective ridge is below the ridge, or below that of n max f independent samples, next to the eigenvalue at twice as many.
-    reach = math.log(2.0 * n * float(densities(per_coordinate(instance)).inputs.max()))
-    level = max(math.log(lam), LOWEST) if lam > 0.0 else LOWEST
-    reach = min(reach, float(log_index_at(instance.spectrum, np.array([level]), steps=16)[0]))
-    return _profile(instance, 4.0 * math.ceil((reach + 0.5) / 4.0))
-
-
-def profile_terms(instance: Instance, n: ArrayLike, lam: ArrayLike) -> tuple[Array, Array]:
-    """The two terms of the risk, from target and noise, broadcast over sample sizes and ridges ``lam`` >= 0.
-
-    ``instance.dependence`` is a :class:`~verifier.instances.PerCoordinate`; ValueError otherwise. NaN where ``lam`` is.
-    """
-    sizes, ridges = np.broadcast_arrays(np.asarray(n, dtype=np.float64), np.asarray(lam, dtype=np.float64))
-    flat, ridge = sizes.ravel(), ridges.ravel()
-    target, noise = np.full(flat.shape, np.nan), np.full(flat.shape, np.nan)
-    known = np.isfinite(ridge)
-    if known.any():
-        engine = profile_for(instance, float(flat[known].max()), float(ridge[known].min()))
-        target[known], noise[known] = engine.terms(flat[known], ridge[known])
-    return target.reshape(sizes.shape), noise.reshape(sizes.shape)
-
-
-def profile_ridge(instance: Instance, n: ArrayLike) -> Array:
-    """The oracle's ridge, the argmin over lambda >= 0 of the risk of :func:`profile_terms`, shape of n."""
-    sizes = np.asarray(n, dtype=np.float64)
-    return profile_for(instance, float(sizes.max())).optimum(sizes.ravel()).reshape(sizes.shape)

@@ -68,6 +68,49 @@ def modes(instance: Instance, log_n_max: float, skip: int = 0, finer: float = 1.
     return _modes(*key, 4.0 * math.ceil(max(log_n_max, 1.0) / 4.0), skip, finer)
 
 
+@dataclass(frozen=True)
+class _EverySecond:
+    """The eigenvalues of the indices 2b - ``offset``, as a spectrum in b = 1, 2, ...: smooth wherever the whole is."""
+
+    spectrum: Spectrum
+    offset: int
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "head":
+            return (self.spectrum.head + 1) // 2 + 1 if self.spectrum.head > 1 else self.spectrum.head
+        return getattr(self.spectrum, name)
+
+    def log_eigenvalues(self, log_index: Array) -> Array:
+        return self.spectrum.log_eigenvalues(_log_whole_index(log_index, self.offset))
+
+
+@dataclass(frozen=True)
+class _EverySecondOfTarget:
+    """The coefficients of the same indices."""
+
+    target: Target
+    offset: int
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "head":
+            return (self.target.head + 1) // 2 + 1 if self.target.head > 1 else self.target.head
+        return getattr(self.target, name)
+
+    def log_energy(self, log_index: Array, log_eigenvalues: Array) -> Array:
+        return self.target.log_energy(_log_whole_index(log_index, self.offset), log_eigenvalues)
+
+
+def _log_whole_index(log_block: Array, offset: int) -> Array:
+    """ln(2b - offset) from ln b."""
+    return np.asarray(math.log(2.0) + log_block + np.log1p(-0.5 * offset * np.exp(-log_block)))
+
+
+def block_modes(instance: Instance, log_n_max: float, offset: int) -> Modes:
+    """The nodes of the indices 2b - ``offset``, 0 or 1, of an infinite spectrum, at the same b for both offsets."""
+    every: tuple[Any, Any] = _EverySecond(instance.spectrum, offset), _EverySecondOfTarget(instance.target, offset)
+    return _modes(*every, 4.0 * math.ceil(max(log_n_max, 1.0) / 4.0), 0, 1.0)
+
+
 @lru_cache(maxsize=256)
 def _modes(spectrum: Any, target: Any, log_n_max: float, skip: int, finer: float) -> Modes:
     log_index, weights, far = index_nodes(spectrum, target, log_n_max, skip, finer)

@@ -22,21 +22,31 @@ import numpy as np
 from verifier.instances import (
     AllFeatures,
     CriticalTarget,
+    Dependence,
+    Dependent,
     DisjointMixture,
     Exponential,
     FullRotation,
     GaussianDesign,
     GaussianFeatures,
     Identity,
+    Independent,
     Instance,
     Mixture,
     MixtureSamples,
     Noise,
     NystromFeatures,
+    PerCoordinate,
     PowerLaw,
+    Process,
+    Repeated,
+    Ridge,
     RotatedMixture,
+    SinglePass,
     Spectrum,
     Truncated,
+    UncentredDesign,
+    White,
     tail_index,
 )
 from verifier.instances.features import MOST_DEGREE
@@ -49,6 +59,7 @@ _FAR, _FARTHER = 40.0, 600.0
 _BLOCK = math.log(100.0) + 0.1  # the sparsest lacunary target (ratio 100) has a member in every block of this length
 _SAME_ORDER = 0.5
 _STRAIGHT = 1e-6
+_LAGS = 32  # over which correlations are looked at
 
 
 @dataclass(frozen=True)
@@ -387,6 +398,46 @@ def _made_critical(instance: Instance) -> Instance:
     return dataclasses.replace(instance, target=critical)
 
 
+def _in_time(dependence: Dependence) -> tuple[list[Process], Process] | None:
+    """The processes of the inputs, one of every class of coordinates, and that of the noise; None for runs, coupled coordinates,
+    and a dependence of a pack.
+    """
+    if isinstance(dependence, PerCoordinate):
+        return list(dependence.means), dependence.noise
+    return ([dependence.inputs], dependence.noise) if isinstance(dependence, Dependent) else None
+
+
+def _products_are_white(instance: Instance) -> bool:
+    """Whether inputs are white, or the noise is: products of the two are then uncorrelated over time."""
+    dependence: Any = instance.dependence
+    known = _in_time(dependence)
+    if known is None:
+        return _silent(getattr(dependence, "noise", None)) or bool(dependence.product_sum() == 1.0)
+    return _silent(known[1]) or all(map(_silent, known[0]))
+
+
+def _silent(process: object) -> bool:
+    """Whether a process has no correlation over time."""
+    found = getattr(process, "autocorrelations", None)
+    return found is not None and bool(np.all(found(_LAGS)[1:] == 0.0))
+
+
+def _never_negative(instance: Instance) -> bool:
+    """Whether no correlation over time, of inputs or noise, is negative; runs have none, and of others nothing is known."""
+    known = _in_time(instance.dependence)
+    if known is None:
+        return isinstance(instance.dependence, Independent | Repeated)
+    return all(bool(np.all(process.autocorrelations(_LAGS) >= 0.0)) for process in (*known[0], known[1]))
+
+
+def _with_white_noise(instance: Instance) -> Instance:
+    dependence: Any = instance.dependence
+    if isinstance(dependence, Independent):
+        return instance
+    white = "fresh" if isinstance(dependence, Repeated) else White()
+    return dataclasses.replace(instance, dependence=dataclasses.replace(dependence, noise=white))
+
+
 def _tail_index(instance: Instance) -> float | None:
     return instance.spectrum.tail_index
 
@@ -445,6 +496,46 @@ CONDITIONS: tuple[AnyCondition, ...] = (
         "there are infinitely many features",
         lambda instance: not instance.features.finite,
         lambda instance: dataclasses.replace(instance, features=AllFeatures()),
+    ),
+    Condition(
+        "independent",
+        "samples do not depend on one another",
+        lambda instance: instance.dependence == Independent(),
+        lambda instance: dataclasses.replace(instance, dependence=Independent()),
+    ),
+    Condition(
+        "white-products",
+        "inputs are independent of one another, or the noises are",
+        _products_are_white,
+        _with_white_noise,
+    ),
+    Condition(
+        "summable-products",
+        "the products of inputs and noise have summable autocorrelations",
+        lambda instance: math.isfinite(instance.dependence.product_sum()),
+    ),
+    Condition("no-negative-correlation", "no correlation over time is negative", _never_negative),
+    Condition(
+        "centred",
+        "the inputs are centred",
+        lambda instance: not isinstance(instance.design, UncentredDesign),
+        lambda instance: dataclasses.replace(instance, design=GaussianDesign()),
+    ),
+    Condition(
+        "ridge",
+        "the estimator is ridge regression",
+        lambda instance: instance.filter == Ridge(),
+        lambda instance: dataclasses.replace(instance, filter=Ridge()),
+    ),
+    Condition(
+        "not-the-last-iterate",
+        "what a single pass gives is the mean of its iterates",
+        lambda instance: not isinstance(instance.filter, SinglePass) or instance.filter.averaged,
+        lambda instance: (
+            dataclasses.replace(instance, filter=SinglePass(averaged=True))
+            if isinstance(instance.filter, SinglePass)
+            else instance
+        ),
     ),
     Threshold("degree-at-least", "the degree q of the width m = c n^q", _degree, upper=False, move=_with_degree),
     Threshold(

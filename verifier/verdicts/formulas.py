@@ -28,7 +28,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from verifier.claims import Claim
-from verifier.instances import Dependent, Independent, Instance, PerCoordinate, Process, Repeated, Runs, White
+from verifier.instances import (
+    Dependent,
+    Independent,
+    Instance,
+    PerCoordinate,
+    Process,
+    Repeated,
+    Runs,
+    VectorAutoregression,
+    White,
+)
 from verifier.instances.dependence import REPEATED
 from verifier.instances.processes import SHORT_MEMORY
 from verifier.risk.collapse import Factor, NoFactor, SlowestFactor
@@ -60,6 +70,8 @@ NEGLIGIBLE = 1e-14
 FEWEST_EACH = 6
 SAME = 0.01  # in the mean of ln Phi
 
+Sequenced = Process | Runs | VectorAutoregression
+
 INPUTS, NOISE, PRODUCT, SCORE = "x", "eps", "x eps", "score"
 """Sequences whose correlations a formula is made of: one coordinate of the inputs, the noise, the product of these two correlations
 lag by lag, and the products x_t eps_t of inputs and noise. The last two differ where inputs and noise depend on each other.
@@ -86,10 +98,9 @@ def correlations(dependence: Any, sequence: str, lags: int = LAGS) -> Array:
         return (White() if white else dependence.runs).autocorrelations(lags)
     if sequence == SCORE:
         return correlations(dependence, PRODUCT, lags)
-    if isinstance(dependence, PerCoordinate):
-        if sequence == NOISE:
-            return dependence.noise.autocorrelations(lags)
-        return np.asarray(np.mean([process.autocorrelations(lags) for process in dependence.classes], axis=0))
+    if isinstance(dependence, PerCoordinate | VectorAutoregression):
+        noise = sequence == NOISE
+        return dependence.noise.autocorrelations(lags) if noise else dependence.mean_autocorrelations(lags)
     if isinstance(dependence, (Dependent, Independent)):
         return (dependence.inputs if sequence == INPUTS else dependence.noise).autocorrelations(lags)
     matrix = dependence.input_correlation if sequence == INPUTS else dependence.noise_correlation
@@ -120,7 +131,8 @@ def total(dependence: Any, sequence: str) -> float:
             return dependence.square_sum()  # P(same run), once: E L^2 / E L
     elif isinstance(dependence, PerCoordinate):
         if sequence == INPUTS:
-            return math.fsum(_at_zero(process) for process in dependence.classes) / len(dependence.rhos)
+            found = [_at_zero(process) for process in dependence.means]
+            return math.fsum(found) / len(found)
         if sequence == NOISE:
             return _at_zero(dependence.noise)
     elif sequence in (INPUTS, NOISE) and isinstance(dependence, (Dependent, Independent)):
@@ -133,8 +145,10 @@ def _at_zero(process: Process) -> float:
     return math.inf if process.hurst > SHORT_MEMORY else float(process.spectral_density(np.zeros(1))[0])
 
 
-def _sequences(dependence: Any) -> tuple[tuple[Process | Runs, ...], tuple[Process | Runs, ...]]:
+def _sequences(dependence: Any) -> tuple[tuple[Sequenced, ...], tuple[Sequenced, ...]]:
     """The processes of the inputs and of the noise."""
+    if isinstance(dependence, VectorAutoregression):
+        return (dependence,), (dependence.noise,)
     if isinstance(dependence, Repeated):
         return (dependence.runs,), (dependence.runs if dependence.noise == REPEATED else White(),)
     if isinstance(dependence, PerCoordinate):

@@ -887,10 +887,11 @@ def _beside(search: _Search, kept: float) -> tuple[Conjunction, ...]:
         if isinstance(condition, Condition):
             if condition.impose is None or column.any():
                 continue
-            imposed = [condition.impose(instance) for instance in domain]
+            impose = _where_it_can(condition.impose)
+            imposed = [impose(instance) for instance in domain]
             if imposed not in changed:  # two names of one change are one attempt
                 changed.append(imposed)
-                options.append((condition.name, condition.text, condition.impose, condition))
+                options.append((condition.name, condition.text, impose, condition))
         elif condition.beside and condition.move is not None and search.best is None and len(set(column)) > 1:
             options.append((condition.name, "", _shrunk(condition, domain), condition))
     for size in (1, 2):
@@ -918,6 +919,18 @@ def _beside(search: _Search, kept: float) -> tuple[Conjunction, ...]:
             found.sort(key=lambda c: (-c.share.value, len(c.imposed) + len(c.added)))
             return tuple(found[:BESIDES])
     return ()
+
+
+def _where_it_can(impose: Callable[[Instance], Instance]) -> Callable[[Instance], Instance]:
+    """The change, and the instance itself where its other ingredients refuse it (a descent without noise)."""
+
+    def changed(instance: Instance) -> Instance:
+        try:
+            return impose(instance)
+        except ValueError:
+            return instance
+
+    return changed
 
 
 def _is_new(found: Conjunction, kept: float) -> bool:

@@ -29,6 +29,7 @@ from verifier.instances import (
     Runs,
     Sticky,
     UncentredDesign,
+    VectorAutoregression,
     White,
 )
 from verifier.instances.dependence import REPEATED
@@ -107,6 +108,15 @@ def _correlations(dependence: Dependence) -> list[dict[str, Any]]:
             for k, each in _classes(dependence)
         ]
         return [*rows, _row("correlation of noise", dependence.noise.autocorrelations(last))]
+    if isinstance(dependence, VectorAutoregression):
+        gamma = dependence.autocovariances(last)
+        sides = ("odd", 0), ("even", 1)
+        rows = [
+            _row(f"correlation of the {one} coordinate of a pair with the {other} one so much earlier", gamma[:, a, b])
+            for one, a in sides
+            for other, b in sides
+        ]
+        return [*rows, _row("correlation of noise", dependence.noise.autocorrelations(last))]
     if isinstance(dependence, Dependent):
         inputs, noise = dependence.inputs.autocorrelations(last), dependence.noise.autocorrelations(last)
     elif isinstance(dependence, Repeated):
@@ -122,11 +132,14 @@ def _mixing(dependence: Dependence, *, endless: bool) -> list[dict[str, Any]]:
     last = max(LAGS)
     if isinstance(dependence, Repeated):
         return [_row("b(k), any number of coordinates", dependence.runs.mixing(last), _known_of_runs(dependence.runs))]
+    processes: list[Process | VectorAutoregression]
     if isinstance(dependence, PerCoordinate):
-        processes: list[Process] = [each for _, each in _classes(dependence)]
+        processes = [each for _, each in _classes(dependence)]
         names = [_in_turn("b(k), one", k, dependence) for k, _ in _classes(dependence)]
     elif isinstance(dependence, Dependent):
         processes, names = [dependence.inputs], ["b(k), one coordinate"]
+    elif isinstance(dependence, VectorAutoregression):
+        processes, names = [dependence], ["b(k), one pair of coordinates"]
     else:
         return []
     rows = [_row(name, each.mixing(last), _known(each)) for name, each in zip(names, processes, strict=True)]
@@ -140,7 +153,7 @@ def _mixing(dependence: Dependence, *, endless: bool) -> list[dict[str, Any]]:
     return rows
 
 
-def _known(process: Process) -> str:
+def _known(process: Process | VectorAutoregression) -> str:
     """Whether ``mixing`` of a process is exact: the protocol asks for upper bounds."""
     if isinstance(process, (White, FractionalNoise)) or reach(process) == 0.0:
         return EXACT
@@ -158,14 +171,18 @@ def _sums(dependence: Dependence) -> list[dict[str, Any]]:
     run), not of its square.
     """
     products = "sum over h of rho_x(h) rho_eps(h)"
-    if isinstance(dependence, PerCoordinate) and len(dependence.rhos) > 1:
+    if isinstance(dependence, PerCoordinate) and len(dependence.extremes) > 1:
         named = [
             (_in_turn(products, k, dependence), value) for k, value in enumerate(dependence.product_sums(), start=1)
         ]
         return [
             *({"of": of, "value": _finite(value)} for of, value in named),
-            {"of": "mean of these", "value": _finite(dependence.product_sum())},
+            {"of": "mean over coordinates", "value": _finite(dependence.product_sum())},
         ]
+    if isinstance(dependence, VectorAutoregression):
+        low, high = dependence.product_sums()
+        found = [("smallest", low), ("largest", high), ("mean", dependence.product_sum())]
+        return [{"of": f"{products}, {of} over directions in a pair", "value": _finite(value)} for of, value in found]
     if isinstance(dependence, Repeated) and dependence.noise == REPEATED:
         products = "sum over h of P(same run at lag h)"
     elif not isinstance(dependence, (Dependent, PerCoordinate, Repeated)):
@@ -185,10 +202,12 @@ def _mean(dependence: Dependence) -> dict[str, Any]:
 
 
 def _classes(dependence: PerCoordinate) -> list[tuple[int, Process]]:
-    return list(enumerate(dependence.classes, start=1))
+    return list(enumerate(dependence.extremes, start=1))
 
 
 def _in_turn(name: str, k: int, dependence: PerCoordinate) -> str:
+    if not isinstance(dependence.rhos, tuple):
+        return f"{name} of the coordinates of {'lowest' if k == 1 else 'highest'} rho"
     count = len(dependence.rhos)
     return f"{name} of coordinates {k}, {k + count}, ..." if count > 1 else f"{name} of all coordinates"
 

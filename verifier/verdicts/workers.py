@@ -36,7 +36,7 @@ from verifier.provenance import code_digest
 TRIES = 3  # a task that was running when its worker died, so often, is given up
 CONNECT_SECONDS = 5.0
 WORKER_SECONDS = 30.0  # how long a cluster may have no worker before it counts as gone: a nanny restarts one in a few
-_GATHER_SECONDS = 30.0
+_GATHER_SECONDS = 10.0
 _POLL_SECONDS = 0.5
 _EXTRA = "pip install 'verifier[cluster]'"
 _IN_THIS_PROCESS = threading.Lock()
@@ -156,7 +156,8 @@ class _Tray:
     def give_back(self, number: int) -> int:
         """Have a task run again that was lost while it ran, and say how often that was so."""
         with self._lock:
-            self._again.append(number)
+            if number not in self._again:
+                self._again.append(number)
             self._tries[number] += 1
             return self._tries[number]
 
@@ -354,6 +355,8 @@ def _outcome(client: Any, task: Task, future: Any) -> Any:
     except Exception as failure:  # its worker died with the result, or somebody cancelled it, or the scheduler is gone
         if client.status != "running":
             raise _ClusterGone("the scheduler is gone") from None
+        if not _workers(client):  # nobody is there to compute it again
+            raise _ClusterGone("the cluster has no worker") from None
         return _Again(f"its result did not arrive: {_why(failure)}")
     if isinstance(error, KilledWorker):
         return Lost(task, "given up by the scheduler: every worker that it ran on died")
