@@ -142,11 +142,14 @@ def test_any_number_of_workers_finds_the_same(claims: dict[str, Claim], tmp_path
 # ------------------------------------------------------------------------------------------------ nothing is lost
 
 
+EXAMPLES = 160
+
+
 def start(place: Path, out: Path, *more: str) -> subprocess.Popen[str]:
     """A night in a process of its own."""
     command = [sys.executable, "-m", "verifier", "nightly", "--pack", "night_pack:CLAIMS", "--only", "N/true,N/false"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    options = ["--examples", "300", "--out", str(out), *more]
+    options = ["--examples", str(EXAMPLES), "--out", str(out), *more]
     return subprocess.Popen(
         [*command, *options],
         cwd=place,
@@ -178,20 +181,24 @@ def test_a_killed_night_goes_on_and_ends_as_if_it_had_not_been(
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "killed" / "bouts").glob("[0-9]*.json")}
     result = resumed(chosen, tmp_path / "killed")
     assert all(path.stat().st_mtime_ns == when for path, when in before.items()), "a finished bout was run again"
-    whole = night(chosen, tmp_path / "whole", examples=300)
+    whole = night(chosen, tmp_path / "whole", examples=EXAMPLES)
     assert bouts(tmp_path / "killed") == bouts(tmp_path / "whole")
     assert len(before) < len(bouts(tmp_path / "whole"))
     assert verdicts(result) == verdicts(whole) == {"N/true": "SURVIVED", "N/false": "FALSIFIED"}
     assert result.night["resumed"] == 1
 
 
-def test_ctrl_c_writes_the_report_first_and_the_night_goes_on(
-    place: Path, claims: dict[str, Claim], tmp_path: Path, no_controls: None
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_writes_the_report_first_and_the_night_goes_on(
+    how: signal.Signals, place: Path, claims: dict[str, Claim], tmp_path: Path, no_controls: None
 ) -> None:
     out = tmp_path / "stopped"
     process = start(place, out, "--jobs", "2")
     wait_for_bouts(process, out, 3)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: the workers hear it too
+    if how is signal.SIGINT:
+        os.killpg(process.pid, how)  # as a terminal does it: the workers hear it too
+    else:
+        process.send_signal(how)  # as whoever cancels a job
     said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "interrupted" in said[1]

@@ -19,6 +19,7 @@ import itertools
 import math
 import os
 import shlex
+import signal
 import sys
 import time
 import traceback
@@ -395,7 +396,7 @@ def _nightly(
         if database is not None:
             database = redis_address(database)
             check_database(database)
-        with _watching() as show:
+        with _stoppable(), _watching() as show:
             workers = jobs or joblib.cpu_count()
             if resume is not None:
                 result = resume_night(
@@ -448,6 +449,17 @@ def _nightly(
         _complain(f"damage: {each['where']}: {each['what']}")
     everything = only is None and resume is None and result.exit_code != INTERRUPTED
     raise typer.Exit(registry.exit_code(result.exit_code, everything=everything))
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Whoever stops a night is heard: Ctrl-C, also where a shell started it in the background, and SIGTERM, of a cancelled job."""
+    before = {each: signal.signal(each, signal.default_int_handler) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 @contextmanager
