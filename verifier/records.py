@@ -84,6 +84,11 @@ def plain(value: object, key: str = "$") -> Any:
             raise RecordError(f"{key} is of type {type(value).__name__}, which JSON has no form for")
 
 
+def finite_or_none(value: float | None) -> float | None:
+    """A finite float, or None: JSON has no infinity."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
 def _name(name: object, key: str) -> str:
     if not isinstance(name, str):
         raise RecordError(f"{key} has the key {name!r}: keys are strings")

@@ -34,7 +34,7 @@ from hypothesis.errors import Unsatisfiable
 from verifier import claims as _claims
 from verifier.claims import Bound, Claim, Prediction
 from verifier.instances import Instance
-from verifier.records import SCHEMA
+from verifier.records import SCHEMA, finite_or_none
 from verifier.verdicts import choices
 from verifier.verdicts.audit import find_claim
 from verifier.verdicts.choices import Choice, Drawn
@@ -264,17 +264,13 @@ def _row(digest: str, found: Judgement) -> list[Any]:
     """One judgement in short; see :func:`judgement_of`."""
     peak = None
     if isinstance(found.predicted, Bound) and found.evidence is not None:
-        peak = _plain(float(np.max(found.evidence.log_y, initial=-math.inf)))
+        peak = finite_or_none(float(np.max(found.evidence.log_y, initial=-math.inf)))
     kind = value = None
     if found.predicted is not None:
-        kind, value = found.predicted.kind, _plain(found.predicted.value)
+        kind, value = found.predicted.kind, finite_or_none(found.predicted.value)
     said = "" if found.verdict == CONSISTENT else found.reason[:_LONGEST]
-    numbers = (_plain(found.exponent), _plain(found.tolerance), _finite(found.score), peak)
+    numbers = (finite_or_none(found.exponent), finite_or_none(found.tolerance), _finite(found.score), peak)
     return [digest, LETTERS[found.verdict], kind, value, *numbers, said]
-
-
-def _plain(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def judgement_of(row: Sequence[Any]) -> Judgement:

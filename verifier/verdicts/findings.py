@@ -15,7 +15,7 @@ import numpy as np
 from verifier.claims import Claim
 from verifier.instances import CarriedCoefficients, CarriedFunction, CriticalTarget, Instance
 from verifier.provenance import version, versions
-from verifier.records import ROLES, SCHEMA, Role, counterexample_name
+from verifier.records import ROLES, SCHEMA, Role, counterexample_name, finite_or_none
 from verifier.risk.equivalents import Tuning
 from verifier.risk.observables import FARTHEST, ExcessRisk, crossover
 from verifier.risk.smoothness import source_indices
@@ -80,7 +80,7 @@ def finding_record(finding: Finding) -> dict[str, Any]:
         else {
             "kind": finding.power.kind,
             "at": finding.power.at,
-            "tightest": _plain(finding.power.tightest),
+            "tightest": finite_or_none(finding.power.tightest),
             "corner": finding.power.corner,
             "text": finding.power.text,
         },
@@ -121,11 +121,6 @@ def _evidence(finding: Finding) -> list[str]:
     return kinds
 
 
-def _plain(value: float | None) -> float | None:
-    """A finite float, or None: JSON has no infinity."""
-    return None if value is None or not math.isfinite(value) else float(value)
-
-
 def case_record(claim: Claim, case: Case, role: Role) -> dict[str, Any]:
     """One instance with its judgement as JSON."""
     judged = case.judgement
@@ -140,10 +135,10 @@ def case_record(claim: Claim, case: Case, role: Role) -> dict[str, Any]:
         if judged.predicted is None
         else {
             "kind": judged.predicted.kind,
-            "value": _plain(judged.predicted.value),
+            "value": finite_or_none(judged.predicted.value),
         },
-        "exponent": _plain(judged.exponent),
-        "tolerance": _plain(judged.tolerance),
+        "exponent": finite_or_none(judged.exponent),
+        "tolerance": finite_or_none(judged.tolerance),
         "interval": None if interval is None or not all(map(math.isfinite, interval)) else list(interval),
         "reason": judged.reason,
         "why": why(claim, case),
@@ -157,7 +152,7 @@ def case_record(claim: Claim, case: Case, role: Role) -> dict[str, Any]:
         else {
             "agrees": certification.agrees,
             "points": [
-                {"n": n, "simulated": mean, "stderr": stderr, "equivalent": expected, "z": _plain(z)}
+                {"n": n, "simulated": mean, "stderr": stderr, "equivalent": expected, "z": finite_or_none(z)}
                 for n, mean, stderr, expected, z in zip(
                     certification.n,
                     certification.simulated,
@@ -279,11 +274,11 @@ def counterexample_record(finding: Finding, role: Role, pack: str | None = None)
         if judged.predicted is None
         else {
             "kind": judged.predicted.kind,
-            "value": _plain(judged.predicted.value),
+            "value": finite_or_none(judged.predicted.value),
         },
         "verdict": judged.verdict,
-        "exponent": _plain(judged.exponent),
-        "tolerance": _plain(judged.tolerance),
+        "exponent": finite_or_none(judged.exponent),
+        "tolerance": finite_or_none(judged.tolerance),
         "witness": {name: value for name, value in judged.witness.items() if math.isfinite(value)},
         "numbers": numbers(judged),
         "numpy": versions()["numpy"],
@@ -347,10 +342,10 @@ def judgement_rows(finding: Finding) -> list[dict[str, Any]]:
             "instance": json.dumps(instance.to_json(), sort_keys=True),
             "verdict": judged.verdict,
             "predicted_kind": None if judged.predicted is None else judged.predicted.kind,
-            "predicted": None if judged.predicted is None else _plain(judged.predicted.value),
-            "exponent": _plain(judged.exponent),
-            "tolerance": _plain(judged.tolerance),
-            "score": _plain(judged.score),
+            "predicted": None if judged.predicted is None else finite_or_none(judged.predicted.value),
+            "exponent": finite_or_none(judged.exponent),
+            "tolerance": finite_or_none(judged.tolerance),
+            "score": finite_or_none(judged.score),
         }
         for instance, judged in finding.judged
     ]

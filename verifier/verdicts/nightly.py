@@ -21,20 +21,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from verifier import provenance, records
 from verifier.claims import Claim
 from verifier.instances import Instance
 from verifier.records import RecordError, RunDirectory
 from verifier.verdicts import choices
 from verifier.verdicts.allocation import Share, Standing, plan_round
-from verifier.verdicts.audit import Judged, error_finding, exit_code, judgement_table, recorded, refuse_too_many
+from verifier.verdicts.audit import (
+    Judged,
+    confirmations,
+    error_finding,
+    evidence_table,
+    exit_code,
+    judgement_table,
+    recorded,
+    refuse_too_many,
+)
 from verifier.verdicts.bouts import order_digest, run_bout
 from verifier.verdicts.conclude import conclude, load_concluded, save_concluded
 from verifier.verdicts.controls import controls, failed_control, run_control
 from verifier.verdicts.corpus import FED, Entry, best, file_name, load_entries, save_entries
-from verifier.verdicts.falsify import CONFIRMATIONS, FALSE_ALARMS
 from verifier.verdicts.shipped import is_stale
 from verifier.verdicts.workers import Lost, Task, run_tasks
 
@@ -505,7 +511,7 @@ class _Night:
 
         finished = [judged[name] for name in self.claims]
         findings = [each.record for each in finished]
-        spent = sum(f["size"]["confirmations"] for f in findings) + sum(c.pop("confirmations") for c in checked)
+        spent = confirmations(findings, checked)
         code = INTERRUPTED if self.interrupted else exit_code(findings, checked)
         origin = provenance.provenance()
         common = {
@@ -521,7 +527,7 @@ class _Night:
         run = common | {
             "profile": "nightly",
             "controls": checked,
-            "confirmations": {"spent": spent, "cap": CONFIRMATIONS, "level": FALSE_ALARMS / CONFIRMATIONS},
+            "confirmations": spent,
             "stale": is_stale(),
         }
         night = common | {
@@ -534,9 +540,7 @@ class _Night:
             "readings": [self._reading(name, judged[name].record) for name in self.claims],
             "damage": self.damage,
         }
-        evidence = pd.DataFrame(
-            [row for each in finished for row in each.evidence], columns=["id", "role", "series", "x", "y", "lo", "hi"]
-        )
+        evidence = evidence_table(finished)
         self._event("report")
         records.save_findings(self.run, findings)
         records.save_evidence(self.run, evidence)

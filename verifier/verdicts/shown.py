@@ -34,6 +34,7 @@ from verifier.instances import (
 )
 from verifier.instances.dependence import REPEATED
 from verifier.instances.processes import reach
+from verifier.records import finite_or_none
 from verifier.risk.means import mean_inflation
 
 LAGS = (1, 2, 3, 5, 10, 100)
@@ -65,7 +66,7 @@ def width_record(instance: Instance) -> dict[str, Any] | None:
     """
     if not instance.features.finite:
         return None
-    return {"n": list(SIZES), "m": [_finite(m) for m in instance.features.width(np.array(SIZES))]}
+    return {"n": list(SIZES), "m": [finite_or_none(m) for m in instance.features.width(np.array(SIZES))]}
 
 
 def shown_lines(case: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -176,18 +177,20 @@ def _sums(dependence: Dependence) -> list[dict[str, Any]]:
             (_in_turn(products, k, dependence), value) for k, value in enumerate(dependence.product_sums(), start=1)
         ]
         return [
-            *({"of": of, "value": _finite(value)} for of, value in named),
-            {"of": "mean over coordinates", "value": _finite(dependence.product_sum())},
+            *({"of": of, "value": finite_or_none(value)} for of, value in named),
+            {"of": "mean over coordinates", "value": finite_or_none(dependence.product_sum())},
         ]
     if isinstance(dependence, VectorAutoregression):
         low, high = dependence.product_sums()
         found = [("smallest", low), ("largest", high), ("mean", dependence.product_sum())]
-        return [{"of": f"{products}, {of} over directions in a pair", "value": _finite(value)} for of, value in found]
+        return [
+            {"of": f"{products}, {of} over directions in a pair", "value": finite_or_none(value)} for of, value in found
+        ]
     if isinstance(dependence, Repeated) and dependence.noise == REPEATED:
         products = "sum over h of P(same run at lag h)"
     elif not isinstance(dependence, (Dependent, PerCoordinate, Repeated)):
         products = "long-run variance of the products of inputs and noise"
-    return [{"of": products, "value": _finite(dependence.product_sum())}]
+    return [{"of": products, "value": finite_or_none(dependence.product_sum())}]
 
 
 def _mean(dependence: Dependence) -> dict[str, Any]:
@@ -198,7 +201,11 @@ def _mean(dependence: Dependence) -> dict[str, Any]:
     else:
         assert isinstance(dependence, Dependent)
         cost = mean_inflation(dependence.noise, n) / n
-    return {"of": "variance of the mean of n noises", "n": list(SIZES), "cost": [_finite(value) for value in cost]}
+    return {
+        "of": "variance of the mean of n noises",
+        "n": list(SIZES),
+        "cost": [finite_or_none(value) for value in cost],
+    }
 
 
 def _classes(dependence: PerCoordinate) -> list[tuple[int, Process]]:
@@ -213,8 +220,4 @@ def _in_turn(name: str, k: int, dependence: PerCoordinate) -> str:
 
 
 def _row(name: str, values: Sequence[float] | np.ndarray[Any, Any], known: str = "") -> dict[str, Any]:
-    return {"name": name, "values": [_finite(values[lag]) for lag in LAGS], "known": known}
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+    return {"name": name, "values": [finite_or_none(values[lag]) for lag in LAGS], "known": known}
