@@ -89,6 +89,7 @@ def test_durations_for_people(seconds: Any, shown: str) -> None:
     ("text", "shown"),
     [
         ("bias <= R^2 lam^(2s)", "bias ≤ R<sup>2</sup> λ<sup>2s</sup>"),
+        ("beta and theta at lambda = 1/(eta t), no zeta", "β and θ at λ = 1/(η t), no zeta"),
         ("n^(-1/(2s + 1/beta))", "n<sup>−1/(2s + 1/β)</sup>"),
         ("Sigma = sum_k pi_k Sigma_k", "Σ = ∑<sub>k</sub> π<sub>k</sub> Σ<sub>k</sub>"),
         ("the sum of 1/beta_min", "the sum of 1/β<sub>min</sub>"),
