@@ -43,6 +43,7 @@ SETTINGS = [  # beta, s, sigma, scale, filter, n, number of steps where it has a
     (2.0, 1.5, 0.5, 1.0, vf.GradientDescent(0.1), 100, 60),
     (1.2, 0.8, 0.5, 5.0, vf.GradientFlow(), 50, 0),
     (3.0, 2.0, 0.5, 0.2, vf.GradientDescent(0.5), 60, 15),
+    (2.0, 0.5, 0.3, 0.1, vf.GradientDescent(0.5), 50, 3),
 ]
 
 
@@ -98,6 +99,20 @@ def test_equivalent_and_simulation_agree_with_real_descents(
         samples = simulate_filter(instance, [(n, lam)], Replicates(200, 1), directions)[:, 0]
         spread = math.hypot(stderr, float(samples.std(ddof=1)) / math.sqrt(200))
         assert abs(mean - samples.mean()) <= 3.5 * spread + 0.5 / n * mean * (directions == 40)
+
+
+@pytest.mark.parametrize("step", [0.5, 0.01])
+def test_descent_makes_three_steps_at_least(step: float) -> None:
+    instance = an_instance(2.0, 0.5, 0.3, vf.GradientDescent(step), 60)
+    n, earliest = 40, vf.GradientDescent(step).earliest(1.0)
+    ridges_asked = earliest * np.array([1.0, 1.3, 20.0, 1e6])
+    risks = np.asarray(vf.equivalent_risk(instance, n=n, lam=ridges_asked))
+    np.testing.assert_allclose(risks, risks[0], rtol=1e-12)
+    simulated = simulate_filter(instance, [(n, float(lam)) for lam in ridges_asked], Replicates(3, 0))
+    np.testing.assert_allclose(simulated, simulated[:, :1] * np.ones(4), rtol=1e-12)
+    assert float(vf.optimal_ridge(instance, n)) <= earliest
+    loud = an_instance(2.0, 0.5, 30.0, vf.GradientDescent(0.5))  # noise that is best not listened to
+    assert 0.5 < float(vf.optimal_ridge(loud, 50)) / vf.GradientDescent(0.5).earliest(1.0) <= 1.0
 
 
 def test_twice_as_many_steps_are_noticed() -> None:

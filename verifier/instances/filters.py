@@ -27,6 +27,10 @@ Complex = NDArray[np.complex128]
 MOST_STEP = 0.5
 """Largest step, in units of 1/l_1: the largest eigenvalue of a sample exceeds l_1, and descent diverges from 2/l on."""
 
+FEWEST_STEPS = 3.0
+"""Steps that a descent makes at least: a power of less than three has no equivalent as a sum of ridges, since the contour on which
+its logarithm is integrated (:mod:`verifier.risk.filters`) would cross the branch cut."""
+
 
 @runtime_checkable
 class Filter(Protocol):
@@ -49,6 +53,9 @@ class Descent(Filter, Protocol):
 
     def at_decay(self, y: Complex, largest: float) -> tuple[Complex, Complex]:
         """The x with psi(x) = y, and dx/dy there, shape of y: entire functions of y."""
+
+    def earliest(self, largest: float) -> float:
+        """The lambda of the earliest stop, infinite where there is none; a larger lambda stops there too."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,9 @@ class GradientFlow(Ingredient):
     def at_decay(self, y: Complex, largest: float) -> tuple[Complex, Complex]:
         return y, np.ones_like(y)
 
+    def earliest(self, largest: float) -> float:
+        return math.inf
+
     def describe(self) -> str:
         return "gradient flow"
 
@@ -101,8 +111,8 @@ class GradientFlow(Ingredient):
 @dataclass(frozen=True)
 class GradientDescent(Ingredient):
     r"""Full-batch gradient descent from zero with steps :math:`\eta` = ``step``/l_1, stopped after
-    :math:`1/(\eta\lambda)` steps: :math:`g_\lambda(x) = (1 - \eta x)^{1/(\eta\lambda)}`. Between whole numbers of steps the power
-    interpolates. ``step`` in [1e-3, 1/2]; ValueError otherwise.
+    :math:`1/(\eta\lambda)` steps, and after three at the earliest: :math:`g_\lambda(x) = (1 - \eta x)^{1/(\eta\lambda)}`. Between
+    whole numbers of steps the power interpolates. ``step`` in [1e-3, 1/2]; ValueError otherwise.
     """
 
     step: float = 0.5
@@ -114,7 +124,10 @@ class GradientDescent(Ingredient):
 
     def steps(self, lam: float, largest: float) -> float:
         """Number of steps at lambda."""
-        return largest / (self.step * lam)
+        return max(largest / (self.step * lam), FEWEST_STEPS)
+
+    def earliest(self, largest: float) -> float:
+        return largest / (self.step * FEWEST_STEPS)
 
     def log_decay(self, x: Array, largest: float) -> Array:
         eta = self.step / largest

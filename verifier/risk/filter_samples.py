@@ -85,6 +85,8 @@ def simulate_filter(
 def _setting(instance: Instance, n: int, lam: float, directions: int | None) -> _Setting:
     size = instance.spectrum.size
     p = int(min(DIRECTIONS if directions is None else directions, size))
+    assert isinstance(instance.filter, Descent)
+    lam = min(lam, instance.filter.earliest(largest_eigenvalue(instance)))
     ell = eigenvalues(instance.spectrum, p)
     tail = _tail(instance, n, lam, p) if p < size else None
     return _Setting(instance, n, lam, ell, target_energies(instance, ell, None), tail)
@@ -117,7 +119,7 @@ def _risk(item: _Setting, factor: Array) -> float:
     target = vectors.T @ ((item.f2 / ell)[:, None] * vectors)
     both = np.einsum("ia,ia,i->a", vectors, vectors, item.f2)
     if item.tail is None:
-        assert isinstance(item.instance.filter, Descent)
+        assert isinstance(item.instance.filter, Descent)  # as in _setting
         decay = item.instance.filter.log_decay(x, largest_eigenvalue(item.instance))
         learnt = np.asarray(-np.expm1(-decay / item.lam))
         lost = float(item.f2.sum() - 2.0 * (learnt @ both) + learnt @ (target * seen) @ learnt)

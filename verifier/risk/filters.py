@@ -96,6 +96,11 @@ class FilterEquivalent(Equivalent):
         assert isinstance(instance.filter, Descent)
         self._descent = instance.filter
         self._modes = self._sums.modes
+        self._earliest = self._descent.earliest(largest_eigenvalue(instance))
+
+    def effective_ridge(self, n: Array, lam: Array) -> Array:
+        """kappa(n, lambda), shape (k,), at the lambda of the earliest stop for any that is larger."""
+        return super().effective_ridge(n, np.minimum(lam, self._earliest))
 
     def solved(self, n: Array, lam: Array, kappa: Array) -> tuple[Complex, Complex, Complex]:
         """Complex ridges, weights, and effective ridges at each (n, lambda), shape (k, poles/2) each; ``kappa`` (k,) is that of
@@ -135,16 +140,17 @@ class FilterEquivalent(Equivalent):
     def _corrected(self, n: Array, lam: Array, kappa: Array) -> tuple[Array, Array]:
         _, weight, found = self.solved(n, lam, kappa)
         modes = self._modes
-        plain, plain_weight = ridges(self.instance, kappa)
+        near = np.minimum(kappa, self._earliest)
+        plain, plain_weight = ridges(self.instance, near)
         share = modes.eigenvalues / (modes.eigenvalues + found[..., None])
         part = 1.0 / (modes.target_eigenvalues + found[..., None])
-        # 1 - G and G are those of the filter at kappa itself, known exactly, and what the effective ridges of the poles differ by.
+        # 1 - G and G are those of the filter at about kappa, known exactly, and what the effective ridges of the poles differ by.
         beside = modes.eigenvalues / (modes.eigenvalues + plain[..., None])
         kept = np.einsum("kp,kpi->ki", weight, share) - np.einsum("kp,kpi->ki", plain_weight, beside)
-        kept = 2.0 * np.real(kept) - np.expm1(-self._decay(modes.eigenvalues) / kappa[:, None])
+        kept = 2.0 * np.real(kept) - np.expm1(-self._decay(modes.eigenvalues) / near[:, None])
         beside = 1.0 / (modes.target_eigenvalues + plain[..., None])
         lost = np.einsum("kp,kpi->ki", weight * found, part) - np.einsum("kp,kpi->ki", plain_weight * plain, beside)
-        lost = 2.0 * np.real(lost) + np.exp(-self._decay(modes.target_eigenvalues) / kappa[:, None])
+        lost = 2.0 * np.real(lost) + np.exp(-self._decay(modes.target_eigenvalues) / near[:, None])
         # Both kinds of sums over two poles by partial fractions: 1/((l+a)(l+b)) = (1/(l+a) - 1/(l+b))/(b-a).
         both = [found, weight, part @ modes.target_energy, part**2 @ modes.target_energy]
         both += [share @ modes.multiplicity, share**2 @ modes.multiplicity]
@@ -168,7 +174,7 @@ class FilterEquivalent(Equivalent):
         """kappa at which the leading terms of the risk are smallest, shape of n; not below the one with d1 = .9 n."""
         floor = max(float(log_kappa_floor(self.instance, n, np.zeros_like(n)).min()), LOG_KAPPA_MIN)
         grid, bias, noise = self._table_down_to(floor, float(n.max()))
-        values = bias + self.variance * noise / n[:, None]
+        values = np.where(np.exp(grid) <= self._earliest, bias + self.variance * noise / n[:, None], np.inf)
         best = np.argmin(values, axis=1)
         u, low, high = grid[best], grid[best] - STEP, grid[best] + STEP
         active = np.arange(len(n))
@@ -186,7 +192,7 @@ class FilterEquivalent(Equivalent):
             active = active[np.abs(following - at) > FOUND]
             if active.size == 0:
                 break
-        kappa = np.exp(u)
+        kappa = np.minimum(np.exp(u), self._earliest)
         late = self.ridge(n, kappa) < (1.0 - FULLEST) * kappa
         if late.any():
             kappa[late] = self.effective_ridge(FULLEST * n[late], np.zeros(int(late.sum())))
