@@ -15,8 +15,9 @@ from scipy.optimize import brentq
 
 import verifier as vf
 from verifier.risk.asymptotics import theorem_exponent
-from verifier.risk.equivalents import FeatureEquivalent, equivalent_for, risk_terms, width_parts
+from verifier.risk.equivalents import equivalent_for, risk_terms, width_parts
 from verifier.risk.feature_samples import simulate_features
+from verifier.risk.finite_width import FeatureEquivalent
 from verifier.risk.observables import BiasRatio, ExcessRisk
 from verifier.risk.simulate import Replicates, problem
 from verifier.verdicts.certify import agreement_constant, certify

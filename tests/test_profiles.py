@@ -371,7 +371,6 @@ def test_json_and_description() -> None:
         (lambda: sequence((0.5,), size=5000), "4096"),
         (lambda: dataclasses.replace(sequence((0.5,)), target=vf.BallTarget(s=0.5)), "worst target"),
         (lambda: dataclasses.replace(sequence((0.5,)), design=vf.RademacherDesign()), "Gaussian"),
-        (lambda: vf.learning_curve(sequence((0.5,)), n=(50,), directions="head"), "directions"),
         (lambda: profile_terms(vf.Instance(spectrum=vf.PowerLaw(beta=2.0)), 50.0, 0.1), "PerCoordinate"),
     ],
 )

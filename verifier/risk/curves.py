@@ -16,23 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances import (
-    Descent,
-    GaussianDesign,
-    Independent,
-    Instance,
-    MixtureSamples,
-    NystromFeatures,
-    SinglePass,
-    UncentredDesign,
-)
+from verifier.instances import Instance
 from verifier.instances.ingredient import whole
-from verifier.risk.coordinates import is_profiled
 from verifier.risk.dependent_samples import MOST_SAMPLES, simulate_dependent
 from verifier.risk.dependent_streams import can_be_streamed, simulate_dependent_stream
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
 from verifier.risk.feature_samples import simulate_features
 from verifier.risk.filter_samples import simulate_filter
+from verifier.risk.kinds import Kind, kind
 from verifier.risk.mixtures import simulate_mixture
 from verifier.risk.nystrom_samples import simulate_nystrom
 from verifier.risk.profile_samples import simulate_profile
@@ -133,7 +124,7 @@ def learning_curve(
     ``directions``: leading directions to simulate, by default
     :func:`verifier.risk.simulate.default_directions` of each n, as many as a test of the equivalent needs;
     "head" is the fast estimator, which leans on the equivalent for all but a few
-    (:func:`verifier.risk.simulate.head_problems`).
+    (:func:`verifier.risk.simulate.head_problems`), where an instance has no simulation of its kind.
 
     ``simulator``: draws the risks instead, as does one that an ingredient of ``inst`` carries
     (:mod:`verifier.risk.simulators`); ``controls``, ``antithetic`` and ``directions`` are then of no effect.
@@ -203,6 +194,7 @@ def learning_curves(
 
 
 Grid = list[tuple[int, Array]]
+Pairs = list[tuple[int, float]]
 
 
 def _samples(
@@ -212,30 +204,20 @@ def _samples(
     directions: int | str | None,
     simulator: Simulator | None,
 ) -> list[Array]:
-    """Risks on the grid of each instance: from a pack's simulator, on samples and features of a finite width, on real samples of a
-    mixture or of a design that is not Gaussian, or on Bartlett's factors, which all other instances share.
+    """Risks on the grid of each instance: from a pack's simulator, in the way of its kind, or on Bartlett's factors, which all
+    plain instances share.
     """
     found: dict[int, Array] = {}
     shared: dict[int, list[Problem]] = {}
+    drawn = None if isinstance(directions, str) else directions
     for j, (inst, grid) in enumerate(zip(instances, grids, strict=True)):
         chosen = simulator_of(inst) if simulator is None else simulator
         if chosen is not None:
             found[j] = _by_pack(chosen, inst, grid, draws)
-        elif is_profiled(inst):
-            found[j] = simulate_profile(inst, _pairs(grid), draws, directions)
-        elif inst.dependence != Independent() or isinstance(inst.design, UncentredDesign):
-            found[j] = _dependent(inst, grid, draws, directions if isinstance(directions, int) else None)
-        elif inst.features.finite:
-            simulated = simulate_nystrom if isinstance(inst.features, NystromFeatures) else simulate_features
-            found[j] = simulated(inst, _pairs(grid), draws, None if isinstance(directions, str) else directions)
-        elif isinstance(inst.filter, Descent):
-            found[j] = simulate_filter(inst, _pairs(grid), draws, None if isinstance(directions, str) else directions)
-        elif isinstance(inst.filter, SinglePass):
-            found[j] = simulate_single_pass(inst, _pairs(grid), draws)  # exact in the mean whatever its directions
-        elif isinstance(inst.design, GaussianDesign):
+        elif kind(inst) in SIMULATORS:
+            found[j] = SIMULATORS[kind(inst)](inst, _pairs(grid), draws, drawn)
+        elif kind(inst) == Kind.PLAIN:
             shared[j] = _problems(inst, grid, directions)
-        elif isinstance(inst.design, MixtureSamples):
-            found[j] = simulate_mixture(inst, _pairs(grid), draws)
         else:
             found[j] = simulate_samples(inst.design, _problems(inst, grid, directions), draws)
     if shared:
@@ -245,14 +227,13 @@ def _samples(
     return [found[j] for j in range(len(instances))]
 
 
-def _pairs(grid: Grid) -> list[tuple[int, float]]:
+def _pairs(grid: Grid) -> Pairs:
     """Every (n, ridge) of a grid, in its order."""
     return [(m, float(lam)) for m, ridges in grid for lam in ridges]
 
 
-def _dependent(inst: Instance, grid: Grid, draws: Replicates, directions: int | None) -> Array:
+def _dependent(inst: Instance, pairs: Pairs, draws: Replicates, directions: int | None) -> Array:
     """Risks on dependent samples: the sequences themselves while they are short, streams in law beyond."""
-    pairs = _pairs(grid)
     result = np.empty((draws.count, len(pairs)))
     streamed = can_be_streamed(inst)
     longest = max(m for m, _ in pairs)
@@ -267,6 +248,22 @@ def _dependent(inst: Instance, grid: Grid, draws: Replicates, directions: int | 
             own = [pair for pair, taken in zip(pairs, chosen, strict=True) if taken]
             result[:, chosen] = simulated(inst, own, draws, directions)
     return result
+
+
+SIMULATORS: dict[Kind, Callable[[Instance, Pairs, Replicates, int | None], Array]] = {
+    Kind.LANDMARKS: simulate_nystrom,
+    Kind.FEATURES: simulate_features,
+    Kind.PROFILED: simulate_profile,
+    Kind.DEPENDENT: _dependent,
+    Kind.UNCENTRED: _dependent,
+    Kind.DESCENT: simulate_filter,
+    # exact in the mean whatever its directions
+    Kind.SINGLE_PASS: lambda inst, pairs, draws, directions: simulate_single_pass(inst, pairs, draws),
+    Kind.MIXTURE_SAMPLES: lambda inst, pairs, draws, directions: simulate_mixture(inst, pairs, draws),
+}
+"""How the risks of an instance are simulated at each (n, ridge), by its kind; plain ones share their draws, other designs are
+sampled as they are.
+"""
 
 
 def _by_pack(simulator: Simulator, inst: Instance, grid: Grid, draws: Replicates) -> Array:

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifier.instances import Instance
-from verifier.risk.equivalents import GRID_STEP, LOG_KAPPA_MIN, Equivalent
+from verifier.risk.engine import GRID_STEP, LOG_KAPPA_MIN, Equivalent
 from verifier.risk.responses import responses
 from verifier.risk.sums import Sums
 

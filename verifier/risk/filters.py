@@ -35,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifier.instances import Descent, Instance
-from verifier.risk.equivalents import LOG_KAPPA_MIN, DiagonalSums, Equivalent, log_kappa_floor
+from verifier.risk.engine import LOG_KAPPA_MIN, DiagonalSums, Equivalent, log_kappa_floor
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]

@@ -33,8 +33,8 @@ from verifier.instances import (
 )
 from verifier.risk.coordinates import largest_factor
 from verifier.risk.dependent_streams import can_be_streamed
+from verifier.risk.engine import LOG_KAPPA_MIN
 from verifier.risk.equivalents import (
-    LOG_KAPPA_MIN,
     Tuning,
     effective_dimension,
     equivalent,

@@ -47,7 +47,7 @@ TILE_COLUMNS = 32  # of one class, drawn from a stream of their own
 
 
 def simulate_profile(
-    instance: Instance, pairs: Sequence[tuple[int, float]], draws: Replicates, directions: int | str | None = None
+    instance: Instance, pairs: Sequence[tuple[int, float]], draws: Replicates, directions: int | None = None
 ) -> Array:
     """Excess risks at each (n, lambda) on shared samples, shape (draws.count, len(pairs)).
 
@@ -58,10 +58,6 @@ def simulate_profile(
     """
     if not draws.averaged:
         raise ValueError(f"noise={draws.noise!r}, signs={draws.signs!r}: on samples in sequence both are averaged")
-    if isinstance(directions, str):
-        raise ValueError(
-            f"directions={directions!r}: samples in sequence know no fast estimator; give a whole number or None"
-        )
     settings = [_Setting.at(instance, n, float(lam), directions) for n, lam in pairs]
     risks = [(_short if setting.n <= EXHAUSTIVE_N else _long)(setting) for setting in settings]
     longest, widest = max(setting.n for setting in settings), max(setting.p for setting in settings)

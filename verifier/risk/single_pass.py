@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifier.instances import Instance, SinglePass
-from verifier.risk.equivalents import DiagonalSums, Equivalent
+from verifier.risk.engine import DiagonalSums, Equivalent
 from verifier.risk.filters import contour
 
 Array = NDArray[np.float64]

@@ -1,0 +1,54 @@
+"""The kinds of instances: which theory and which simulation an instance needs.
+
+:data:`verifier.risk.equivalents.ENGINES` and :data:`verifier.risk.curves.SIMULATORS` have an entry a kind.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from verifier.instances import (
+    Descent,
+    GaussianDesign,
+    Independent,
+    Instance,
+    MixtureSamples,
+    NystromFeatures,
+    SinglePass,
+    UncentredDesign,
+)
+from verifier.risk.coordinates import is_profiled
+
+
+class Kind(Enum):
+    """What sets an instance apart from ridge regression on independent Gaussian samples; no instance is of two kinds."""
+
+    PLAIN = auto()
+    LANDMARKS = auto()
+    FEATURES = auto()
+    PROFILED = auto()
+    DEPENDENT = auto()
+    UNCENTRED = auto()
+    DESCENT = auto()
+    SINGLE_PASS = auto()
+    MIXTURE_SAMPLES = auto()
+    OTHER_DESIGN = auto()
+
+
+def kind(instance: Instance) -> Kind:
+    """The kind of an instance; uncentred samples may depend on one another."""
+    if instance.features.finite:
+        return Kind.LANDMARKS if isinstance(instance.features, NystromFeatures) else Kind.FEATURES
+    if is_profiled(instance):
+        return Kind.PROFILED
+    if isinstance(instance.design, UncentredDesign):
+        return Kind.UNCENTRED
+    if instance.dependence != Independent():
+        return Kind.DEPENDENT
+    if isinstance(instance.filter, Descent):
+        return Kind.DESCENT
+    if isinstance(instance.filter, SinglePass):
+        return Kind.SINGLE_PASS
+    if isinstance(instance.design, MixtureSamples):
+        return Kind.MIXTURE_SAMPLES
+    return Kind.PLAIN if isinstance(instance.design, GaussianDesign) else Kind.OTHER_DESIGN
