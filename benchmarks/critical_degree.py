@@ -193,7 +193,7 @@ def map_table(maps: Sequence[Mapped], landmarks: bool) -> str:
         line = [f"{one.beta:g}, {one.s:g}", f"{one.critical:.4f}"]
         if not landmarks:
             instance = plain(one.beta, one.s)
-            power = theorem_5.power_of_the_schedule(instance)
+            power = instance.schedule_power
             sufficient = f"{degree_of_rudi_and_rosasco(instance):.4f}" if one.s >= 0.5 else "s < 1/2"
             line += [f"{power / one.beta:.4f}", f"{1.0 - power:.4f}", sufficient]
         found = one.boundary

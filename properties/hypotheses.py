@@ -37,7 +37,7 @@ def commutes_with_the_covariance(instance: Instance) -> bool:
 
 def alpha(instance: Instance) -> float:
     """The paper's exponent 2s / (2s + 1/beta), with the declared s."""
-    return 2.0 * instance.s / (2.0 * instance.s + 1.0 / instance.beta)
+    return 2.0 * instance.s * instance.schedule_power
 
 
 def degree(instance: Instance) -> float:
@@ -49,7 +49,7 @@ def critical_degree(instance: Instance) -> float:
     """Degree q* from which on m = c n^q random features keep the exponent, for s <= 1 (derived in properties/theorem_5.py):
     1/(2 beta s + 1) for s <= 1/2, 1 - 1/(2s + 1/beta) for s >= 1/2; the larger of the two is the one that counts.
     """
-    power = 1.0 / (2.0 * instance.s + 1.0 / instance.beta)
+    power = instance.schedule_power
     return max(power / instance.beta, 1.0 - power)
 
 

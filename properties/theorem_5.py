@@ -63,24 +63,19 @@ def at_least(instance: Instance) -> AtLeast:
     return AtLeast(alpha(instance))
 
 
-def power_of_the_schedule(instance: Instance) -> float:
-    """p in lambda_n = n^-p."""
-    return 1.0 / (2.0 * instance.s + 1.0 / instance.beta)
-
-
 def degree_of_the_effective_dimension(instance: Instance) -> float:
     """Degree of N(lambda_n), p/beta."""
-    return power_of_the_schedule(instance) / instance.beta
+    return instance.schedule_power / instance.beta
 
 
 def degree_of_the_operator_norm(instance: Instance) -> float:
     """Degree from which on m^(-1/2) <= lambda_n, 2p."""
-    return 2.0 * power_of_the_schedule(instance)
+    return 2.0 * instance.schedule_power
 
 
 def degree_of_rudi_and_rosasco(instance: Instance) -> float:
     """Degree in Theorem 3 of Rudi and Rosasco (2017) for s >= 1/2, with their r = s and gamma = 1/beta."""
-    return (1.0 + (2.0 * instance.s - 1.0) / instance.beta) * power_of_the_schedule(instance)
+    return (1.0 + (2.0 * instance.s - 1.0) / instance.beta) * instance.schedule_power
 
 
 def width_of_the_operator_norm(instance: Instance) -> bool:
@@ -99,7 +94,7 @@ def with_the_oracle(instance: Instance) -> Exponent:
 
 def at_the_schedule(instance: Instance) -> Exponent:
     """The exponent at every degree, under the scheduled ridge."""
-    q, power, beta = degree(instance), power_of_the_schedule(instance), instance.beta
+    q, power, beta = degree(instance), instance.schedule_power, instance.beta
     if q >= critical_degree(instance):
         return exactly(instance)
     floor = q <= power / beta
@@ -108,7 +103,7 @@ def at_the_schedule(instance: Instance) -> Exponent:
 
 def at_the_effective_dimension(instance: Instance) -> Exponent:
     """p, the exponent for m = c N(lambda_n) and s >= 1/2."""
-    return Exponent(power_of_the_schedule(instance))
+    return Exponent(instance.schedule_power)
 
 
 def reading(name: str, title: str, **parts: Any) -> Reading:

@@ -68,14 +68,9 @@ class BestConstantStep:
         return float(n ** -self.power(instance))
 
 
-def power_of_the_schedule(instance: Instance) -> float:
-    """p in lambda_n = n^-p."""
-    return 1.0 / (2.0 * instance.s + 1.0 / instance.beta)
-
-
 def one_pass_is_more_or_less_than_enough(instance: Instance) -> bool:
     """|p - 1| >= .05: the schedule's lambda is above 1/n, or below it, by a power of n."""
-    return abs(power_of_the_schedule(instance) - 1.0) >= 0.05
+    return abs(instance.schedule_power - 1.0) >= 0.05
 
 
 def of_the_last_iterate(instance: Instance) -> Exponent:

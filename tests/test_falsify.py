@@ -26,22 +26,21 @@ from verifier.risk.equivalents import equivalent_risk
 from verifier.risk.observables import BiasRatio
 from verifier.testing import check
 from verifier.verdicts import certificates, certify
-from verifier.verdicts import falsify as module
 from verifier.verdicts import judge as judging
+from verifier.verdicts import search as module
 from verifier.verdicts.falsify import (
     ERROR,
     FALSIFIED,
     SURVIVED,
     UNDERPOWERED,
     VACUOUS,
-    Budget,
     Counterexample,
     Finding,
     Undecided,
-    confirmation_z,
     falsify,
 )
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, VIOLATED, Judgement
+from verifier.verdicts.search import Budget, confirmation_z
 
 ROOT = Path(__file__).parents[1]
 READINGS = {reading.id: reading for reading in properties.CLAIMS}

@@ -30,7 +30,6 @@ from verifier.instances import (
 )
 from verifier.verdicts import mapping
 from verifier.verdicts.calibration import draw
-from verifier.verdicts.falsify import Case
 from verifier.verdicts.judge import look
 from verifier.verdicts.mapping import (
     FAILS,
@@ -43,6 +42,7 @@ from verifier.verdicts.mapping import (
     map_reading,
     map_record,
 )
+from verifier.verdicts.search import Case
 
 DOMAIN = st.builds(
     lambda beta, s, sigma: Instance(PowerLaw(beta), CriticalTarget(s), Noise(sigma)),

@@ -11,10 +11,10 @@ import verifier as vf
 from properties import proposition_1, theorem_3
 from verifier.claims import Claim
 from verifier.verdicts import mapping
-from verifier.verdicts.falsify import Case
 from verifier.verdicts.judge import look
 from verifier.verdicts.mapping import FAILS, HOLDS, Boundary, ReadingMap, Unmappable, map_reading
 from verifier.verdicts.parameters import moved, numbers_of, paths_of
+from verifier.verdicts.search import Case
 
 READINGS: dict[str, Claim] = {
     reading.id: reading for module in (proposition_1, theorem_3) for reading in module.READINGS

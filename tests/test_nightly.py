@@ -29,8 +29,9 @@ from verifier.verdicts import nightly as module
 from verifier.verdicts.allocation import FEWEST_BOUTS, Standing, plan_round
 from verifier.verdicts.bouts import run_bout
 from verifier.verdicts.corpus import Entry, best, load_entries, save_entries
-from verifier.verdicts.falsify import Budget, falsify
+from verifier.verdicts.falsify import falsify
 from verifier.verdicts.nightly import NightError, NightResult, NothingToResume, resume_night, run_night
+from verifier.verdicts.search import Budget
 
 ROOT = Path(__file__).resolve().parent.parent
 PACK = """

@@ -18,8 +18,9 @@ from verifier.instances import CriticalTarget, Instance, Noise, PowerLaw
 from verifier.patch import NotViolated, Unpatchable, counterexample_of, patch_for
 from verifier.records import RecordError, RunDirectory
 from verifier.testing import check_counterexample
-from verifier.verdicts.falsify import Budget, falsify
+from verifier.verdicts.falsify import falsify
 from verifier.verdicts.findings import counterexample_record
+from verifier.verdicts.search import Budget
 
 ROOT = Path(properties.__file__).parents[1]
 CLAIM = next(claim for claim in properties.CLAIMS if claim.id == "T1/s-above-1")

@@ -11,10 +11,10 @@ import verifier as vf
 from properties.proposition_1 import READINGS
 from verifier.risk.asymptotics import effective_index
 from verifier.risk.smoothness import source_indices
-from verifier.verdicts.falsify import Case
 from verifier.verdicts.findings import why
 from verifier.verdicts.judge import assess, judge
 from verifier.verdicts.judgement import CONSISTENT, VIOLATED
+from verifier.verdicts.search import Case
 
 CLAIMS = {reading.reading: reading for reading in READINGS}
 BEFORE = vf.PowerLaw(2.0)

@@ -14,10 +14,11 @@ from verifier import records
 from verifier.claims import Claim, Exponent
 from verifier.instances import Finite, Instance, PowerLaw
 from verifier.risk.asymptotics import theorem_exponent
-from verifier.verdicts import falsify as module
-from verifier.verdicts.falsify import FALSIFIED, Budget, Finding, falsify
+from verifier.verdicts import search as module
+from verifier.verdicts.falsify import FALSIFIED, Finding, falsify
 from verifier.verdicts.findings import counterexample_record, explain, finding_record, numbers
 from verifier.verdicts.replay import SAME, largest_difference, replay
+from verifier.verdicts.search import Budget
 
 BOUND = next(claim for claim in properties.CLAIMS if claim.id == "L2/all-s")
 

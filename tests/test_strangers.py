@@ -20,7 +20,8 @@ import properties
 from verifier import cli, records
 from verifier.instances import Instance
 from verifier.records import RecordError, RunDirectory
-from verifier.verdicts.falsify import Budget, falsify
+from verifier.verdicts.falsify import falsify
+from verifier.verdicts.search import Budget
 
 CLAIM = next(claim for claim in properties.CLAIMS if claim.id == "T1/tuned-worst-case")
 PICKLE = b"cos\nsystem\n(S'touch owned'\ntR."

@@ -19,10 +19,11 @@ from properties.strategies.transforms import (
 )
 from properties.theorem_2 import READINGS
 from verifier.risk.smoothness import source_indices
-from verifier.verdicts.falsify import Budget, Case, falsify
+from verifier.verdicts.falsify import falsify
 from verifier.verdicts.findings import explain, finding_record, why
 from verifier.verdicts.judge import assess, judge
 from verifier.verdicts.judgement import CONSISTENT, OUT_OF_SCOPE, VIOLATED
+from verifier.verdicts.search import Budget, Case
 
 CLAIMS = {reading.reading: reading for reading in READINGS}
 

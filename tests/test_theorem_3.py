@@ -15,10 +15,10 @@ import verifier as vf
 from properties.strategies import noises, smoothness
 from properties.strategies.mixtures import mixtures, weights, with_function_of_one_component
 from properties.theorem_3 import READINGS
-from verifier.verdicts.falsify import Case
 from verifier.verdicts.findings import why
 from verifier.verdicts.judge import assess, judge
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, VIOLATED
+from verifier.verdicts.search import Case
 
 CLAIMS = {reading.reading: reading for reading in READINGS}
 

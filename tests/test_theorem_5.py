@@ -108,7 +108,7 @@ def test_degrees_from_the_literature_lie_above_the_critical_one() -> None:
     for beta in (1.05, 1.5, 2.0, 6.0):
         for s in (0.05, 0.3, 0.5, 0.75, 1.0):
             plain = instance(beta, s, None)
-            star, p = critical_degree(plain), theorem_5.power_of_the_schedule(plain)
+            star, p = critical_degree(plain), plain.schedule_power
             assert theorem_5.degree_of_the_operator_norm(plain) >= star
             assert star < 1.0
             if s >= 0.5:

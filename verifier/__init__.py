@@ -105,10 +105,11 @@ if TYPE_CHECKING:
     from verifier.risk.curves import Curve, learning_curve, learning_curves
     from verifier.risk.equivalents import effective_dimension, effective_ridge, equivalent_risk, optimal_ridge
     from verifier.verdicts.conditions import CONDITIONS, Condition, Threshold
-    from verifier.verdicts.falsify import Budget, Counterexample, Finding, falsify
+    from verifier.verdicts.falsify import Counterexample, Finding, falsify
     from verifier.verdicts.judge import judge
     from verifier.verdicts.judgement import Judgement
     from verifier.verdicts.repair import Repair, repair
+    from verifier.verdicts.search import Budget
     from verifier.verdicts.slopes import Fit, fit_slope
 
     __version__: str

@@ -68,7 +68,7 @@ from verifier.verdicts.calibration import Effort, calibrate
 from verifier.verdicts.calibration import Progress as Measured
 from verifier.verdicts.conditions import CONDITIONS, chosen
 from verifier.verdicts.database import DatabaseError, check_database, redis_address
-from verifier.verdicts.falsify import FALSIFIED, Budget, Finding, falsify
+from verifier.verdicts.falsify import FALSIFIED, Finding, falsify
 from verifier.verdicts.findings import counterexample_record, finding_record, from_pack
 from verifier.verdicts.formulas import FormulaRepair, has_formula, relatives, repair_formula
 from verifier.verdicts.mapping import JUDGEMENTS, Boundary, ReadingMap, Unmappable, map_reading, map_record
@@ -87,6 +87,7 @@ from verifier.verdicts.repair_records import (
     trial_cells,
 )
 from verifier.verdicts.replay import replay
+from verifier.verdicts.search import Budget
 from verifier.verdicts.shipped import in_brief, is_checkout, publish_table
 from verifier.verdicts.shown import shown_lines
 from verifier.verdicts.workers import SchedulerError, scheduler_address

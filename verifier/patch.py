@@ -24,8 +24,8 @@ from verifier.claims import Claim
 from verifier.instances import Instance
 from verifier.records import RecordError, RunDirectory
 from verifier.runs import own_file
-from verifier.verdicts.falsify import confirm
 from verifier.verdicts.judgement import VIOLATED
+from verifier.verdicts.search import confirm
 
 HELPER = "check_counterexample"
 _FROM = "verifier.testing"

@@ -22,20 +22,11 @@ from hypothesis.errors import InvalidArgument
 from verifier.claims import Claim, installed_packs, load_pack
 from verifier.instances import Instance
 from verifier.records import counterexample_name, save_counterexample
-from verifier.verdicts.falsify import (
-    ERROR,
-    FALSIFIED,
-    SURVIVED,
-    Budget,
-    Counterexample,
-    Finding,
-    Undecided,
-    confirm,
-    falsify,
-)
+from verifier.verdicts.falsify import ERROR, FALSIFIED, SURVIVED, Counterexample, Finding, Undecided, falsify
 from verifier.verdicts.findings import counterexample_record, explain
 from verifier.verdicts.judge import look
 from verifier.verdicts.judgement import CONSISTENT, OUT_OF_SCOPE, VIOLATED, Judgement
+from verifier.verdicts.search import Budget, confirm
 
 EXAMPLES = {"quick": 40, "ci": 50, "nightly": 2000}
 PREFIX = "verifier-"  # the plain words belong to whoever's tests these are, and "ci" to Hypothesis

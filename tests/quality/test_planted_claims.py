@@ -16,8 +16,9 @@ from properties.strategies import assumption_r_spectra, hardest_targets, instanc
 from verifier.claims import AtLeast, Claim, Exponent, Prediction, Theta
 from verifier.instances import CriticalTarget, Instance, Noise, PowerLaw
 from verifier.risk.asymptotics import theorem_exponent
-from verifier.verdicts.falsify import FALSIFIED, SURVIVED, Budget, falsify
+from verifier.verdicts.falsify import FALSIFIED, SURVIVED, falsify
 from verifier.verdicts.judgement import VIOLATED
+from verifier.verdicts.search import Budget
 
 SEEDS = (0, 1, 2)
 

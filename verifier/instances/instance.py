@@ -279,6 +279,11 @@ class Instance:
         return self.target.s
 
     @property
+    def schedule_power(self) -> float:
+        r"""p = 1/(2s + 1/beta) of the paper's schedule :math:`\lambda_n = n^{-p}`, with the declared s."""
+        return 1.0 / (2.0 * self.s + 1.0 / self.beta)
+
+    @property
     def sigma(self) -> float:
         """Standard deviation of the label noise."""
         return self.noise.sigma

@@ -157,7 +157,7 @@ def _of_a_single_pass(instance: Instance, tuning: Tuning, index: float) -> float
     """
     known = getattr(tuning, "power", None)
     if tuning == "schedule":
-        power = 1.0 / (2.0 * instance.s + 1.0 / instance.beta)
+        power = instance.schedule_power
     elif callable(known):
         power = float(known(instance))
     else:
@@ -178,7 +178,7 @@ def _balanced(instance: Instance, tail: float) -> float:
 def _scheduled_terms(instance: Instance, tail: float) -> tuple[float, ...]:
     """Exponents of bias and, with noise, variance under the schedule."""
     beta = instance.beta
-    power = 1.0 / (2.0 * instance.s + 1.0 / beta)
+    power = instance.schedule_power
     bias = power * tail / beta
     variance = min(variance_exponent(instance.dependence, power / beta), mean_exponent(instance))
     return (bias, variance) if instance.sigma > 0.0 else (bias,)
@@ -201,7 +201,7 @@ def _of_features(instance: Instance, tuning: Tuning, tail: float, halved: float)
 
     deepest = beta * min(1.0, degree)
     if tuning == "schedule":
-        return smallest(min(1.0 / (2.0 * instance.s + 1.0 / beta), deepest))
+        return smallest(min(instance.schedule_power, deepest))
     # The smallest of lines is concave, with its maximum at an end or where two of them meet.
     meeting = [
         (b[0] - a[0]) / (a[1] - b[1]) for k, a in enumerate(lines) for b in lines[k + 1 :] if abs(a[1] - b[1]) > 1e-12
@@ -219,7 +219,7 @@ def _of_landmarks(instance: Instance, tuning: Tuning, tail: float) -> float | No
     if tuning == "optimal":
         return min(tail / (tail + 1.0), missed)
     if tuning == "schedule":
-        power = 1.0 / (2.0 * instance.s + 1.0 / beta)
+        power = instance.schedule_power
         return min(power * tail / beta, missed, 1.0 - min(power / beta, features.degree))
     return None
 

@@ -72,7 +72,7 @@ def equivalent_for(instance: Instance, n: Array, lam: Array) -> Equivalent:
 
 def scheduled_ridge(instance: Instance, n: ArrayLike) -> Array:
     r"""The paper's schedule :math:`\lambda_n = n^{-1/(2s + 1/\beta)}` with the declared s, shape of n."""
-    return np.asarray(np.asarray(n, dtype=np.float64) ** (-1.0 / (2.0 * instance.s + 1.0 / instance.beta)))
+    return np.asarray(np.asarray(n, dtype=np.float64) ** -instance.schedule_power)
 
 
 def ridge(instance: Instance, n: ArrayLike, tuning: Tuning = "optimal") -> Array:

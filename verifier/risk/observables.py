@@ -120,7 +120,7 @@ class ExcessRisk:
         floor = -2.0 * DEEPEST * index + 5.0
         noisy = instance.sigma > 0.0 and 2.0 * math.log(instance.sigma) > floor
         if tuning == "schedule":
-            power = 1.0 / (2.0 * instance.s + 1.0 / beta)
+            power = instance.schedule_power
         elif isinstance(instance.filter, SinglePass):
             power = min(1.0, beta)  # 1/(eta n) is 1/n at least
         elif tuning == "optimal" and noisy:
@@ -178,7 +178,7 @@ class ExcessRisk:
             return ()
         if instance.features.finite:
             return ()  # whether the sample, the ridge or the width resolves an index depends on the exponents sought
-        factor = 1.0 if tuning == "optimal" else beta * (2.0 * instance.s + 1.0 / beta)
+        factor = 1.0 if tuning == "optimal" else beta / instance.schedule_power
         return tuple(factor * period for period in periods)
 
     def log_terms(self, instance: Instance, log_x: Array, tuning: Tuning) -> tuple[Array, ...]:

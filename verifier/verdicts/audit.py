@@ -19,7 +19,7 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 from verifier import provenance, records
 from verifier.claims import Claim, installed_packs, load_pack
 from verifier.verdicts.controls import controls, failed_control, run_control
-from verifier.verdicts.falsify import CONFIRMATIONS, ERROR, FALSE_ALARMS, Budget, Counts, Finding, falsify
+from verifier.verdicts.falsify import ERROR, Finding, falsify
 from verifier.verdicts.findings import (
     counterexample_record,
     evidence_rows,
@@ -28,6 +28,7 @@ from verifier.verdicts.findings import (
     judgement_rows,
 )
 from verifier.verdicts.reproduction import failed, reproduce
+from verifier.verdicts.search import CONFIRMATIONS, FALSE_ALARMS, Budget, Counts
 from verifier.verdicts.shipped import is_stale
 from verifier.verdicts.workers import Lost, Task, run_tasks
 

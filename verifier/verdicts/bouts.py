@@ -40,12 +40,12 @@ from verifier.verdicts.audit import find_claim
 from verifier.verdicts.choices import Choice, Drawn
 from verifier.verdicts.database import example_database
 from verifier.verdicts.drawing import repeatable_draws
-
-# The search of falsify, whose parts a night puts together in another order: what counts as a violation stays written down once.
-from verifier.verdicts.falsify import Budget, _drawn, _gap, _Search, _Violation
 from verifier.verdicts.judge import look
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Evidence, Judgement
 from verifier.verdicts.parameters import numbers_of
+
+# The search of falsify, whose parts a night puts together in another order: what counts as a violation stays written down once.
+from verifier.verdicts.search import Budget, Search, Violation, drawn, gap
 
 LETTERS = {CONSISTENT: "c", VIOLATED: "v", INCONCLUSIVE: "i", OUT_OF_SCOPE: "o"}
 KEPT_NEAR, KEPT_VIOLATED, KEPT_DRAWN = 4, 2, 2  # instances that a record holds whole
@@ -100,7 +100,7 @@ def _database(order: Mapping[str, Any], damage: list[dict[str, str]]) -> Example
     )
 
 
-class _Recording(_Search):
+class _Recording(Search):
     """A search that keeps the choices of what it judged, and can draw in other ways."""
 
     def __init__(self, claim: Claim, order: Mapping[str, Any], database: ExampleDatabase | None) -> None:
@@ -109,7 +109,7 @@ class _Recording(_Search):
         self.nodes: dict[str, Drawn] = {}
         words = hashlib.sha256(repr((order["seed"], order["id"], order["number"])).encode()).digest()
         self.rng = random.Random(int.from_bytes(words[:8], "little"))
-        self.domain = _drawn(claim)
+        self.domain = drawn(claim)
 
     def go(self) -> None:
         """Draw and judge as the order says."""
@@ -129,7 +129,7 @@ class _Recording(_Search):
                 phases = (Phase.reuse, Phase.generate, Phase.target, Phase.shrink)
                 self._pass(self._violate, count, phases, f"search {number}" if number else "search")
                 return
-        except _Violation:
+        except Violation:
             count = max(count // 2, 20)
         except Unsatisfiable:
             self.minimal = None  # no instance met the hypotheses: the rows say so
@@ -230,7 +230,7 @@ class _Recording(_Search):
         """Digests of the instances that are kept whole: violations, near-violations, and two as they were drawn."""
         violated = [pair for pair in scope if pair[1].verdict == VIOLATED]
         consistent = [pair for pair in scope if pair[1].verdict == CONSISTENT]
-        chosen = sorted(violated, key=lambda pair: _gap(pair[1]), reverse=True)[:KEPT_VIOLATED]
+        chosen = sorted(violated, key=lambda pair: gap(pair[1]), reverse=True)[:KEPT_VIOLATED]
         chosen += sorted(consistent, key=lambda pair: nearness(pair[1]), reverse=True)[:KEPT_NEAR]
         chosen += consistent[:KEPT_DRAWN]
         chosen += [] if self.minimal is None else [self.minimal]

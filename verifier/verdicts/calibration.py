@@ -37,10 +37,11 @@ from verifier.provenance import code_digest, digest_of, versions
 from verifier.risk.asymptotics import Formula, has_exact_order, is_straight, least_exponent, theorem_exponent
 from verifier.verdicts.audit import EXAMPLES
 from verifier.verdicts.drawing import draw, draw_until
-from verifier.verdicts.falsify import FALSIFIED, SURVIVED, Budget, confirm, falsify
+from verifier.verdicts.falsify import FALSIFIED, SURVIVED, falsify
 from verifier.verdicts.judge import assess, judge, look
 from verifier.verdicts.judgement import INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
 from verifier.verdicts.reference import REFERENCE_SIZES, finite_size_allowance, finite_size_constant
+from verifier.verdicts.search import Budget, confirm
 from verifier.verdicts.workers import Lost, Task, run_tasks
 
 ERRORS = (0.02, 0.05, 0.1)

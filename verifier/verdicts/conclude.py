@@ -25,17 +25,15 @@ from verifier.verdicts.falsify import (
     ERROR,
     UNDERPOWERED,
     VACUOUS,
-    Budget,
-    Counts,
     Finding,
-    _by_proof,
-    _conclude,
-    _conclude_violation,
-    _failure,
-    _finding,
-    _Search,
-    _shortfall,
+    by_proof,
+    conclude_search,
+    conclude_violation,
+    failure,
+    finding_of,
+    shortfall_of,
 )
+from verifier.verdicts.search import Budget, Counts, Search
 
 MOST_ROWS = 200_000
 """Judgements that the power is averaged over, the first ones; all are counted."""
@@ -57,27 +55,29 @@ def merged(claim: Claim, seed: int, bouts: Iterable[Mapping[str, Any]], confirm:
     search = _Merged(claim, Budget(examples=1), seed, None)
     try:
         if claim.proof is not None:
-            return _by_proof(claim, seed, started)
+            return by_proof(claim, seed, started)
         if claim.domain.is_empty:
             text = f"the domain of claim {claim.id} is empty: it draws no instance"
-            return _finding(search, VACUOUS, started, message=text)
+            return finding_of(search, VACUOUS, started, message=text)
         failed = search.take(bouts)
         if failed:
-            finding = _finding(search, ERROR, started, message=failed)
+            finding = finding_of(search, ERROR, started, message=failed)
         elif search.minimal is not None:
-            finding = _conclude_violation(search, started)
+            finding = conclude_violation(search, started)
         elif confirm:
-            finding = _conclude(search, started)
+            finding = conclude_search(search, started)
         else:
-            text = _shortfall(claim, search.in_scope(), search.counts()) if search.in_scope() else "nothing was judged"
+            text = (
+                shortfall_of(claim, search.in_scope(), search.counts()) if search.in_scope() else "nothing was judged"
+            )
             stopped = "the night was stopped: nothing found was a violation, and the evidence is not certified yet"
-            finding = _finding(search, UNDERPOWERED, started, message="; ".join(filter(None, (stopped, text))))
+            finding = finding_of(search, UNDERPOWERED, started, message="; ".join(filter(None, (stopped, text))))
     except (Exception, SystemExit) as error:  # a claim is someone's code: what it raises is a finding about it
-        return error_finding(claim, seed, _failure(search, error))
+        return error_finding(claim, seed, failure(search, error))
     return replace(finding, judged=tuple(pair for pair in finding.judged if pair[0] is not _NO_INSTANCE))
 
 
-class _Merged(_Search):
+class _Merged(Search):
     """A search that was made by many bouts; an instance that was judged in several counts once."""
 
     def take(self, bouts: Iterable[Mapping[str, Any]]) -> str:

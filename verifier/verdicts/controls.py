@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from verifier.claims import Claim, Exponent, Prediction
 from verifier.instances import CriticalTarget, Instance, Noise, PowerLaw
 from verifier.risk.asymptotics import theorem_exponent
-from verifier.verdicts.falsify import ERROR, FALSIFIED, SURVIVED, Budget, falsify
+from verifier.verdicts.falsify import ERROR, FALSIFIED, SURVIVED, falsify
+from verifier.verdicts.search import Budget
 
 EXAMPLES = 12
 

@@ -20,8 +20,9 @@ from verifier.risk.equivalents import Tuning
 from verifier.risk.observables import FARTHEST, ExcessRisk, crossover
 from verifier.risk.smoothness import source_indices
 from verifier.verdicts.extrapolate import local_exponents
-from verifier.verdicts.falsify import CONFIRMATIONS, ERROR, FALSE_ALARMS, VACUOUS, Case, Finding
+from verifier.verdicts.falsify import ERROR, VACUOUS, Finding
 from verifier.verdicts.judgement import Judgement
+from verifier.verdicts.search import CONFIRMATIONS, FALSE_ALARMS, Case
 from verifier.verdicts.shipped import calibration_of
 from verifier.verdicts.shown import dependence_record, shown_lines, width_record
 

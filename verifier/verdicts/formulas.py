@@ -43,10 +43,11 @@ from verifier.instances.dependence import REPEATED
 from verifier.instances.processes import SHORT_MEMORY
 from verifier.risk.collapse import Factor, NoFactor, SlowestFactor
 from verifier.verdicts.drawing import draw
-from verifier.verdicts.falsify import ERROR, FALSIFIED, SURVIVED, Budget, Case, Finding, falsify
+from verifier.verdicts.falsify import ERROR, FALSIFIED, SURVIVED, Finding, falsify
 from verifier.verdicts.judge import look
 from verifier.verdicts.judgement import INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
 from verifier.verdicts.repair import EXIT_CODES, NOTHING, REPAIRED, UNDECIDED, UNREPAIRED, Tell, seed_of
+from verifier.verdicts.search import Budget, Case
 
 Array = NDArray[np.float64]
 

@@ -50,10 +50,11 @@ from verifier.instances import Instance
 from verifier.verdicts.compare import DECISIVE_GROWTH, WAVY
 from verifier.verdicts.drawing import draw
 from verifier.verdicts.extrapolate import growth
-from verifier.verdicts.falsify import CONFIRMATIONS, FALSE_ALARMS, MOSTLY_UNDECIDED, confirm
+from verifier.verdicts.falsify import MOSTLY_UNDECIDED
 from verifier.verdicts.judge import look
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
 from verifier.verdicts.parameters import Path, moved, number_at, numbers_of, paths_of
+from verifier.verdicts.search import CONFIRMATIONS, FALSE_ALARMS, confirm
 
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 

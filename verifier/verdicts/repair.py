@@ -50,19 +50,10 @@ from verifier.verdicts.conjunctions import (
     leaning,
 )
 from verifier.verdicts.drawing import draw
-from verifier.verdicts.falsify import (
-    ERROR,
-    FALSIFIED,
-    SURVIVED,
-    VACUOUS,
-    Budget,
-    Case,
-    Finding,
-    confirm,
-    falsify,
-)
+from verifier.verdicts.falsify import ERROR, FALSIFIED, SURVIVED, VACUOUS, Finding, falsify
 from verifier.verdicts.judge import look
 from verifier.verdicts.judgement import OUT_OF_SCOPE, VIOLATED, Judgement
+from verifier.verdicts.search import Budget, Case, confirm
 
 Tell = Callable[[str], None]
 

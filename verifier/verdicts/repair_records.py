@@ -8,9 +8,10 @@ from typing import Any
 
 from verifier.provenance import version
 from verifier.records import SCHEMA
-from verifier.verdicts.falsify import ERROR, Case
+from verifier.verdicts.falsify import ERROR
 from verifier.verdicts.formulas import FormulaRepair, Trial
 from verifier.verdicts.repair import NOTHING, UNREPAIRED, Added, Conjunction, Repair, Share
+from verifier.verdicts.search import Case
 
 MOST_TEXT = 400
 """Characters of an error on the page: its numbers may be many. The record has them all."""

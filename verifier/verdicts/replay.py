@@ -17,8 +17,8 @@ from verifier.claims import Claim, Prediction
 from verifier.instances import Instance
 from verifier.provenance import versions
 from verifier.verdicts.certificates import Certificate, check
-from verifier.verdicts.falsify import confirm
 from verifier.verdicts.findings import numbers
+from verifier.verdicts.search import confirm
 
 SAME = 1e-9
 OTHER_PROCESSOR = 1e-6  # what rounding on another processor may amount to; more means other numbers
