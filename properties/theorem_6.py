@@ -3,7 +3,8 @@ r"""Theorem 6: early stopping is equivalent to ridge regression with lambda = 1/
 What the theorem adds to Theorems 1 to 3 is the estimator: a linearised transformer is trained by descent on the squared loss, and
 stopped after t steps of size eta. (Its tail index, the smallest of heads and MLP, is Theorem 3.) Gradient flow and gradient
 descent are the filters exp(-x/lambda) and (1 - eta x)^(1/(eta lambda)) of the eigenvalues x of the sample (Yao, Rosasco and
-Caponnetto 2007), ridge regression is lambda/(x + lambda). All three learn what is above lambda and leave what is below, so that
+Caponnetto 2007; momentum mu makes eta/(1 - mu) of eta, Polyak 1964), ridge regression is lambda/(x + lambda). All three learn what
+is above lambda and leave what is below, so that
 
 * the variance sigma^2 N(lambda)/n is the same up to a constant between them;
 * the bias is sum f_i^2 g(l_i)^2, of the order lambda^(2s) under critical targets as long as g(x) <= C (lambda/x)^s: s < 1 for ridge
@@ -31,6 +32,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from hypothesis.strategies import SearchStrategy
+
 from properties.hypotheses import alpha, assumption_r, noisy_labels
 from properties.strategies import hardest_targets, instances, noises, power_tails, smoothness
 from properties.strategies.filters import descents, filtered, last_iterate, mean_iterate
@@ -44,16 +47,14 @@ LATEX = r"\mathcal{E}(n) \sim n^{-\alpha}, \quad \alpha = \frac{2s}{2s + 1/\beta
 SAME = 1.1
 """A generous reading of "acts as ridge", for the risk at the same lambda."""
 
-up_to_2_5 = filtered(
-    instances(power_tails(), hardest_targets(smoothness(0.05, 2.5), ("S-tail",)), noises(silent=False)), descents()
-)
-below_1 = filtered(
-    instances(power_tails(), hardest_targets(smoothness(0.05, 0.95), ("S-tail",)), noises(silent=False)), descents()
-)
+
+def critical_targets(largest: float) -> SearchStrategy[Instance]:
+    """Power tails, critical targets of an index up to ``largest``, with noise."""
+    return instances(power_tails(), hardest_targets(smoothness(0.05, largest), ("S-tail",)), noises(silent=False))
 
 
-smooth_targets = instances(power_tails(), hardest_targets(smoothness(0.05, 0.95), ("S-tail",)), noises(silent=False))
-one_pass, one_averaged_pass = filtered(smooth_targets, last_iterate()), filtered(smooth_targets, mean_iterate())
+up_to_2_5, below_1 = filtered(critical_targets(2.5), descents()), filtered(critical_targets(0.95), descents())
+one_pass, one_averaged_pass = (filtered(critical_targets(0.95), each) for each in (last_iterate(), mean_iterate()))
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ SETTINGS = [  # beta, s, sigma, scale, filter, n, number of steps where it has a
     (1.2, 0.8, 0.5, 5.0, vf.GradientFlow(), 50, 0),
     (3.0, 2.0, 0.5, 0.2, vf.GradientDescent(0.5), 60, 15),
     (2.0, 0.5, 0.3, 0.1, vf.GradientDescent(0.5), 50, 3),
+    (2.0, 0.7, 0.5, 2.0, vf.HeavyBall(0.05, 0.4), 60, 30),
 ]
 
 
@@ -52,8 +53,8 @@ def at_lambda(
 ) -> tuple[vf.Instance, float]:
     beta, s, sigma, scale, chosen, n, steps = setting
     instance = an_instance(beta, s, sigma, chosen, size, scale)
-    if isinstance(chosen, vf.GradientDescent):  # lambda = 1 / (eta t)
-        return instance, scale / (chosen.step * steps)
+    if isinstance(chosen, vf.GradientDescent | vf.HeavyBall):  # lambda = 1 / (eta t), or (1 - mu)/(eta t)
+        return instance, (1.0 - getattr(chosen, "momentum", 0.0)) * scale / (chosen.step * steps)
     return instance, float(scheduled_ridge(instance, float(n)))
 
 
@@ -75,10 +76,10 @@ def real_descents(
         x = generator.standard_normal((n, p)) * np.sqrt(ell)
         theta = np.sqrt(f2 / ell) * generator.choice([-1.0, 1.0], p)
         labels = x @ theta + sigma * generator.standard_normal(n)
-        if isinstance(chosen, vf.GradientDescent):
-            eta, found = chosen.step / scale, np.zeros(p)
+        if isinstance(chosen, vf.GradientDescent | vf.HeavyBall):
+            eta, found, last, mu = chosen.step / scale, np.zeros(p), np.zeros(p), getattr(chosen, "momentum", 0.0)
             for _ in range(steps):
-                found = found + eta * x.T @ (labels - x @ found) / n
+                last, found = found, found + eta * x.T @ (labels - x @ found) / n + mu * (found - last)
         else:
             values, vectors = np.linalg.eigh(x.T @ x / n)
             values = np.maximum(values, 1e-300)
@@ -134,18 +135,34 @@ def test_the_contour_is_the_exponential() -> None:
         assert np.max(np.abs(found - np.exp(-u))) < error
 
 
-@pytest.mark.parametrize("chosen", [vf.GradientFlow(), vf.GradientDescent(0.5), vf.GradientDescent(0.02)])
+@pytest.mark.parametrize(
+    "chosen", [vf.GradientFlow(), vf.GradientDescent(0.5), vf.GradientDescent(0.02), vf.HeavyBall(0.02, 0.6)]
+)
 def test_complex_ridges_make_the_filter(chosen: Filter) -> None:
     instance = an_instance(2.0, 0.5, 1.0, chosen, scale=3.0)
     lam = np.array([0.3, 1e-3, 1e-9])
     z, weight = ridges(instance, lam)
     x = np.concatenate([np.logspace(-12, math.log10(3.3), 300)])  # up to a tenth above l_1
     residual = 2.0 * np.real(np.sum((weight * z)[:, None, :] / (x[:, None] + z[:, None, :]), axis=2))
-    exact = np.exp(-chosen.log_decay(x, largest_eigenvalue(instance)) / lam[:, None])
-    assert np.max(np.abs(residual - exact)) < 1e-6
+    exact = np.stack([1.0 - chosen.learnt(x, float(each), largest_eigenvalue(instance)) for each in lam])
+    forgotten = 1e-6 if not isinstance(chosen, vf.HeavyBall) else 1e-4  # the other mode, at the earliest stop
+    assert np.max(np.abs(residual[0] - exact[0])) < forgotten
+    assert np.max(np.abs(residual[1:] - exact[1:])) < 1e-6
     if isinstance(chosen, vf.GradientDescent):
         steps = chosen.steps(1e-3, 3.0)
-        np.testing.assert_allclose(exact[1], (1.0 - chosen.step / 3.0 * x) ** steps, rtol=1e-9, atol=1e-300)
+        np.testing.assert_allclose(exact[1], (1.0 - chosen.step / 3.0 * x) ** steps, rtol=1e-9, atol=1e-15)
+
+
+def test_momentum_is_its_recursion() -> None:
+    chosen, scale = vf.HeavyBall(0.05, 0.4), 3.0
+    x = np.concatenate(
+        [[1e-300, 1e-12], np.logspace(-6, math.log10(2.5 * scale), 40)]
+    )  # beyond 2 l_1 directions oscillate
+    eta, steps = chosen.step / scale, 40
+    last, found = np.zeros_like(x), np.zeros_like(x)  # what is learnt of a coefficient of one
+    for _ in range(steps):
+        last, found = found, found + eta * x * (1.0 - found) + chosen.momentum * (found - last)
+    np.testing.assert_allclose(chosen.learnt(x, (1.0 - chosen.momentum) / (eta * steps), scale), found, rtol=1e-9)
 
 
 def test_small_steps_are_a_flow() -> None:

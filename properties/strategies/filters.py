@@ -7,15 +7,19 @@ import dataclasses
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from verifier.instances import Filter, GradientDescent, GradientFlow, Instance, SinglePass
+from verifier.instances import Filter, GradientDescent, GradientFlow, HeavyBall, Instance, SinglePass
 
 STEPS = (0.5, 0.2, 0.1, 0.01)
 """Steps of gradient descent, in units of 1/l_1."""
 
 
 def descents() -> SearchStrategy[Filter]:
-    """Gradient flow, and gradient descent of large and small steps."""
-    return st.just(GradientFlow()) | st.sampled_from(STEPS).map(GradientDescent)
+    """Gradient flow, and gradient descent of large and small steps, without and with momentum."""
+    return (
+        st.just(GradientFlow())
+        | st.sampled_from(STEPS).map(GradientDescent)
+        | st.sampled_from(((0.01, 0.5), (0.01, 0.7), (0.1, 0.3))).map(lambda parts: HeavyBall(*parts))
+    )
 
 
 def last_iterate() -> SearchStrategy[Filter]:

@@ -16,7 +16,7 @@ from verifier.instances.designs import (
 )
 from verifier.instances.empirical import EmpiricalSpectrum, FittedTail
 from verifier.instances.features import AllFeatures, Features, GaussianFeatures, NystromFeatures
-from verifier.instances.filters import Descent, Filter, GradientDescent, GradientFlow, Ridge, SinglePass
+from verifier.instances.filters import Descent, Filter, GradientDescent, GradientFlow, HeavyBall, Ridge, SinglePass
 from verifier.instances.ingredient import Ingredient, register_ingredient
 from verifier.instances.instance import Instance
 from verifier.instances.mixtures import DisjointMixture, Mixture, RotatedMixture
@@ -111,6 +111,7 @@ __all__ = [
     "GaussianFeatures",
     "GradientDescent",
     "GradientFlow",
+    "HeavyBall",
     "Identity",
     "Independent",
     "Ingredient",

@@ -120,8 +120,7 @@ def _risk(item: _Setting, factor: Array) -> float:
     both = np.einsum("ia,ia,i->a", vectors, vectors, item.f2)
     if item.tail is None:
         assert isinstance(item.instance.filter, Descent)  # as in _setting
-        decay = item.instance.filter.log_decay(x, largest_eigenvalue(item.instance))
-        learnt = np.asarray(-np.expm1(-decay / item.lam))
+        learnt = item.instance.filter.learnt(x, item.lam, largest_eigenvalue(item.instance))
         lost = float(item.f2.sum() - 2.0 * (learnt @ both) + learnt @ (target * seen) @ learnt)
         with np.errstate(divide="ignore", invalid="ignore"):
             response = np.where(x > 0.0, learnt * learnt / x, 0.0)

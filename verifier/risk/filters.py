@@ -3,7 +3,7 @@ r"""The deterministic equivalent of the excess risk of an estimator that stops a
 *A filter as a sum of ridges.* :math:`e^{-u}` is :math:`\frac{1}{2\pi i}\int e^\zeta\,(\zeta + u)^{-1} d\zeta` over a contour around
 the negative axis; the midpoint rule on the cotangent contour of Talbot with ``POLES`` nodes has an absolute error of
 :math:`3.9^{-P}` at every :math:`u \ge 0` (Trefethen, Weideman and Schmelzer 2006; Dingfelder and Weideman 2015). With
-:math:`g_\lambda(x) = e^{-\psi(x)/\lambda}` and x where :math:`\psi(x) = -\lambda\zeta_j` this becomes
+:math:`g_\lambda(x) = A e^{-\psi(x)/\lambda}` (A = 1 without momentum) and x where :math:`\psi(x) = -\lambda\zeta_j` this becomes
 
 .. math:: g_\lambda(x) = \sum_j w_j \frac{z_j}{x + z_j}, \qquad \phi_\lambda(x) = \sum_j \frac{w_j}{x + z_j}, \qquad \sum_j w_j = 1:
 
@@ -79,7 +79,8 @@ def ridges(instance: Instance, lam: Array) -> tuple[Complex, Complex]:
     assert isinstance(instance.filter, Descent)
     where, slope = instance.filter.at_decay(-scaled, largest_eigenvalue(instance))
     z = -where
-    return z, np.asarray(weight * lam[:, None] * slope / z)
+    amplitude = 1.0 + instance.filter.excess(-scaled, largest_eigenvalue(instance))
+    return z, np.asarray(weight * lam[:, None] * slope * amplitude / z)
 
 
 def largest_eigenvalue(instance: Instance) -> float:
@@ -147,10 +148,11 @@ class FilterEquivalent(Equivalent):
         # 1 - G and G are those of the filter at about kappa, known exactly, and what the effective ridges of the poles differ by.
         beside = modes.eigenvalues / (modes.eigenvalues + plain[..., None])
         kept = np.einsum("kp,kpi->ki", weight, share) - np.einsum("kp,kpi->ki", plain_weight, beside)
-        kept = 2.0 * np.real(kept) - np.expm1(-self._decay(modes.eigenvalues) / near[:, None])
+        kept = 2.0 * np.real(kept) + self._learnt(modes.eigenvalues, 1.0 / near[:, None])
         beside = 1.0 / (modes.target_eigenvalues + plain[..., None])
         lost = np.einsum("kp,kpi->ki", weight * found, part) - np.einsum("kp,kpi->ki", plain_weight * plain, beside)
-        lost = 2.0 * np.real(lost) + np.exp(-self._decay(modes.target_eigenvalues) / near[:, None])
+        decay, excess = self._decay(modes.target_eigenvalues)
+        lost = 2.0 * np.real(lost) + (1.0 + excess) * np.exp(-decay / near[:, None])
         # Both kinds of sums over two poles by partial fractions: 1/((l+a)(l+b)) = (1/(l+a) - 1/(l+b))/(b-a).
         both = [found, weight, part @ modes.target_energy, part**2 @ modes.target_energy]
         both += [share @ modes.multiplicity, share**2 @ modes.multiplicity]
@@ -222,20 +224,28 @@ class FilterEquivalent(Equivalent):
         b1, _, v1, _ = (float(value[0]) for value in self._slopes(np.array([math.log(kappa)])))
         return max(-self.variance * v1 / b1, 1.0) if b1 > 0.0 else math.inf
 
-    def _decay(self, ell: Array) -> Array:
-        """psi at real eigenvalues."""
-        return self._descent.log_decay(ell, largest_eigenvalue(self.instance))
+    def _decay(self, ell: Array) -> tuple[Array, Array]:
+        """psi and A - 1 at real eigenvalues."""
+        largest = largest_eigenvalue(self.instance)
+        decay = self._descent.log_decay(ell, largest)
+        return decay, np.asarray(self._descent.excess(decay, largest))
+
+    def _learnt(self, ell: Array, time: Array) -> Array:
+        """1 - g at eigenvalues (columns) and times 1/lambda (rows)."""
+        decay, excess = self._decay(ell)
+        return np.asarray(-excess - (1.0 + excess) * np.expm1(-decay * time))
 
     def _leading(self, u: Array) -> tuple[Array, Array]:
         """Bias and variance n/sigma^2 to leading order at each ln kappa."""
         modes = self._modes
         bias, noise = [np.zeros(0)], [np.zeros(0)]
         size = max(1, _CHUNK // self._sums.nodes)
-        decay, target_decay = self._decay(modes.eigenvalues), self._decay(modes.target_eigenvalues)
+        target_decay, target_excess = self._decay(modes.target_eigenvalues)
+        energy = (1.0 + target_excess) ** 2 * modes.target_energy
         for start in range(0, len(u), size):
             scale = np.exp(-u[start : start + size, None])
-            bias.append(np.exp(-2.0 * target_decay * scale) @ modes.target_energy)
-            kept = np.expm1(-decay * scale)
+            bias.append(np.exp(-2.0 * target_decay * scale) @ energy)
+            kept = self._learnt(modes.eigenvalues, scale)
             kept *= kept
             noise.append(kept @ modes.multiplicity)
         return np.concatenate(bias), np.concatenate(noise)
@@ -246,15 +256,18 @@ class FilterEquivalent(Equivalent):
         """
         modes, pieces = self._modes, []
         size = max(1, _CHUNK // self._sums.nodes)
-        decay, target_decay = self._decay(modes.eigenvalues), self._decay(modes.target_eigenvalues)
+        decay, excess = self._decay(modes.eigenvalues)
+        target_decay, target_excess = self._decay(modes.target_eigenvalues)
+        energy = (1.0 + target_excess) ** 2 * modes.target_energy
         for start in range(0, len(u), size):
             scale = np.exp(-u[start : start + size, None])
             q = target_decay * scale
             g2 = np.exp(-2.0 * q)
             bias = (2.0 * g2 * q, g2 * q * (4.0 * q - 2.0))
             p = decay * scale
-            g, rest = np.exp(-p), -np.expm1(-p)
+            g = (1.0 + excess) * np.exp(-p)
+            rest = -excess - (1.0 + excess) * np.expm1(-p)
             noise = (-2.0 * rest * g * p, 2.0 * g * p * (g * p - rest * (p - 1.0)))
-            columns = [term @ modes.target_energy for term in bias] + [term @ modes.multiplicity for term in noise]
+            columns = [term @ energy for term in bias] + [term @ modes.multiplicity for term in noise]
             pieces.append(columns)
         return tuple(np.concatenate(column) for column in zip(*pieces, strict=True))
