@@ -33,6 +33,7 @@ from verifier.risk.dependent_streams import can_be_streamed, simulate_dependent_
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
 from verifier.risk.feature_samples import simulate_features
 from verifier.risk.filter_samples import simulate_filter
+from verifier.risk.multihead_samples import multihead_problems
 from verifier.risk.mixtures import simulate_mixture
 from verifier.risk.nystrom_samples import simulate_nystrom
 from verifier.risk.profile_samples import simulate_profile
@@ -232,6 +233,8 @@ def _samples(
             found[j] = simulate_filter(inst, _pairs(grid), draws, None if isinstance(directions, str) else directions)
         elif isinstance(inst.filter, SinglePass):
             found[j] = simulate_single_pass(inst, _pairs(grid), draws)  # exact in the mean whatever its directions
+        elif inst.context.several:
+            shared[j] = multihead_problems(inst, _pairs(grid), None if isinstance(directions, str) else directions)
         elif isinstance(inst.design, GaussianDesign):
             shared[j] = _problems(inst, grid, directions)
         elif isinstance(inst.design, MixtureSamples):

@@ -30,6 +30,7 @@ from numpy.typing import ArrayLike, NDArray
 from verifier.instances import (
     AllFeatures,
     Descent,
+    DisjointHeads,
     FullRotation,
     Independent,
     Instance,
@@ -176,6 +177,7 @@ class Equivalent:
         else:
             self._sums = TransformedSums(instance, log_reach)
         self.trace = self._sums.trace
+        self._last: dict[str, tuple[tuple[Array, ...], Array]] = {}
 
     @property
     def transformed(self) -> TransformedSums | None:
@@ -203,12 +205,31 @@ class Equivalent:
         """The sums at each (n, kappa), both of shape (k,), in which the risk is their quotient: those at kappa, whatever n."""
         return self.sums(kappa)
 
+    def taken(self, n: Array, kappa: Array) -> Array:
+        """Degrees of freedom at each (n, kappa), whatever features hold of them."""
+        return self.sums(kappa).df1
+
     def _curved_seen(self, n: Array, kappa: Array) -> CurvedSums:
         return self.curved_sums(kappa)
 
     def _table_seen(self, n: Array, table: Sums) -> Sums:
         """The sums at each n (rows) and kappa of a table (columns); one row where n does not enter."""
         return table
+
+    def _degrees(self, n: Array, kappa: Array) -> tuple[Array, Array]:
+        """d1 and d2 at each (n, kappa)."""
+        return self._sums.degrees(kappa)
+
+    def _trace(self, n: Array) -> Array | float:
+        """The trace of the covariance at each n."""
+        return self.trace
+
+    def _recalled(self, name: str, function: Callable[..., Array], *arguments: Array) -> Array:
+        """What a function gave for the same arrays the last time: a judgement looks at one curve as a whole and in its parts."""
+        kept: tuple[tuple[Array, ...], Array] | None = self._last.get(name)
+        if kept is None or not all(map(np.array_equal, kept[0], arguments)):
+            kept = self._last[name] = (tuple(value.copy() for value in arguments), function(*arguments))
+        return kept[1].copy()
 
     def _in_chunks(self, kappa: Array, rows: Callable[[Array], tuple[Array, ...]]) -> list[Array]:
         size = max(1, self._sums.chunk // self._sums.nodes)
@@ -248,13 +269,13 @@ class Equivalent:
         if not solve.any():
             return kappa
         m, ridge = n[solve], lam[solve]
-        ceiling = np.log(ridge + self.trace / m)
+        ceiling = np.log(ridge + self._trace(m) / m)
         grid, table = self._grid(float(log_kappa_floor(self.instance, m, ridge).min()), float(ceiling.max()))
-        excess = np.exp(grid) * (1.0 - table.df1 / m[:, None]) - ridge[:, None]
+        excess = np.exp(grid) * (1.0 - self._table_seen(m, table).df1 / m[:, None]) - ridge[:, None]
         start = grid[np.argmax(excess > 0.0, axis=1)]
         root = np.exp(np.minimum(start, ceiling))
         for _ in range(60):
-            df1, df2 = self._sums.degrees(root)
+            df1, df2 = self._degrees(m, root)
             step = (root * (1.0 - df1 / m) - ridge) / (1.0 - df2 / m)
             # kappa = lambda + (positive): a rounding error may not carry the root to zero.
             root = np.maximum(root - step, np.maximum(ridge, 0.1 * root))
@@ -266,6 +287,10 @@ class Equivalent:
     def ridge(self, n: Array, kappa: Array) -> Array:
         """lambda = kappa (1 - d1(kappa)/n), never below zero."""
         return np.maximum(kappa * (1.0 - self.sums(kappa).df1 / n), 0.0)
+
+    def room(self, n: Array, lam: Array, kappa: Array) -> Array:
+        """lambda/kappa, shape of n."""
+        return lam / kappa
 
     def ridge_of(self, n: Array, kappa: float) -> Array:
         """The ridges that belong to one kappa, shape of n; below zero where it has too many degrees of freedom."""
@@ -314,7 +339,7 @@ class Equivalent:
         depth = FIRST_DEPTH
         while True:
             grid, table = self._grid(max(top - depth, floor), top)
-            permitted = table.df1 <= self.capacity(n)[:, None]
+            permitted = self._permitted(n, table)
             values = self._risks(n, table, permitted)
             decided = np.asarray(self._least_noise(n) * table.df2[0] / n > values.min(axis=1))
             if decided.all() or top - depth <= floor:
@@ -344,6 +369,10 @@ class Equivalent:
         best_kappa = np.where(outer <= inner, boundary, kappa)
         # At the cut the true optimum lies where kappa cannot be followed.
         return np.where(~reached & (best_kappa <= 2.0 * boundary), np.nan, best_kappa)
+
+    def _permitted(self, n: Array, table: Sums) -> NDArray[np.bool_]:
+        """Where a ridge that is not negative gives kappa, at each n (rows) and kappa of the grid (columns)."""
+        return np.asarray(table.df1 <= self.capacity(n)[:, None])
 
     def _least_noise(self, n: Array) -> Array | float:
         """Lower bound of the noise term over d2/n, whatever kappa."""
@@ -386,6 +415,15 @@ class Equivalent:
         )
         return max(df1, df2 - (self.variance + bias) * falls / rises) if rises > 0.0 else math.inf
 
+    def _first_size_below(self, kappa: float) -> float:
+        """The first n = e^4, e^8, ... at which the optimum is at most ``kappa``; infinite where there is none up to e^600."""
+        for log_n in np.split(np.arange(4.0, LOG_FARTHEST, 4.0), [30]):
+            n = np.exp(log_n)
+            below = np.flatnonzero(self.optimum(n) <= kappa)
+            if below.size:
+                return float(n[below[0]])
+        return math.inf
+
     def _refine(self, n: Array, u: Array, lower: Array, upper: Array) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
         """One Newton step of ln kappa towards the minimum of ln E, kept inside a bracket that shrinks with it."""
         sums = self._curved_seen(n, np.exp(u))
@@ -417,10 +455,6 @@ class FeatureEquivalent(Equivalent):
     _sums: FeatureSums
     # Once the sample outnumbers the features by far, the best gamma lies within 1/n of where z = m, next to a stationary point.
     starts_at_bound = True
-
-    def __init__(self, instance: Instance, log_reach: float) -> None:
-        super().__init__(instance, log_reach)
-        self._last: dict[str, tuple[tuple[Array, ...], Array]] = {}
 
     def sums(self, kappa: Array) -> WidthSums:
         """The sums at the given gammas, shape (k,), before the width enters."""
@@ -495,15 +529,8 @@ class FeatureEquivalent(Equivalent):
         return gamma
 
     def size_at_optimum(self, kappa: float) -> float:
-        """The first n = e^4, e^8, ... at which the ridge that minimises the risk has a gamma of at most ``kappa``; infinite where
-        there is none up to e^600.
-        """
-        for log_n in np.split(np.arange(4.0, LOG_FARTHEST, 4.0), [30]):
-            n = np.exp(log_n)
-            below = np.flatnonzero(self.optimum(n) <= kappa)
-            if below.size:
-                return float(n[below[0]])
-        return math.inf
+        """The first n = e^4, e^8, ... at which the ridge that minimises the risk has a gamma of at most ``kappa``."""
+        return self._first_size_below(kappa)
 
     def optimum(self, n: Array) -> Array:
         """The gamma of the ridge that minimises the risk."""
@@ -512,13 +539,6 @@ class FeatureEquivalent(Equivalent):
     def effective_ridge(self, n: Array, lam: Array) -> Array:
         """gamma(n, lambda), shape (k,), relative error 1e-12."""
         return self._recalled("ridge", self._solved, n, lam)
-
-    def _recalled(self, name: str, function: Callable[..., Array], *arguments: Array) -> Array:
-        """What a function gave for the same arrays the last time: a judgement looks at one curve as a whole and in its parts."""
-        kept: tuple[tuple[Array, ...], Array] | None = self._last.get(name)
-        if kept is None or not all(map(np.array_equal, kept[0], arguments)):
-            kept = self._last[name] = (tuple(value.copy() for value in arguments), function(*arguments))
-        return kept[1].copy()
 
     def _width(self, n: Array) -> Array:
         return self.instance.features.width(n)
@@ -715,6 +735,10 @@ def _equivalent(instance: Instance, log_reach: float) -> Equivalent:
         return LandmarkEquivalent(instance, log_reach)
     if instance.features.finite:
         return FeatureEquivalent(instance, log_reach)
+    if isinstance(instance.context, DisjointHeads):
+        from verifier.risk.multihead import DisjointHeadsEquivalent  # which builds on this module
+
+        return DisjointHeadsEquivalent(instance, log_reach)
     if isinstance(instance.design, UncentredDesign):
         from verifier.risk.means import UncentredEquivalent  # which builds on this module
 
@@ -838,6 +862,15 @@ def risk_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "o
     engine, sizes, kappa = _placed(instance, n, lam)
     target, noise = engine.terms(sizes.ravel(), kappa)
     return target.reshape(sizes.shape), noise.reshape(sizes.shape)
+
+
+def head_parts(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, ...]:
+    """The numbers of :meth:`verifier.risk.multihead.DisjointHeadsEquivalent.parts`, each of the shape of n; ValueError for one head."""
+    if not instance.context.several:
+        raise ValueError(f"context={instance.context!r} is one head; nothing is added to it")
+    engine, sizes, kappa = _placed(instance, n, lam)
+    found: Any = engine
+    return tuple(part.reshape(sizes.shape) for part in found.parts(sizes.ravel(), kappa))
 
 
 def width_parts(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, ...]:
