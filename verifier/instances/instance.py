@@ -20,7 +20,7 @@ from verifier.instances.filters import Filter, Ridge
 from verifier.instances.ingredient import Ingredient, recorded
 from verifier.instances.mixtures import Mixture, RotatedMixture
 from verifier.instances.noise import Noise
-from verifier.instances.spectra import Spectrum, tail_index
+from verifier.instances.spectra import Spectrum, power_tail, tail_index
 from verifier.instances.targets import CriticalTarget, SingleEigenfunction, Target
 from verifier.instances.transforms import FullRotation, Identity, Transform
 
@@ -103,10 +103,7 @@ class Instance:
                 f"context={self.context!r}: several heads are known here for Gaussian inputs without a transform, in the basis of "
                 f"the target; got {self.spectrum!r}, {self.design!r} and {self.transform!r}"
             )
-        if math.isfinite(self.spectrum.size) or self.spectrum.tail_index is None:
-            raise ValueError(
-                f"context={self.context!r}: the first head has a tail, as the others have; spectrum={self.spectrum!r} has none"
-            )
+        power_tail("spectrum", self.spectrum)
         if getattr(self.target, "supremum", False) or self.noise.sigma == 0.0:
             raise ValueError(
                 f"context={self.context!r}: heads are added for a single target, such as CriticalTarget, and with label noise; got "

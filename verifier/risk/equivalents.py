@@ -30,7 +30,6 @@ from numpy.typing import ArrayLike, NDArray
 from verifier.instances import (
     AllFeatures,
     Descent,
-    DisjointHeads,
     FullRotation,
     Independent,
     Instance,
@@ -415,15 +414,6 @@ class Equivalent:
         )
         return max(df1, df2 - (self.variance + bias) * falls / rises) if rises > 0.0 else math.inf
 
-    def _first_size_below(self, kappa: float) -> float:
-        """The first n = e^4, e^8, ... at which the optimum is at most ``kappa``; infinite where there is none up to e^600."""
-        for log_n in np.split(np.arange(4.0, LOG_FARTHEST, 4.0), [30]):
-            n = np.exp(log_n)
-            below = np.flatnonzero(self.optimum(n) <= kappa)
-            if below.size:
-                return float(n[below[0]])
-        return math.inf
-
     def _refine(self, n: Array, u: Array, lower: Array, upper: Array) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
         """One Newton step of ln kappa towards the minimum of ln E, kept inside a bracket that shrinks with it."""
         sums = self._curved_seen(n, np.exp(u))
@@ -529,8 +519,15 @@ class FeatureEquivalent(Equivalent):
         return gamma
 
     def size_at_optimum(self, kappa: float) -> float:
-        """The first n = e^4, e^8, ... at which the ridge that minimises the risk has a gamma of at most ``kappa``."""
-        return self._first_size_below(kappa)
+        """The first n = e^4, e^8, ... at which the ridge that minimises the risk has a gamma of at most ``kappa``; infinite where
+        there is none up to e^600.
+        """
+        for log_n in np.split(np.arange(4.0, LOG_FARTHEST, 4.0), [30]):
+            n = np.exp(log_n)
+            below = np.flatnonzero(self.optimum(n) <= kappa)
+            if below.size:
+                return float(n[below[0]])
+        return math.inf
 
     def optimum(self, n: Array) -> Array:
         """The gamma of the ridge that minimises the risk."""
@@ -735,10 +732,10 @@ def _equivalent(instance: Instance, log_reach: float) -> Equivalent:
         return LandmarkEquivalent(instance, log_reach)
     if instance.features.finite:
         return FeatureEquivalent(instance, log_reach)
-    if isinstance(instance.context, DisjointHeads):
-        from verifier.risk.multihead import DisjointHeadsEquivalent  # which builds on this module
+    if instance.context.several:
+        from verifier.risk.multihead import multihead_equivalent  # which builds on this module
 
-        return DisjointHeadsEquivalent(instance, log_reach)
+        return multihead_equivalent(instance, log_reach)
     if isinstance(instance.design, UncentredDesign):
         from verifier.risk.means import UncentredEquivalent  # which builds on this module
 
@@ -865,7 +862,7 @@ def risk_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "o
 
 
 def head_parts(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, ...]:
-    """The numbers of :meth:`verifier.risk.multihead.DisjointHeadsEquivalent.parts`, each of the shape of n; ValueError for one head."""
+    """The numbers of :meth:`verifier.risk.multihead.MultiheadEquivalent.parts`, each of the shape of n; ValueError for one head."""
     if not instance.context.several:
         raise ValueError(f"context={instance.context!r} is one head; nothing is added to it")
     engine, sizes, kappa = _placed(instance, n, lam)

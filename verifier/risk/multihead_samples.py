@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances import Instance, eigenvalues
+from verifier.instances import CodiagonalHeads, DisjointHeads, Instance, eigenvalues
 from verifier.risk.equivalents import equivalent_for
 from verifier.risk.multihead import at_whole_heads
 from verifier.risk.simulate import Problem, default_directions, target_energies
@@ -26,13 +26,16 @@ def multihead_directions(instance: Instance, count: int) -> tuple[Array, Array]:
     has the same whole number of heads at every n.
     """
     context = instance.context
-    others = int(context.heads(1.0)) - 1
+    assert isinstance(context, DisjointHeads | CodiagonalHeads)
+    others = int(context.factor) - 1
     first = eigenvalues(instance.spectrum, count)
     energies = target_energies(instance, first, None)
     if others == 0:
         return first, energies
+    if isinstance(context, CodiagonalHeads):
+        return first + others * eigenvalues(context.added, count), energies
     each = min(others, count)
-    added = np.repeat(eigenvalues(context.added, math.ceil(count / each)), each)  # type: ignore[attr-defined]
+    added = np.repeat(eigenvalues(context.added, math.ceil(count / each)), each)
     both = np.concatenate([first, added])
     order = np.argsort(-both, kind="stable")[:count]
     return both[order], np.concatenate([energies, np.zeros_like(added)])[order]
