@@ -29,51 +29,84 @@ from __future__ import annotations
 
 from typing import Any
 
-from properties.hypotheses import alpha, assumption_r, noisy_labels
+from properties.hypotheses import (
+    NEAR_CRITICAL,
+    added_tail,
+    alpha,
+    assumption_r,
+    growth,
+    growth_away_from_the_critical_one,
+    growth_below_the_critical_one,
+    noisy_labels,
+)
 from properties.strategies import hardest_targets, instances, noises, power_tails, smoothness
-from properties.strategies.context import fixed, heavier, logarithmic, powers, with_heads
+from properties.strategies.context import (
+    fixed,
+    heavier,
+    lighter,
+    logarithmic,
+    near_the_critical_growth,
+    no_other,
+    powers,
+    several,
+    with_heads,
+)
 from verifier.claims import Exponent, Reading
 from verifier.instances import CodiagonalHeads, DisjointHeads, Instance
 from verifier.testing import check
 
 SOURCE = "Corollary 2, section 3.3; proof in appendix A.15"
 LATEX = r"K_n = w_n \sum_{h \le H(n)} K_h \;\Rightarrow\; \mathcal{E}(n) \sim n^{-\alpha}, \quad \alpha = \frac{2s}{2s + 1/\beta}"
-APART = 0.05
-"""Distance from the critical growth below which nothing is claimed."""
 
 plain = instances(power_tails(), hardest_targets(smoothness(0.05, 0.95), ("S-tail",)), noises(silent=False))
 growing = logarithmic() | powers()
-
-
-def growth(instance: Instance) -> float:
-    """g of H = c n^g; zero for a number that is fixed or grows as ln n."""
-    return float(getattr(instance.context, "degree", 0.0))
-
-
-def added_tail(instance: Instance) -> float:
-    """Tail index of the heads that are added; that of the first one where there are none."""
-    added = getattr(instance.context, "added", None)
-    return instance.beta if added is None else float(added.beta)
-
-
-def critical_growth(instance: Instance) -> float:
-    """g*, up to which disjoint heads leave the oracle's exponent as it is."""
-    return (1.0 / instance.beta - 1.0 / added_tail(instance)) / (2.0 * instance.s + 1.0 / instance.beta)
-
-
-def below_the_critical_growth(instance: Instance) -> bool:
-    """g <= g* - .05."""
-    return growth(instance) <= critical_growth(instance) - APART
-
-
-def away_from_the_critical_growth(instance: Instance) -> bool:
-    """|g - g*| >= .05: closer, two powers of n differ by too little for either to lead."""
-    return abs(growth(instance) - critical_growth(instance)) >= APART
+disjoint = with_heads(plain, powers(), geometries=(DisjointHeads,))
+of_any_tail = (
+    disjoint | near_the_critical_growth(disjoint) | with_heads(plain, powers(), heavier(), geometries=(DisjointHeads,))
+)
+of_lighter_tails = with_heads(plain, powers(), lighter(), geometries=(DisjointHeads,))
 
 
 def exactly(instance: Instance) -> Exponent:
     """The exponent of the risk is alpha, that of the first head."""
     return Exponent(alpha(instance))
+
+
+def of_the_heavier_tail(instance: Instance) -> Exponent:
+    """2s/(2s + 1/beta_a)."""
+    return Exponent(2.0 * instance.s / (2.0 * instance.s + 1.0 / added_tail(instance)))
+
+
+def power_of_the_effective_ridge(instance: Instance) -> float:
+    """x = p - a g: kappa/w = n^-x at the schedule."""
+    weighting = float(getattr(instance.context, "weighting", 0.0))
+    return 1.0 / (2.0 * instance.s + 1.0 / instance.beta) - weighting * growth(instance)
+
+
+def _scheduled(instance: Instance) -> tuple[float, tuple[float, float]]:
+    """Exponent of the bias at the schedule, and exponents of the variance of which the smaller counts: of the first head and of the
+    others, or of the indices that either resolves.
+    """
+    x, g, beta, added = power_of_the_effective_ridge(instance), growth(instance), instance.beta, added_tail(instance)
+    if isinstance(instance.context, CodiagonalHeads):
+        resolved = x / beta, (x + g) / added
+        return 2.0 * beta * instance.s * max(resolved), (1.0 - resolved[0], 1.0 - resolved[1])
+    return 2.0 * instance.s * x, (1.0 - x / beta, 1.0 - g - x / added)
+
+
+def schedule_is_clear(instance: Instance) -> bool:
+    """Bias and variance fall at least as n^-.05 at the schedule, and the variances of the first head and of the others, or the
+    indices that they resolve, are a power of n apart, .05 at least.
+    """
+    bias, variances = _scheduled(instance)
+    apart = abs(variances[0] - variances[1])
+    return min(bias, *variances) >= NEAR_CRITICAL and apart >= NEAR_CRITICAL
+
+
+def at_the_schedule(instance: Instance) -> Exponent:
+    """The exponent at every growth, under the scheduled ridge."""
+    bias, variances = _scheduled(instance)
+    return Exponent(min(bias, *variances))
 
 
 def with_the_oracle(instance: Instance) -> Exponent:
@@ -140,22 +173,69 @@ READINGS = (
     reading(
         "below-the-critical-growth",
         "with the oracle's ridge H = c n^g disjoint heads of lighter tails keep the exponent alpha for g below g*",
-        hypotheses=(assumption_r, noisy_labels, below_the_critical_growth),
-        domain=with_heads(plain, powers(), geometries=(DisjointHeads,)).filter(below_the_critical_growth),
+        hypotheses=(assumption_r, noisy_labels, growth_below_the_critical_one),
+        domain=near_the_critical_growth(of_lighter_tails, -0.3, -0.05).filter(growth_below_the_critical_one),
         expected="SURVIVED",
         note="g* = (1/beta - 1/beta_a)/(2s + 1/beta); g <= g* - .05.",
     ),
     reading(
         "exponent-at-every-growth",
         "with the oracle's ridge the exponent of disjoint heads is min(alpha, 2s(1 - g)/(2s + 1/beta_a)), whatever their tails",
-        hypotheses=(assumption_r, noisy_labels, away_from_the_critical_growth),
-        domain=with_heads(plain, powers(), geometries=(DisjointHeads,)).filter(away_from_the_critical_growth)
-        | with_heads(plain, powers(), heavier(), geometries=(DisjointHeads,)).filter(away_from_the_critical_growth),
+        hypotheses=(assumption_r, noisy_labels, growth_away_from_the_critical_one),
+        domain=of_any_tail.filter(growth_away_from_the_critical_one),
         predict=with_the_oracle,
         prediction="exponent = min(2s/(2s + 1/beta), 2s(1 - g)/(2s + 1/beta_a))",
         latex=r"\mathcal{E}(n) \sim n^{-\min(2s/(2s + 1/\beta),\, 2s(1 - g)/(2s + 1/\beta_a))}",
         expected="SURVIVED",
         note="|g - g*| >= .05.",
+    ),
+    reading(
+        "samples-per-head",
+        "with the oracle's ridge H = c n^g disjoint heads of one tail index have the exponent (1 - g) alpha",
+        domain=with_heads(plain, powers(), no_other(), geometries=(DisjointHeads,)),
+        predict=of_the_samples_per_head,
+        prediction="exponent = (1 - g) 2s/(2s + 1/beta)",
+        latex=r"\mathcal{E}(n) \sim (n/H)^{-\alpha}",
+        expected="SURVIVED",
+        note="As if each head had n/H samples of its own.",
+    ),
+    reading(
+        "growing-schedule",
+        "with the scheduled ridge a growing number of heads with tails no heavier keeps the exponent alpha",
+        tuning="schedule",
+        domain=with_heads(plain, powers()),
+        expected="FALSIFIED",
+        note="The weights move the ridge by a power of n: in one eigenbasis too, where the oracle would not notice.",
+    ),
+    reading(
+        "schedule-exponent-at-every-growth",
+        "with the scheduled ridge the exponent is min(2sx, 1 - x/beta, 1 - g - x/beta_a) for disjoint heads, and "
+        "min(2 beta s q, 1 - q), q = max(x/beta, (x + g)/beta_a), in one eigenbasis; x = 1/(2s + 1/beta) - a g",
+        tuning="schedule",
+        hypotheses=(assumption_r, noisy_labels, schedule_is_clear),
+        domain=with_heads(plain, powers()).filter(schedule_is_clear),
+        predict=at_the_schedule,
+        prediction="min(2sx, 1 - x/beta, 1 - g - x/beta_a), or min(2 beta s q, 1 - q) in one eigenbasis",
+        latex=r"\mathcal{E}(n) \sim n^{-a(g)}",
+        expected="SURVIVED",
+        note="Weights H^-a. As long as the sample outnumbers the degrees of freedom, by n^.05 at least.",
+    ),
+    reading(
+        "heavier-tails",
+        "with the oracle's ridge a fixed number of heads with heavier tails keeps the exponent alpha",
+        domain=with_heads(plain, fixed(), heavier()),
+        expected="FALSIFIED",
+        note="What the corollary excludes, and has to: disjoint heads are heard with the heavier tail.",
+    ),
+    reading(
+        "heavier-tails-minimum-rule",
+        "with the oracle's ridge a fixed number of disjoint heads with heavier tails has the exponent 2s/(2s + 1/beta_a)",
+        domain=with_heads(plain, several(), heavier(), geometries=(DisjointHeads,)),
+        predict=of_the_heavier_tail,
+        prediction="exponent = 2s/(2s + 1/beta_a)",
+        latex=LATEX.replace(r"1/\beta}", r"1/\beta_a}"),
+        expected="SURVIVED",
+        note="The minimum rule of Theorem 3.",
     ),
 )
 

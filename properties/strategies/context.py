@@ -12,6 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from properties.hypotheses import critical_growth
 from properties.strategies import BETAS, decimals
 from verifier.instances import CodiagonalHeads, DisjointHeads, Instance, OneHead, PowerLaw
 
@@ -30,10 +31,18 @@ WEIGHTINGS = (1.0, 0.0, 0.5)
 GEOMETRIES = (CodiagonalHeads, DisjointHeads)
 Growth = dict[str, float]
 
+NEAR = 0.3
+"""How far from the critical growth degrees are drawn that are meant to lie near it."""
+
 
 def fixed() -> SearchStrategy[Growth]:
     """The same number of heads at every n."""
     return st.sampled_from(FIXED).map(lambda count: {"factor": count})
+
+
+def several() -> SearchStrategy[Growth]:
+    """The same number of heads at every n, two or more."""
+    return fixed().filter(lambda law: law["factor"] > 1.0)
 
 
 def logarithmic() -> SearchStrategy[Growth]:
@@ -50,6 +59,16 @@ def powers() -> SearchStrategy[Growth]:
 def no_heavier() -> SearchStrategy[float]:
     """What is added to the tail index of the first head: nothing, or up to :data:`STEEPER`."""
     return decimals(0.0, STEEPER, near=0.0)
+
+
+def no_other() -> SearchStrategy[float]:
+    """Nothing."""
+    return st.just(0.0)
+
+
+def lighter() -> SearchStrategy[float]:
+    """What is added to it, at least a half: enough for a growth that is not felt."""
+    return decimals(0.5, 2.0 * STEEPER, near=STEEPER)
 
 
 def heavier() -> SearchStrategy[float]:
@@ -72,9 +91,22 @@ def with_heads(
 
     def built(parts: tuple[Any, float, float, Growth, float, Instance]) -> Instance:
         geometry, weighting, scale, law, offset, instance = parts
-        beta = min(max(round(instance.beta + offset, 3), BETAS[0]), BETAS[1])
-        added = PowerLaw(beta=beta if offset <= 0.0 else max(beta, instance.beta), scale=scale)
-        heads = OneHead() if law == {"factor": 1.0} else geometry(added=added, weighting=weighting, **law)
-        return dataclasses.replace(instance, context=heads)
+        beta = min(max(round(instance.beta + offset, 3), BETAS[0]), BETAS[1] + 2.0 * STEEPER)
+        heads = geometry(added=PowerLaw(beta=beta, scale=scale), weighting=weighting, **law)
+        return dataclasses.replace(instance, context=OneHead() if law == {"factor": 1.0} else heads)
 
     return drawn.map(built)
+
+
+def near_the_critical_growth(
+    base: SearchStrategy[Instance], low: float = -NEAR, high: float = NEAR
+) -> SearchStrategy[Instance]:
+    """The contexts of ``base`` with H = c n^g, g a short decimal that is between ``low`` and ``high`` off the critical growth."""
+
+    def moved(parts: tuple[float, Instance]) -> Instance:
+        offset, instance = parts
+        degree = min(max(round(critical_growth(instance) + offset, 2), DEGREES[0]), DEGREES[1])
+        context: Any = instance.context
+        return dataclasses.replace(instance, context=dataclasses.replace(context, degree=degree, logarithms=0.0))
+
+    return st.tuples(decimals(low, high, near=min(max(0.0, low), high)), base).map(moved)
