@@ -286,7 +286,8 @@ class CodiagonalHeadsEquivalent(MultiheadEquivalent):
             count, level = others[start : start + size, None], kappa[start : start + size, None]
             r = nodes.first + count * nodes.added
             r /= r + level
-            columns = [r @ nodes.weight + ((nodes.rest[0] + count * nodes.rest[1]) / level)[:, 0]]
+            with np.errstate(over="ignore"):  # more degrees of freedom than any sample, where so small a k is tried
+                columns = [r @ nodes.weight + ((nodes.rest[0] + count * nodes.rest[1]) / level)[:, 0]]
             columns += _powers(r, nodes.weight, 4 if moments else 2)
             if moments:
                 total = nodes.target_first + count * nodes.target_added
