@@ -103,7 +103,11 @@ class MultiheadEquivalent(Equivalent):
 
     def ridge_of(self, n: Array, kappa: float) -> Array:
         """The ridges that belong to one k, shape of n; below zero where it has too many degrees of freedom."""
-        return self.ridge_at(n, np.full_like(n, kappa))
+        return self.ridge_at(n, self._level(n, kappa))
+
+    def _level(self, n: Array, kappa: float) -> Array:
+        """The k at each n that resolves what one head resolves at ``kappa``."""
+        return np.full_like(n, kappa)
 
     def ridge_at(self, n: Array, kappa: Array) -> Array:
         """w k (1 - d1(k)/n), shape of n."""
@@ -131,12 +135,13 @@ class MultiheadEquivalent(Equivalent):
         )
 
     def size_at_optimum(self, kappa: float) -> float:
-        r"""The n, a power of e^2, from which on the best ridge has at most this k; infinite where the bias no longer falls. As
-        for one head, where the sums depend on n: :math:`n \ge d_2 - (\sigma^2 + B)\dot d_2/\dot B`.
+        r"""The n, a power of e^2, from which on the best ridge has at most the k that resolves what one head resolves at ``kappa``;
+        infinite where there is none up to e^600. As for one head, with sums that depend on n: :math:`n \ge d_2 - (\sigma^2 + B)\dot d_2/\dot B`.
         """
         n = np.exp(_SIZES)
-        sums = self._curved_seen(n, np.full_like(n, kappa))
-        with np.errstate(divide="ignore", invalid="ignore"):
+        # At an n at which this k resolves more than n directions of so many heads, or nearly all of the target, both overflow.
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            sums = self._curved_seen(n, self._level(n, kappa))
             least = sums.df2 - (self.variance + sums.bias) * sums.df2_slope / sums.bias_slope
         enough = np.flatnonzero((sums.bias_slope > 0.0) & (n >= np.maximum(sums.df1, least)))
         return float(n[enough[0]]) if enough.size else math.inf
@@ -305,6 +310,11 @@ class CodiagonalHeadsEquivalent(MultiheadEquivalent):
             d1, d2, _, _, bias, _, _ = self._over_rows(n[known], kappa[known], True)
             columns[:, known] = d1, d2, bias
         return Sums(*columns)
+
+    def _level(self, n: Array, kappa: float) -> Array:
+        """L at the index at which the first head's eigenvalue is kappa."""
+        index = log_index_at(self.instance.spectrum, np.array([math.log(kappa)]), steps=60)
+        return kappa + self._others(n) * float(np.exp(self._context.added.log_eigenvalues(index))[0])
 
     def _curved_seen(self, n: Array, kappa: Array) -> CurvedSums:
         # The derivatives in ln k at fixed n are those of one head, with L in the place of l.
