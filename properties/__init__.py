@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from properties import (
+    assumption_t4,
     corollary_1,
     corollary_2,
     equation_3,
@@ -51,6 +52,7 @@ STATEMENTS = (
     lemma_6,
     remark_4,
     theorem_6,
+    assumption_t4,
     corollary_2,
     proof_step_a4,
     corollary_1,

@@ -88,7 +88,9 @@ class _Heads:
         object.__setattr__(self, "logarithms", within("logarithms", self.logarithms, 0.0, MOST_LOGARITHMS))
         object.__setattr__(self, "weighting", within("weighting", self.weighting, 0.0, 1.0))
         if not self.grows and self.factor < 1.0:
-            raise ValueError(f"factor={self.factor!r} is the number of heads where nothing grows; it must be at least 1")
+            raise ValueError(
+                f"factor={self.factor!r} is the number of heads where nothing grows; it must be at least 1"
+            )
 
     @property
     def grows(self) -> bool:

@@ -33,8 +33,8 @@ from verifier.risk.dependent_streams import can_be_streamed, simulate_dependent_
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
 from verifier.risk.feature_samples import simulate_features
 from verifier.risk.filter_samples import simulate_filter
-from verifier.risk.multihead_samples import multihead_problems
 from verifier.risk.mixtures import simulate_mixture
+from verifier.risk.multihead_samples import multihead_problems
 from verifier.risk.nystrom_samples import simulate_nystrom
 from verifier.risk.profile_samples import simulate_profile
 from verifier.risk.sampled import simulate_samples

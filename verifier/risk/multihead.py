@@ -216,7 +216,9 @@ class DisjointHeadsEquivalent(MultiheadEquivalent):
 def _joined(sums: HeadSums, count: Array) -> Sums:
     """The sums of the first head and of ``count`` others, which broadcasts against them."""
     bias = np.broadcast_to(sums.bias, np.broadcast_shapes(np.shape(sums.bias), np.shape(count)))
-    with np.errstate(over="ignore"):  # a table holds k at which so many heads have more degrees of freedom than any sample
+    with np.errstate(
+        over="ignore"
+    ):  # a table holds k at which so many heads have more degrees of freedom than any sample
         return Sums(sums.df1 + count * sums.added_df1, sums.df2 + count * sums.added_df2, bias)
 
 
@@ -277,7 +279,9 @@ class CodiagonalHeadsEquivalent(MultiheadEquivalent):
             tail_integral(added, added.log_eigenvalues, far),
             beyond,
         )
-        levels = (np.exp(log_eigenvalues) for log_eigenvalues in (spectrum.log_eigenvalues(x), added.log_eigenvalues(x)))
+        levels = (
+            np.exp(log_eigenvalues) for log_eigenvalues in (spectrum.log_eigenvalues(x), added.log_eigenvalues(x))
+        )
         return _Nodes(*levels, weight, np.exp(log_l), np.exp(added.log_eigenvalues(where)), energy, rest)
 
     def _over_rows(self, n: Array, kappa: Array, moments: bool) -> tuple[Array, ...]:

@@ -41,7 +41,9 @@ def multihead_directions(instance: Instance, count: int) -> tuple[Array, Array]:
     return both[order], np.concatenate([energies, np.zeros_like(added)])[order]
 
 
-def multihead_problems(instance: Instance, pairs: Sequence[tuple[int, float]], directions: int | None = None) -> list[Problem]:
+def multihead_problems(
+    instance: Instance, pairs: Sequence[tuple[int, float]], directions: int | None = None
+) -> list[Problem]:
     """The simulation of an instance of several heads at each (n, lambda); ``directions`` p, by default those of
     :func:`verifier.risk.simulate.default_directions`.
     """

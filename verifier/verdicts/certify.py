@@ -31,8 +31,8 @@ from verifier.instances import (
 from verifier.instances.processes import SHORT_MEMORY
 from verifier.risk.curves import Curve, learning_curve
 from verifier.risk.equivalents import equivalent_risk
-from verifier.risk.multihead import at_whole_heads
 from verifier.risk.mixtures import mixture_risk
+from verifier.risk.multihead import at_whole_heads
 from verifier.risk.nystrom_samples import counted
 from verifier.risk.observables import Experiment
 from verifier.risk.simulate import EXHAUSTIVE_N
