@@ -1,28 +1,29 @@
 r"""Corollary 2: a context of fixed length changes constants, and a growing one that adds heads with tails no heavier keeps alpha.
 
-The model (verifier/risk/multihead.py): K_n = w_n (K_1 + ... + K_H), H = H(n) heads; the target belongs to the first head, whose tail
-index is beta, and its coefficients in L2 are fixed; the other heads have the tail index beta_a. Theorem 3, which the proof appeals to,
-is a statement on each kernel by itself, and with a fixed number of heads nothing else is needed. With a number that grows, each K_n
+The model (verifier/risk/multihead.py): K_n = w_n (K_1 + ... + K_H), H = H(n) heads; the target belongs to the first head, whose
+tail index is beta, and its coefficients in L2 are fixed; the other heads have the tail index beta_a. Theorem 3, which the proof
+appeals to, is a statement on each kernel by itself, and with a fixed number of heads nothing else is needed. With a number that grows, each K_n
 has the tail index min(beta, beta_a), and the constants c1, c2 of Assumption R change with n: that is what can change the exponent.
 
 With H ~ n^g, s <= 1, and k = kappa/w = n^-x for the effective ridge:
 
-* *Heads in one eigenbasis.* The eigenvalues are l_i + (H - 1) a_i. Whatever they are, a ridge that resolves the first m indices has the
-  bias m^(-2 beta s) and the variance m/n, and there is one for each m: the oracle's exponent is alpha (Proposition 1: it is a function
-  of the coefficients).
+* *Heads in one eigenbasis.* The eigenvalues are l_i + (H - 1) a_i. Whatever they are, a ridge that resolves the first m indices
+  has the bias m^(-2 beta s) and the variance m/n, and there is one for each m: the oracle's exponent is alpha (Proposition 1: it is a
+  function of the coefficients).
 * *Disjoint heads.* The H - 1 others have no part of the target, and noise is heard through all of them: the variance is
   (k^(-1/beta) + n^g k^(-1/beta_a))/n, the bias k^(2s). The oracle's exponent is
 
       min(2s/(2s + 1/beta), 2s (1 - g)/(2s + 1/beta_a)),
 
-  which is alpha as long as g <= g* = (1/beta - 1/beta_a)/(2s + 1/beta). For equal tails g* = 0, and the exponent is (1 - g) alpha: each
-  head has n/H samples. A number of heads that grows as ln n costs a power of ln n, and keeps the exponent.
-* *At the schedule*, lambda_n = n^-p, p = 1/(2s + 1/beta), the weights H^-a move the ridge, x = p - a g: averaged heads are regularised
-  too much (bias 2 s x), summed ones of equal tails too little. In one eigenbasis the index n^q is resolved,
+  which is alpha as long as g <= g* = (1/beta - 1/beta_a)/(2s + 1/beta). For equal tails g* = 0, and the exponent is (1 - g)
+  alpha: each head has n/H samples. A number of heads that grows as ln n costs a power of ln n, and keeps the exponent.
+* *At the schedule*, lambda_n = n^-p, p = 1/(2s + 1/beta), the weights H^-a move the ridge, x = p - a g: averaged heads are
+  regularised too much (bias 2 s x), summed ones of equal tails too little. In one eigenbasis the index n^q is resolved,
   q = max(x/beta, (x + g)/beta_a), and the exponent is min(2 beta s q, 1 - q); for disjoint heads it is
   min(2 s x, 1 - x/beta, 1 - g - x/beta_a). Neither is alpha but for special g.
 
-Heavier tails are what the corollary excludes. Disjoint heads with beta_a < beta, fixed in number, have alpha(beta_a): the minimum rule.
+Heavier tails are what the corollary excludes. Disjoint heads with beta_a < beta, fixed in number, have alpha(beta_a): the
+minimum rule.
 """
 
 from __future__ import annotations

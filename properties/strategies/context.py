@@ -1,7 +1,7 @@
 """Hypothesis strategies of contexts: heads that are added to the kernel, of a number that is fixed or grows with the sample size.
 
-Tails of added heads are the first head's, lighter by a short decimal, or heavier; numbers of heads are fixed, a multiple of ln n, or
-a power of n. A single head comes first. No strategy knows which claim it serves.
+Tails of added heads are the first head's, lighter by a short decimal, or heavier; numbers of heads are fixed, a multiple of ln n,
+or a power of n. A single head comes first. No strategy knows which claim it serves.
 """
 
 from __future__ import annotations

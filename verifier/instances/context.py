@@ -16,7 +16,7 @@ geometries are the extremes of what heads may look at:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -72,7 +72,7 @@ class OneHead(Ingredient):
 class _Heads:
     """Shared by contexts of several heads: the law of their number, and the spectrum and the weight of each."""
 
-    added: PowerLaw = PowerLaw(2.0)
+    added: PowerLaw = field(default_factory=lambda: PowerLaw(2.0))
     factor: float = 1.0
     degree: float = 0.0
     logarithms: float = 0.0

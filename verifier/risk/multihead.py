@@ -1,8 +1,8 @@
 r"""Growing context: the deterministic equivalent of a kernel of H(n) heads, :math:`K_n = w_n(K_1 + \dots + K_H)`.
 
 At each n the kernel is an ordinary one, so that the equivalent of :mod:`verifier.risk.equivalents` holds with its eigenvalues. With
-:math:`\kappa = w k` and :math:`\lambda = w\,\ell` the weight drops out of it, :math:`n = d_1(k) + n\ell/k`: the weight changes what a
-given ridge means, and nothing else. H is a real number here; simulation rounds it, and is compared with the equivalent of the
+:math:`\kappa = w k` and :math:`\lambda = w\,\ell` the weight drops out of it, :math:`n = d_1(k) + n\ell/k`: it changes what a given
+ridge means, and nothing else. H is a real number here; simulation rounds it, and is compared with the equivalent of the
 rounded one (:func:`at_whole_heads`).
 
 *Disjoint heads.* A merged spectrum has the sums
@@ -15,8 +15,8 @@ of the first head and of an added one, at the same k: none of them depends on n,
 nodes of the index (:mod:`verifier.risk.quadrature`), and the best k is found by Newton's method from an estimate.
 
 *Exponents* (:func:`verifier.risk.asymptotics.theorem_exponent`). With :math:`k = n^{-x}` disjoint heads have the bias
-:math:`n^{-2s x}` and the variance :math:`(k^{-1/\beta} + n^g k^{-1/\beta_a})/n`, :math:`\beta_a` the tail index of the heads that are
-added: the smallest exponent of :math:`2sx`, :math:`1 - x/\beta` and :math:`1 - g - x/\beta_a` is that of the risk. The oracle takes
+:math:`n^{-2s x}` and the variance :math:`(k^{-1/\beta} + n^g k^{-1/\beta_a})/n`, :math:`\beta_a` the tail index of the added heads:
+the smallest exponent of :math:`2sx`, :math:`1 - x/\beta` and :math:`1 - g - x/\beta_a` is that of the risk. The oracle takes
 the best x,
 
 .. math:: \alpha(g) = \min\Big(\frac{2s}{2s + 1/\beta}, \frac{2s\,(1-g)}{2s + 1/\beta_a}\Big),
@@ -43,6 +43,9 @@ Array = NDArray[np.float64]
 
 AROUND = (-8.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0, 16.0)
 """Where the optimum is looked for first, in ln k from its estimate: among irregular eigenvalues the risk may have two minima."""
+
+MOST_DEGREES = 1e290
+"""Degrees of freedom beyond which they are not counted; no sample has as many."""
 
 _NEWTON = 80
 _CHUNK = 40_000  # entries worked on at a time
@@ -136,7 +139,8 @@ class MultiheadEquivalent(Equivalent):
 
     def size_at_optimum(self, kappa: float) -> float:
         r"""The n, a power of e^2, from which on the best ridge has at most the k that resolves what one head resolves at ``kappa``;
-        infinite where there is none up to e^600. As for one head, with sums that depend on n: :math:`n \ge d_2 - (\sigma^2 + B)\dot d_2/\dot B`.
+        infinite where there is none up to e^600. As for one head, with sums that depend on n:
+        :math:`n \ge d_2 - (\sigma^2 + B)\dot d_2/\dot B`.
         """
         n = np.exp(_SIZES)
         # At an n at which this k resolves more than n directions of so many heads, or nearly all of the target, both overflow.
@@ -216,10 +220,13 @@ class DisjointHeadsEquivalent(MultiheadEquivalent):
 def _joined(sums: HeadSums, count: Array) -> Sums:
     """The sums of the first head and of ``count`` others, which broadcasts against them."""
     bias = np.broadcast_to(sums.bias, np.broadcast_shapes(np.shape(sums.bias), np.shape(count)))
-    with np.errstate(
-        over="ignore"
-    ):  # a table holds k at which so many heads have more degrees of freedom than any sample
-        return Sums(sums.df1 + count * sums.added_df1, sums.df2 + count * sums.added_df2, bias)
+    # A table holds k at which so many heads have more degrees of freedom than any sample: how many is no matter there.
+    with np.errstate(over="ignore"):
+        df1, df2 = (
+            np.minimum(first + count * added, MOST_DEGREES)
+            for first, added in ((sums.df1, sums.added_df1), (sums.df2, sums.added_df2))
+        )
+    return Sums(df1, df2, bias)
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,10 +286,8 @@ class CodiagonalHeadsEquivalent(MultiheadEquivalent):
             tail_integral(added, added.log_eigenvalues, far),
             beyond,
         )
-        levels = (
-            np.exp(log_eigenvalues) for log_eigenvalues in (spectrum.log_eigenvalues(x), added.log_eigenvalues(x))
-        )
-        return _Nodes(*levels, weight, np.exp(log_l), np.exp(added.log_eigenvalues(where)), energy, rest)
+        first, others = np.exp(spectrum.log_eigenvalues(x)), np.exp(added.log_eigenvalues(x))
+        return _Nodes(first, others, weight, np.exp(log_l), np.exp(added.log_eigenvalues(where)), energy, rest)
 
     def _over_rows(self, n: Array, kappa: Array, moments: bool) -> tuple[Array, ...]:
         r"""d1, d2, sum r^3, sum r^4, B, and the sums of f^2 q^3 and f^2 q^4, r = 1 - q = L/(L + k); d1 and d2 alone unless

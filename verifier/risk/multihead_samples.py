@@ -1,4 +1,5 @@
-"""Simulation of a kernel of several heads: at each n the Gaussian regression on the eigenvalues that it has there, with H(n) rounded to
+"""Simulation of a kernel of several heads: at each n the Gaussian regression on the eigenvalues that it has there, with H(n)
+rounded to
 a whole number of heads.
 
 The leading directions of all heads together are simulated by Bartlett's factors (:mod:`verifier.risk.simulate`); what lies beyond
