@@ -2,9 +2,9 @@ r"""Assumption T4: sequences that form a mixing process slow the variance by n_e
 heaviest head.
 
 The kernel is that of Theorem 6, sum_k pi_k Sigma_k over heads and MLP, whose tail index is the smallest, beta_NTK = min_k beta_k
-(Theorem 3); the samples, one gradient a sequence, depend on one another as those of Theorem 4, "satisfying [summability] or
-allowing long-range dependence". The assumption joins the two theorems, and so do these readings: mixtures in one eigenbasis and disjoint
-ones, targets that are critical relative to the mixture, and every process known here.
+(Theorem 3); the samples, one gradient a sequence, depend on one another as those of Theorem 4, "satisfying
+[summability] or allowing long-range dependence". The assumption joins the two theorems, and so do these readings: mixtures in one
+eigenbasis and disjoint ones, targets that are critical relative to the mixture, and every process known here.
 
 In the equivalent of dependent samples (verifier/risk/dependent.py) the spectrum enters through d1 and d2 at the effective ridge
 and the dependence through functions of d1/n. So nothing is new where both are present:

@@ -2,14 +2,15 @@ r"""Corollary 2: a context of fixed length changes constants, and a growing one 
 
 The model (verifier/risk/multihead.py): K_n = w_n (K_1 + ... + K_H), H = H(n) heads; the target belongs to the first head, whose
 tail index is beta, and its coefficients in L2 are fixed; the other heads have the tail index beta_a. Theorem 3, which the proof
-appeals to, is a statement on each kernel by itself, and with a fixed number of heads nothing else is needed. With a number that grows, each K_n
-has the tail index min(beta, beta_a), and the constants c1, c2 of Assumption R change with n: that is what can change the exponent.
+appeals to, is a statement on each kernel by itself, and with a fixed number of heads nothing else is needed. With a number that
+grows, each K_n has the tail index min(beta, beta_a), and the constants c1, c2 of Assumption R change with n: that is what can
+change the exponent.
 
 With H ~ n^g, s <= 1, and k = kappa/w = n^-x for the effective ridge:
 
 * *Heads in one eigenbasis.* The eigenvalues are l_i + (H - 1) a_i. Whatever they are, a ridge that resolves the first m indices
-  has the bias m^(-2 beta s) and the variance m/n, and there is one for each m: the oracle's exponent is alpha (Proposition 1: it is a
-  function of the coefficients).
+  has the bias m^(-2 beta s) and the variance m/n, and there is one for each m: the oracle's exponent is alpha (Proposition 1: it
+  is a function of the coefficients).
 * *Disjoint heads.* The H - 1 others have no part of the target, and noise is heard through all of them: the variance is
   (k^(-1/beta) + n^g k^(-1/beta_a))/n, the bias k^(2s). The oracle's exponent is
 
@@ -156,6 +157,13 @@ READINGS = (
         domain=with_heads(plain, growing),
         expected="FALSIFIED",
         note="As stated. Disjoint heads share the samples between them.",
+    ),
+    reading(
+        "growing-disjoint",
+        "with the oracle's ridge H = c n^g disjoint heads with tails no heavier keep the exponent alpha",
+        domain=disjoint | near_the_critical_growth(disjoint),
+        expected="FALSIFIED",
+        note="For g > g*, the growth below which lighter tails are not felt; g* = 0 for equal tails.",
     ),
     reading(
         "growing-codiagonal",

@@ -1,6 +1,5 @@
 """What is asked about: spectra, targets, noise, designs, transforms, features, mixtures, dependence, filters, contexts, and the
-instance
-that joins them.
+instance that joins them.
 """
 
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction, ComponentTarget

@@ -380,8 +380,8 @@ class CodiagonalHeadsEquivalent(MultiheadEquivalent):
         return float(nodes.added @ nodes.weight) + nodes.rest[1]
 
     def _best(self, n: Array) -> Array:
-        """The minimum of ln E in ln k by Newton's method, from the best of a few points around where as many indices are resolved as
-        balance bias and variance; the ridge zero where that would take a negative one.
+        """The minimum of ln E in ln k by Newton's method, from the best of a few points around where as many indices are resolved
+        as balance bias and variance; the ridge zero where that would take a negative one.
         """
         with np.errstate(divide="ignore"):
             log_others = np.log(self._others(n))
