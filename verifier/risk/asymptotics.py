@@ -16,8 +16,8 @@ With target tails :math:`\sum_{j>k} f_j^2 \asymp k^{-t}` and saturation at :math
   :math:`\min(\ell t'/\beta, t'q)` and variance :math:`1 - \min(\ell/\beta, q)`;
 * a single pass of stochastic descent with the step n^(g - 1), g <= 1: bias :math:`2s'g`, noise :math:`1 - g` for the last
   iterate, :math:`1 - g/\beta` for the mean of the iterates (Dieuleveut and Bach 2016);
-* a context of H ~ n^g heads, with noise (:mod:`verifier.risk.multihead`), :math:`k = \kappa/w = n^{-x}`: disjoint heads of tail index
-  :math:`\beta_a` have the bias :math:`x t'/\beta` and the variance :math:`\min(1 - x/\beta, 1 - g - x/\beta_a)`; heads in one
+* a context of H ~ n^g heads, with noise (:mod:`verifier.risk.multihead`), :math:`k = \kappa/w = n^{-x}`: disjoint heads of tail
+  index :math:`\beta_a` have the bias :math:`x t'/\beta` and the variance :math:`\min(1 - x/\beta, 1 - g - x/\beta_a)`; heads in one
   eigenbasis resolve the index n^q, :math:`q = \max(x/\beta, (x + g)/\beta_a)`, and have
   :math:`q \min(t, 2\min(\beta, \beta_a))` and 1 - q. The oracle takes the best x, a ridge n^-l with weights H^-a has x = l - a g;
 * effective dimension and counting function against :math:`1/\lambda`: :math:`-1/\beta`; eigenvalues against i: beta.
