@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from properties import (
+    assumption_t4,
     corollary_1,
+    corollary_2,
     equation_3,
     figure_2,
     figure_3,
@@ -50,6 +52,8 @@ STATEMENTS = (
     lemma_6,
     remark_4,
     theorem_6,
+    assumption_t4,
+    corollary_2,
     proof_step_a4,
     corollary_1,
     remark_1,

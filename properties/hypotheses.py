@@ -66,3 +66,31 @@ def width_away_from_the_critical_degree(instance: Instance) -> bool:
 def s_away_from_half(instance: Instance) -> bool:
     """|s - 1/2| >= .05: at s = 1/2 a logarithm multiplies the bias that comes from the features."""
     return abs(instance.s - 0.5) >= 0.05 - 1e-9
+
+
+def growth(instance: Instance) -> float:
+    """g of H = c n^g heads; zero for a number that is fixed or grows as ln n."""
+    return float(getattr(instance.context, "degree", 0.0))
+
+
+def added_tail(instance: Instance) -> float:
+    """Tail index of the heads that a context adds; that of the first one where there are none."""
+    added = getattr(instance.context, "added", None)
+    return instance.beta if added is None else float(added.beta)
+
+
+def critical_growth(instance: Instance) -> float:
+    """g*, up to which disjoint heads leave the exponent under the best ridge as it is, for s <= 1 (derived in
+    properties/corollary_2.py): (1/beta - 1/beta_a)/(2s + 1/beta); negative for heavier tails.
+    """
+    return (1.0 / instance.beta - 1.0 / added_tail(instance)) / (2.0 * instance.s + 1.0 / instance.beta)
+
+
+def growth_below_the_critical_one(instance: Instance) -> bool:
+    """g <= g* - .05."""
+    return growth(instance) <= critical_growth(instance) - NEAR_CRITICAL + 1e-12
+
+
+def growth_away_from_the_critical_one(instance: Instance) -> bool:
+    """|g - g*| >= .05: closer, two powers of n differ by too little for either to lead."""
+    return abs(growth(instance) - critical_growth(instance)) >= NEAR_CRITICAL - 1e-12

@@ -1,8 +1,9 @@
-"""What is asked about: spectra, targets, noise, designs, transforms, features, mixtures, dependence, filters, and the instance that
-joins them.
+"""What is asked about: spectra, targets, noise, designs, transforms, features, mixtures, dependence, filters, contexts, and the
+instance that joins them.
 """
 
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction, ComponentTarget
+from verifier.instances.context import CodiagonalHeads, Context, DisjointHeads, OneHead
 from verifier.instances.coordinates import FadingRhos, PerCoordinate, SpreadRhos, VectorAutoregression
 from verifier.instances.dependence import Dependence, Dependent, Independent, Repeated
 from verifier.instances.designs import (
@@ -86,8 +87,10 @@ __all__ = [
     "BrokenPowerLaw",
     "CarriedCoefficients",
     "CarriedFunction",
+    "CodiagonalHeads",
     "ComponentTarget",
     "Composition",
+    "Context",
     "CriticalTarget",
     "Dependence",
     "Dependent",
@@ -95,6 +98,7 @@ __all__ = [
     "Design",
     "DiagonalTransform",
     "Direction",
+    "DisjointHeads",
     "DisjointMixture",
     "EmpiricalSpectrum",
     "Exponential",
@@ -124,6 +128,7 @@ __all__ = [
     "MovingAverage",
     "Noise",
     "NystromFeatures",
+    "OneHead",
     "PerCoordinate",
     "Permutation",
     "PowerDirection",

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction
+from verifier.instances.context import Context, OneHead
 from verifier.instances.coordinates import PerCoordinate, VectorAutoregression
 from verifier.instances.dependence import Dependence, Independent
 from verifier.instances.designs import Design, GaussianDesign, MixtureSamples, UncentredDesign
@@ -19,7 +20,7 @@ from verifier.instances.filters import Filter, Ridge
 from verifier.instances.ingredient import Ingredient, recorded
 from verifier.instances.mixtures import Mixture, RotatedMixture
 from verifier.instances.noise import Noise
-from verifier.instances.spectra import Spectrum, tail_index
+from verifier.instances.spectra import Spectrum, power_tail, tail_index
 from verifier.instances.targets import CriticalTarget, SingleEigenfunction, Target
 from verifier.instances.transforms import FullRotation, Identity, Transform
 
@@ -36,10 +37,10 @@ class Instance:
     the inputs, x ~ N(0, Sigma) unless another is given. ``transform`` T, the identity unless another is given, is what the
     regression sees of the inputs: it is run on T x, for the same labels. ``dependence`` is how samples depend on one another;
     they are independent unless another is given. ``features``, infinitely many unless others are given, is the width of what the
-    regression is run on. ``filter`` is how the estimator is computed, by ridge regression unless another is given. Two instances
-    are equal exactly when their JSON forms are; the plain design, the identity, independence, infinite width and ridge regression
-    are left out of the JSON form, which is thereby that of instances written down before there were
-    others.
+    regression is run on. ``filter`` is how the estimator is computed, by ridge regression unless another is given. ``context`` adds
+    heads to the kernel as n grows; ``spectrum`` is that of the first head, the only one unless a context is given. Two instances
+    are equal exactly when their JSON forms are; the plain design, the identity, independence, infinite width, ridge regression and
+    one head are left out of the JSON form, which is thereby that of instances written down before there were others.
     """
 
     spectrum: Spectrum
@@ -50,6 +51,7 @@ class Instance:
     dependence: Dependence = field(default_factory=Independent)
     features: Features = field(default_factory=AllFeatures)
     filter: Filter = field(default_factory=Ridge)
+    context: Context = field(default_factory=OneHead)
 
     def __post_init__(self) -> None:
         protocols: tuple[tuple[str, object, type], ...] = (
@@ -60,6 +62,7 @@ class Instance:
             ("dependence", self.dependence, Dependence),
             ("features", self.features, Features),
             ("filter", self.filter, Filter),
+            ("context", self.context, Context),
         )
         for name, value, protocol in protocols:
             # A class has its instances' attributes too: RademacherDesign for RademacherDesign() is refused here.
@@ -86,6 +89,26 @@ class Instance:
             self._check_features()
         if self.filter != Ridge():
             self._check_filter()
+        if self.context.several:
+            self._check_context()
+
+    def _check_context(self) -> None:
+        if self.features.finite or self.dependence != Independent() or self.filter != Ridge():
+            raise ValueError(
+                f"context={self.context!r}: several heads are known here for ridge regression on independent samples at infinite "
+                f"width; got {self.features!r}, {self.dependence!r} and {self.filter!r}"
+            )
+        if self.design != GaussianDesign() or not self.diagonal or self.transform.factors:
+            raise ValueError(
+                f"context={self.context!r}: several heads are known here for Gaussian inputs without a transform, in the basis of "
+                f"the target; got {self.spectrum!r}, {self.design!r} and {self.transform!r}"
+            )
+        power_tail("spectrum", self.spectrum)
+        if getattr(self.target, "supremum", False) or self.noise.sigma == 0.0:
+            raise ValueError(
+                f"context={self.context!r}: heads are added for a single target, such as CriticalTarget, and with label noise; got "
+                f"{self.target!r} and {self.noise!r}"
+            )
 
     def _check_filter(self) -> None:
         if self.features.finite or self.dependence != Independent():
@@ -301,17 +324,19 @@ class Instance:
             parts["features"] = self.features
         if self.filter != Ridge():
             parts["filter"] = self.filter
+        if self.context != OneHead():
+            parts["context"] = self.context
         return {name: recorded(name, part) for name, part in parts.items()}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Instance:
         """Rebuild an instance from :meth:`to_json`, validating every part."""
-        optional = {"design", "transform", "dependence", "features", "filter"}
+        optional = {"design", "transform", "dependence", "features", "filter", "context"}
         if not isinstance(record, Mapping) or set(record) - optional != {"spectrum", "target", "noise"}:
             raise ValueError(
                 f"an instance is a JSON object with spectrum, target and noise (and a design that is not Gaussian, a transform "
                 f"that is not the identity, a dependence that is not independence, features that are finitely many, a filter that "
-                f"is not ridge regression), got {record!r}"
+                f"is not ridge regression, a context of several heads), got {record!r}"
             )
         return cls(
             spectrum=cast(Spectrum, Ingredient.from_json(record["spectrum"])),
@@ -328,6 +353,7 @@ class Instance:
             if "features" in record
             else AllFeatures(),
             filter=cast(Filter, Ingredient.from_json(record["filter"])) if "filter" in record else Ridge(),
+            context=cast(Context, Ingredient.from_json(record["context"])) if "context" in record else OneHead(),
         )
 
     @cached_property
@@ -349,4 +375,6 @@ class Instance:
             parts.append(self.features.describe())
         if self.filter != Ridge():
             parts.append(self.filter.describe())
+        if self.context != OneHead():
+            parts.append(self.context.describe())
         return "; ".join(parts)

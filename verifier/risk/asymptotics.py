@@ -16,6 +16,10 @@ With target tails :math:`\sum_{j>k} f_j^2 \asymp k^{-t}` and saturation at :math
   :math:`\min(\ell t'/\beta, t'q)` and variance :math:`1 - \min(\ell/\beta, q)`;
 * a single pass of stochastic descent with the step n^(g - 1), g <= 1: bias :math:`2s'g`, noise :math:`1 - g` for the last
   iterate, :math:`1 - g/\beta` for the mean of the iterates (Dieuleveut and Bach 2016);
+* a context of H ~ n^g heads, with noise (:mod:`verifier.risk.multihead`), :math:`k = \kappa/w = n^{-x}`: disjoint heads of tail
+  index :math:`\beta_a` have the bias :math:`x t'/\beta` and the variance :math:`\min(1 - x/\beta, 1 - g - x/\beta_a)`; heads in one
+  eigenbasis resolve the index n^q, :math:`q = \max(x/\beta, (x + g)/\beta_a)`, and have
+  :math:`q \min(t, 2\min(\beta, \beta_a))` and 1 - q. The oracle takes the best x, a ridge n^-l with weights H^-a has x = l - a g;
 * effective dimension and counting function against :math:`1/\lambda`: :math:`-1/\beta`; eigenvalues against i: beta.
 
 Samples that depend on one another have these exponents too, unless inputs and noise both have a long memory
@@ -35,8 +39,10 @@ from verifier.instances import (
     BallTarget,
     CarriedCoefficients,
     CarriedFunction,
+    CodiagonalHeads,
     ComponentTarget,
     CriticalTarget,
+    DisjointHeads,
     Exponential,
     ExponentialTarget,
     GaussianFeatures,
@@ -142,6 +148,8 @@ def _of_the_risk(instance: Instance, tuning: Tuning, index: float | None, formul
         return _of_features(instance, tuning, tail, formula.tail * beta * min(index, 0.5))
     if isinstance(instance.filter, SinglePass):
         return _of_a_single_pass(instance, tuning, index)
+    if instance.context.several:
+        return _of_heads(instance, tuning, formula.tail * beta * index, formula)
     if tuning == "optimal":
         rate = tail if instance.sigma == 0.0 else min(_balanced(instance, tail), mean_exponent(instance))
         return rate if math.isfinite(rate) else None
@@ -182,6 +190,30 @@ def _scheduled_terms(instance: Instance, tail: float) -> tuple[float, ...]:
     bias = power * tail / beta
     variance = min(variance_exponent(instance.dependence, power / beta), mean_exponent(instance))
     return (bias, variance) if instance.sigma > 0.0 else (bias,)
+
+
+def _of_heads(instance: Instance, tuning: Tuning, tail: float, formula: Formula) -> float | None:
+    """The exponent with noise and H ~ n^g heads; ``tail`` is t before saturation."""
+    context, beta = instance.context, instance.beta
+    if not isinstance(context, DisjointHeads | CodiagonalHeads) or tuning not in ("optimal", "schedule"):
+        return None
+    growth, added = context.degree, context.added.beta
+    power = 1.0 / (2.0 * instance.s + 1.0 / beta) - context.weighting * growth
+    if isinstance(context, DisjointHeads):
+        tail = min(tail, formula.tail * beta * formula.saturation)
+        if not math.isfinite(tail):
+            return None
+        if tuning == "optimal":
+            return min(tail / (tail + 1.0), tail * (1.0 - growth) / (tail + beta / added))
+        bias, variance = tail * power / beta, min(1.0 - power / beta, 1.0 - growth - power / added)
+    else:
+        tail = min(tail, formula.tail * min(beta, added) * formula.saturation)
+        if tuning == "optimal":
+            return tail / (tail + 1.0)
+        resolved = max(power / beta, (power + growth) / added)
+        bias, variance = tail * resolved, 1.0 - resolved
+    # Without a ridge that is felt the sample is interpolated, above all eigenvalues nothing is learnt: neither risk falls.
+    return max(min(bias, variance), 0.0)
 
 
 def _of_features(instance: Instance, tuning: Tuning, tail: float, halved: float) -> float | None:
@@ -253,6 +285,8 @@ def has_exact_order(instance: Instance, tuning: Tuning = "optimal", observable: 
     of_the_risk = isinstance(observable, (ExcessRisk, type(None)))
     if of_the_risk and instance.sigma > 0.0 and has_logarithm(instance.dependence):
         return False
+    if of_the_risk and getattr(instance.context, "logarithms", 0.0) > 0.0:
+        return False  # H is a power of ln n, times one of n
     index = effective_index(instance)
     if not of_the_risk or isinstance(instance.target, BallTarget):
         return True

@@ -269,7 +269,8 @@ def log_share(instance: Instance, log_n: Array, tuning: Tuning) -> Array:
         kappa = engine.effective_ridge(n, lam)
     share = np.full_like(n, np.nan)
     known = np.isfinite(kappa)
-    share[known] = np.log(engine.sums(kappa[known]).df1) - log_n[known]
+    if known.any():
+        share[known] = np.log(engine.sums(kappa[known]).df1) - log_n[known]
     return share
 
 

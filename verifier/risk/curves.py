@@ -25,6 +25,7 @@ from verifier.risk.feature_samples import simulate_features
 from verifier.risk.filter_samples import simulate_filter
 from verifier.risk.kinds import Kind, kind
 from verifier.risk.mixtures import simulate_mixture
+from verifier.risk.multihead_samples import multihead_problems
 from verifier.risk.nystrom_samples import simulate_nystrom
 from verifier.risk.profile_samples import simulate_profile
 from verifier.risk.sampled import simulate_samples
@@ -216,6 +217,8 @@ def _samples(
             found[j] = _by_pack(chosen, inst, grid, draws)
         elif kind(inst) in SIMULATORS:
             found[j] = SIMULATORS[kind(inst)](inst, _pairs(grid), draws, drawn)
+        elif kind(inst) == Kind.HEADS:
+            shared[j] = multihead_problems(inst, _pairs(grid), drawn)
         elif kind(inst) == Kind.PLAIN:
             shared[j] = _problems(inst, grid, directions)
         else:

@@ -26,6 +26,7 @@ Array = NDArray[np.float64]
 FIRST_DEPTH = 40.0  # ln kappa that the grid covers at first, from its top
 GRID_STEP = 0.5  # in ln kappa; with a coarser grid the minimum of a stepped risk can be missed
 LOG_KAPPA_MIN = -330.0  # smaller kappas are left out: kappa^2 would no longer be a normal double
+LOG_FARTHEST = 600.0  # ln n up to which a sample size is looked for
 LEADING = 512  # beyond this index neighbouring eigenvalues are close enough to be taken as a continuum
 
 
@@ -144,6 +145,7 @@ class Equivalent:
         else:
             self._sums = TransformedSums(instance, log_reach)
         self.trace = self._sums.trace
+        self._last: dict[str, tuple[tuple[Array, ...], Array]] = {}
 
     @property
     def transformed(self) -> TransformedSums | None:
@@ -171,12 +173,31 @@ class Equivalent:
         """The sums at each (n, kappa), both of shape (k,), in which the risk is their quotient: those at kappa, whatever n."""
         return self.sums(kappa)
 
+    def taken(self, n: Array, kappa: Array) -> Array:
+        """Degrees of freedom at each (n, kappa), whatever features hold of them."""
+        return self.sums(kappa).df1
+
     def _curved_seen(self, n: Array, kappa: Array) -> CurvedSums:
         return self.curved_sums(kappa)
 
     def _table_seen(self, n: Array, table: Sums) -> Sums:
         """The sums at each n (rows) and kappa of a table (columns); one row where n does not enter."""
         return table
+
+    def _degrees(self, n: Array, kappa: Array) -> tuple[Array, Array]:
+        """d1 and d2 at each (n, kappa)."""
+        return self._sums.degrees(kappa)
+
+    def _trace(self, n: Array) -> Array | float:
+        """The trace of the covariance at each n."""
+        return self.trace
+
+    def _recalled(self, name: str, function: Callable[..., Array], *arguments: Array) -> Array:
+        """What a function gave for the same arrays the last time: a judgement looks at one curve as a whole and in its parts."""
+        kept: tuple[tuple[Array, ...], Array] | None = self._last.get(name)
+        if kept is None or not all(map(np.array_equal, kept[0], arguments)):
+            kept = self._last[name] = (tuple(value.copy() for value in arguments), function(*arguments))
+        return kept[1].copy()
 
     def _in_chunks(self, kappa: Array, rows: Callable[[Array], tuple[Array, ...]]) -> list[Array]:
         size = max(1, self._sums.chunk // self._sums.nodes)
@@ -216,13 +237,13 @@ class Equivalent:
         if not solve.any():
             return kappa
         m, ridge = n[solve], lam[solve]
-        ceiling = np.log(ridge + self.trace / m)
+        ceiling = np.log(ridge + self._trace(m) / m)
         grid, table = self._grid(float(log_kappa_floor(self.instance, m, ridge).min()), float(ceiling.max()))
-        excess = np.exp(grid) * (1.0 - table.df1 / m[:, None]) - ridge[:, None]
+        excess = np.exp(grid) * (1.0 - self._table_seen(m, table).df1 / m[:, None]) - ridge[:, None]
         start = grid[np.argmax(excess > 0.0, axis=1)]
         root = np.exp(np.minimum(start, ceiling))
         for _ in range(60):
-            df1, df2 = self._sums.degrees(root)
+            df1, df2 = self._degrees(m, root)
             step = (root * (1.0 - df1 / m) - ridge) / (1.0 - df2 / m)
             # kappa = lambda + (positive): a rounding error may not carry the root to zero.
             root = np.maximum(root - step, np.maximum(ridge, 0.1 * root))
@@ -234,6 +255,10 @@ class Equivalent:
     def ridge(self, n: Array, kappa: Array) -> Array:
         """lambda = kappa (1 - d1(kappa)/n), never below zero."""
         return np.maximum(kappa * (1.0 - self.sums(kappa).df1 / n), 0.0)
+
+    def room(self, n: Array, lam: Array, kappa: Array) -> Array:
+        """lambda/kappa, shape of n."""
+        return lam / kappa
 
     def ridge_of(self, n: Array, kappa: float) -> Array:
         """The ridges that belong to one kappa, shape of n; below zero where it has too many degrees of freedom."""
@@ -282,7 +307,7 @@ class Equivalent:
         depth = FIRST_DEPTH
         while True:
             grid, table = self._grid(max(top - depth, floor), top)
-            permitted = table.df1 <= self.capacity(n)[:, None]
+            permitted = self._permitted(n, table)
             values = self._risks(n, table, permitted)
             decided = np.asarray(self._least_noise(n) * table.df2[0] / n > values.min(axis=1))
             if decided.all() or top - depth <= floor:
@@ -312,6 +337,10 @@ class Equivalent:
         best_kappa = np.where(outer <= inner, boundary, kappa)
         # At the cut the true optimum lies where kappa cannot be followed.
         return np.where(~reached & (best_kappa <= 2.0 * boundary), np.nan, best_kappa)
+
+    def _permitted(self, n: Array, table: Sums) -> NDArray[np.bool_]:
+        """Where a ridge that is not negative gives kappa, at each n (rows) and kappa of the grid (columns)."""
+        return np.asarray(table.df1 <= self.capacity(n)[:, None])
 
     def _least_noise(self, n: Array) -> Array | float:
         """Lower bound of the noise term over d2/n, whatever kappa."""

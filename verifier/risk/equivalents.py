@@ -34,14 +34,16 @@ from verifier.risk.filters import FilterEquivalent
 from verifier.risk.finite_width import FeatureEquivalent, LandmarkEquivalent
 from verifier.risk.kinds import Kind, kind
 from verifier.risk.means import UncentredEquivalent
+from verifier.risk.multihead import multihead_equivalent
 from verifier.risk.single_pass import SinglePassEquivalent
 
 Array = NDArray[np.float64]
 Tuning = str | Callable[[Instance, float], float]
 
-ENGINES: dict[Kind, type[Equivalent]] = {
+ENGINES: dict[Kind, Callable[[Instance, float], Equivalent]] = {
     Kind.LANDMARKS: LandmarkEquivalent,
     Kind.FEATURES: FeatureEquivalent,
+    Kind.HEADS: multihead_equivalent,
     Kind.UNCENTRED: UncentredEquivalent,
     Kind.DEPENDENT: DependentEquivalent,
     Kind.DESCENT: FilterEquivalent,
@@ -160,6 +162,15 @@ def risk_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "o
     engine, sizes, kappa = _placed(instance, n, lam)
     target, noise = engine.terms(sizes.ravel(), kappa)
     return target.reshape(sizes.shape), noise.reshape(sizes.shape)
+
+
+def head_parts(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, ...]:
+    """The numbers of :meth:`verifier.risk.multihead.MultiheadEquivalent.parts`, each of the shape of n; ValueError for one head."""
+    if not instance.context.several:
+        raise ValueError(f"context={instance.context!r} is one head; nothing is added to it")
+    engine, sizes, kappa = _placed(instance, n, lam)
+    found: Any = engine
+    return tuple(part.reshape(sizes.shape) for part in found.parts(sizes.ravel(), kappa))
 
 
 def width_parts(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, ...]:

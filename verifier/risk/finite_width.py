@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from verifier.instances import AllFeatures, Instance
-from verifier.risk.engine import FIRST_DEPTH, LOG_KAPPA_MIN, Equivalent, log_kappa_floor
+from verifier.risk.engine import FIRST_DEPTH, LOG_FARTHEST, LOG_KAPPA_MIN, Equivalent, log_kappa_floor
 from verifier.risk.features import FeatureSums, WidthSums, curved_moments, moments, width_ratio
 from verifier.risk.nystrom import Landmarks, landmarks
 from verifier.risk.sums import CurvedSums, Sums
@@ -19,7 +18,6 @@ Array = NDArray[np.float64]
 
 NEGLIGIBLE = 1e-10  # change of a risk that no digit of interest shows
 LARGEST_LOG = 690.0  # ln of the largest width that is a double
-LOG_FARTHEST = 600.0  # ln n up to which a sample size is looked for
 
 
 class FeatureEquivalent(Equivalent):
@@ -28,10 +26,6 @@ class FeatureEquivalent(Equivalent):
     _sums: FeatureSums
     # Once the sample outnumbers the features by far, the best gamma lies within 1/n of where z = m, next to a stationary point.
     starts_at_bound = True
-
-    def __init__(self, instance: Instance, log_reach: float) -> None:
-        super().__init__(instance, log_reach)
-        self._last: dict[str, tuple[tuple[Array, ...], Array]] = {}
 
     def sums(self, kappa: Array) -> WidthSums:
         """The sums at the given gammas, shape (k,), before the width enters."""
@@ -123,13 +117,6 @@ class FeatureEquivalent(Equivalent):
     def effective_ridge(self, n: Array, lam: Array) -> Array:
         """gamma(n, lambda), shape (k,), relative error 1e-12."""
         return self._recalled("ridge", self._solved, n, lam)
-
-    def _recalled(self, name: str, function: Callable[..., Array], *arguments: Array) -> Array:
-        """What a function gave for the same arrays the last time: a judgement looks at one curve as a whole and in its parts."""
-        kept: tuple[tuple[Array, ...], Array] | None = self._last.get(name)
-        if kept is None or not all(map(np.array_equal, kept[0], arguments)):
-            kept = self._last[name] = (tuple(value.copy() for value in arguments), function(*arguments))
-        return kept[1].copy()
 
     def _width(self, n: Array) -> Array:
         return self.instance.features.width(n)

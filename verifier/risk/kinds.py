@@ -29,6 +29,7 @@ class Kind(Enum):
     PROFILED = auto()
     DEPENDENT = auto()
     UNCENTRED = auto()
+    HEADS = auto()
     DESCENT = auto()
     SINGLE_PASS = auto()
     MIXTURE_SAMPLES = auto()
@@ -39,6 +40,8 @@ def kind(instance: Instance) -> Kind:
     """The kind of an instance; uncentred samples may depend on one another."""
     if instance.features.finite:
         return Kind.LANDMARKS if isinstance(instance.features, NystromFeatures) else Kind.FEATURES
+    if instance.context.several:
+        return Kind.HEADS
     if is_profiled(instance):
         return Kind.PROFILED
     if isinstance(instance.design, UncentredDesign):

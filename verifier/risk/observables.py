@@ -38,6 +38,7 @@ from verifier.risk.equivalents import (
     Tuning,
     effective_dimension,
     equivalent,
+    head_parts,
     ridge,
     risk_terms,
     width_parts,
@@ -112,7 +113,7 @@ class ExcessRisk:
         be followed farther, as can those whose few features keep gamma large.
         """
         spectrum, features = instance.spectrum, instance.features
-        start = max(math.log(100.0), float(getattr(features, "log_onset", 0.0)))
+        start = max(math.log(100.0), *(float(getattr(part, "log_onset", 0.0)) for part in (features, instance.context)))
         if math.isfinite(spectrum.size) or spectrum.tail_index is None:
             return start, 30.0
         beta = spectrum.tail_index
@@ -193,8 +194,10 @@ class ExcessRisk:
     def log_parts(self, instance: Instance, log_x: Array, tuning: Tuning) -> tuple[Array, ...]:
         """ln of positive numbers that never exceed y: terms of it, and y times the shares of sample and width that are used up. One
         that is still small and decays more slowly than y shows that the curve is not on its way to its limit yet. None are
-        watched at infinite width, where heads and crossovers say so.
+        watched at infinite width with one head, where irregular heads of spectra and crossovers say so.
         """
+        if instance.context.several:
+            return tuple(_log(part) for part in head_parts(instance, n=np.exp(log_x), lam=tuning))
         if not instance.features.finite:
             return ()
         return tuple(_log(part) for part in width_parts(instance, n=np.exp(log_x), lam=tuning))

@@ -577,6 +577,10 @@ def _sample_size(n: object) -> int:
 
 
 def _infinitely_wide(instance: Instance) -> None:
+    if instance.context.several:
+        raise ValueError(
+            f"context={instance.context!r}: samples of the first head alone stand for one head only; use learning_curve"
+        )
     if instance.features.finite:
         raise ValueError(
             f"features={instance.features!r}: samples of the inputs alone stand for infinite width only; use learning_curve, or "

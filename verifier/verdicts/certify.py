@@ -32,6 +32,7 @@ from verifier.instances.processes import SHORT_MEMORY
 from verifier.risk.curves import Curve, learning_curve
 from verifier.risk.equivalents import equivalent_risk
 from verifier.risk.mixtures import mixture_risk
+from verifier.risk.multihead import at_whole_heads
 from verifier.risk.nystrom_samples import counted
 from verifier.risk.observables import Experiment
 from verifier.risk.simulate import EXHAUSTIVE_N
@@ -182,6 +183,9 @@ def _expected(instance: Instance, n: Array, lam: Array) -> Array:
     if isinstance(instance.features, NystromFeatures):  # as simulated, with whole landmarks
         pairs = zip(n, lam, strict=True)
         return np.array([equivalent_risk(counted(instance, size), n=size, lam=ridge) for size, ridge in pairs])
+    if instance.context.several:  # as simulated, with whole heads
+        pairs = zip(n, lam, strict=True)
+        return np.array([equivalent_risk(at_whole_heads(instance, size), n=size, lam=ridge) for size, ridge in pairs])
     return np.asarray(equivalent_risk(instance, n=n, lam=lam))
 
 

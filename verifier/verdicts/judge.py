@@ -340,16 +340,16 @@ def _on_plateau(observable: Observable, instance: Instance, tuning: Tuning, log_
         if not instance.features.grows:
             return False  # the floor of a fixed width is a limit, however large; the way there is seen by its parts
         return instance.sigma > 0.0 and log_risk > math.log(PLATEAU) + 2.0 * math.log(instance.sigma)
-    onset = float(getattr(instance.features, "log_onset", 0.0))
+    onset = max(float(getattr(part, "log_onset", 0.0)) for part in (instance.features, instance.context))
     n = np.exp(np.array([max(LOOK_BACK * log_n, min(onset, log_n - 1.0)), log_n]))
     lam = ridge(instance, n, tuning)
     engine = equivalent_for(instance, n, lam)
     kappa = engine.effective_ridge(n, lam)
-    if engine.sums(kappa).df1[-1] <= PLATEAU * engine.capacity(n)[-1]:
+    if engine.taken(n, kappa)[-1] <= PLATEAU * engine.capacity(n)[-1]:
         return False
     # A rule that falls as fast as kappa, or faster, interpolates for ever: then the slope there is that of the limit.
     with np.errstate(divide="ignore", invalid="ignore"):
-        gain = np.diff(np.log(lam / kappa)) / np.diff(np.log(n))
+        gain = np.diff(np.log(engine.room(n, lam, kappa))) / np.diff(np.log(n))
     return bool(gain[0] > GAINING)
 
 

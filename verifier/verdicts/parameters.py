@@ -3,7 +3,8 @@
 A parameter is a number in the JSON form of an instance. It is named by its last word (``s``, ``power``), or dotted where several
 are called so (``target.norm``); one of several like parts, such as the components of a mixture, only with its place, from 1 on
 (``components.2.beta``). The word ``beta`` alone is, for a mixture, that of its heaviest component, which is the tail index of the
-covariance; ``q`` is the ``degree`` of a width m = c n^q.
+covariance; ``q`` is the ``degree`` of a width m = c n^q, ``g`` that
+of a number of heads H = c n^g.
 
 A part of the target that is a part of the spectrum too (the component for which the target is critical, the covariance before it
 was purified) is one thing written down twice: it has one set of parameters, and both change together.
@@ -19,8 +20,8 @@ from verifier.instances import Instance
 
 Path = tuple[str, ...]
 
-SHORT = {"q": "degree"}
-"""Names that people write for a field: m = c n^q features have the degree q."""
+SHORT = {"q": "degree", "g": "degree"}
+"""Names that people write for a field: m = c n^q features have the degree q, H = c n^g heads the degree g."""
 
 
 def numbers_of(record: Mapping[str, Any], prefix: Path = ()) -> dict[Path, float]:
