@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from verifier.instances import (
     Descent,
+    FourierFeatures,
     GaussianDesign,
     Independent,
     Instance,
@@ -33,6 +34,7 @@ from verifier.risk.dependent_streams import can_be_streamed, simulate_dependent_
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
 from verifier.risk.feature_samples import simulate_features
 from verifier.risk.filter_samples import simulate_filter
+from verifier.risk.fourier_samples import simulate_fourier
 from verifier.risk.mixtures import simulate_mixture
 from verifier.risk.nystrom_samples import simulate_nystrom
 from verifier.risk.profile_samples import simulate_profile
@@ -225,6 +227,8 @@ def _samples(
             found[j] = simulate_profile(inst, _pairs(grid), draws, directions)
         elif inst.dependence != Independent() or isinstance(inst.design, UncentredDesign):
             found[j] = _dependent(inst, grid, draws, directions if isinstance(directions, int) else None)
+        elif isinstance(inst.features, FourierFeatures):
+            found[j] = simulate_fourier(inst, _pairs(grid), draws, None if isinstance(directions, str) else directions)
         elif inst.features.finite:
             simulated = simulate_nystrom if isinstance(inst.features, NystromFeatures) else simulate_features
             found[j] = simulated(inst, _pairs(grid), draws, None if isinstance(directions, str) else directions)

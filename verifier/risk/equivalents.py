@@ -30,6 +30,7 @@ from numpy.typing import ArrayLike, NDArray
 from verifier.instances import (
     AllFeatures,
     Descent,
+    FourierFeatures,
     FullRotation,
     Independent,
     Instance,
@@ -165,7 +166,7 @@ class Equivalent:
         self.size = instance.spectrum.size
         self.variance = instance.sigma**2
         self._sums: DiagonalSums | TransformedSums | RotatedSums | FeatureSums
-        if instance.features.finite and not isinstance(instance.features, NystromFeatures):
+        if instance.features.finite and not isinstance(instance.features, NystromFeatures | FourierFeatures):
             self._sums = FeatureSums(instance, log_reach)
         elif instance.diagonal:
             self._sums = DiagonalSums(instance, log_reach)
@@ -185,6 +186,14 @@ class Equivalent:
     def capacity(self, n: Array) -> Array:
         """Degrees of freedom at a ridge of zero, where there are as many directions: n, shape of n."""
         return n
+
+    def parts(self, n: Array, kappa: Array) -> tuple[Array, ...]:
+        """Positive numbers below the risk at each (n, kappa) that are watched at finite width; none at infinite width."""
+        return ()
+
+    def separate_terms(self, n: Array, kappa: Array) -> tuple[Array, ...]:
+        """Terms of the risk at each (n, kappa): of the target, of the noise, and what no ridge balances against either, if any."""
+        return self.terms(n, kappa)
 
     def target_energies(self) -> tuple[Array, Array]:
         """Eigenvalues and energies of the target on its nodes, for a covariance that is diagonal in its basis."""
@@ -687,7 +696,7 @@ def log_kappa_floor(instance: Instance, n: Array, lam: Array) -> Array:
     Under a transform of lower frame bound a no eigenvalue is below a^2 l_i (Courant and Fischer), which replaces l_i. With m
     features gamma takes the place of kappa, and min(n, m) that of n.
     """
-    if instance.features.finite and not isinstance(instance.features, NystromFeatures):
+    if instance.features.finite and not isinstance(instance.features, NystromFeatures | FourierFeatures):
         n = np.minimum(n, instance.features.width(n))
     spectrum, gain = instance.spectrum, _log_least_gain(instance)
     with np.errstate(divide="ignore"):
@@ -700,6 +709,9 @@ def log_kappa_floor(instance: Instance, n: Array, lam: Array) -> Array:
     if short.any():
         last = float(spectrum.log_eigenvalues(np.array([math.log(spectrum.size)]))[0])
         floor[short] = np.maximum(floor[short], last + gain + np.log1p(-n[short] / spectrum.size))
+    if isinstance(instance.features, FourierFeatures):  # the frequencies that are drawn once are among the nodes
+        first = float(spectrum.log_eigenvalues(np.zeros(1))[0])
+        floor = np.minimum(floor, first - instance.features.log_width(np.log(n)))
     return floor
 
 
@@ -713,6 +725,10 @@ def _log_least_gain(instance: Instance) -> float:
 def _equivalent(instance: Instance, log_reach: float) -> Equivalent:
     if isinstance(instance.features, NystromFeatures):
         return LandmarkEquivalent(instance, log_reach)
+    if isinstance(instance.features, FourierFeatures):
+        from verifier.risk.fourier import FourierEquivalent  # which builds on this module
+
+        return FourierEquivalent(instance, log_reach)
     if instance.features.finite:
         return FeatureEquivalent(instance, log_reach)
     if isinstance(instance.design, UncentredDesign):
@@ -841,14 +857,23 @@ def risk_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "o
 
 
 def width_parts(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, ...]:
-    """The numbers of :meth:`FeatureEquivalent.parts`, or of those with landmarks, each of the shape of n; ValueError for an
+    """The numbers of ``parts`` of the equivalent with these features, each of the shape of n; ValueError for an
     instance of infinite width.
     """
     if not instance.features.finite:
         raise ValueError(f"features={instance.features!r} are infinitely many; the width adds nothing")
     engine, sizes, kappa = _placed(instance, n, lam)
-    assert isinstance(engine, FeatureEquivalent | LandmarkEquivalent)
     return tuple(part.reshape(sizes.shape) for part in engine.parts(sizes.ravel(), kappa))
+
+
+def separate_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, ...]:
+    """The terms of :func:`risk_terms` and, with Fourier features, what they lose of the target at any ridge taken out of the first
+    as a third one, each of the shape of n.
+    """
+    if is_profiled(instance):
+        return risk_terms(instance, n=n, lam=lam)
+    engine, sizes, kappa = _placed(instance, n, lam)
+    return tuple(term.reshape(sizes.shape) for term in engine.separate_terms(sizes.ravel(), kappa))
 
 
 def _placed(instance: Instance, n: ArrayLike, lam: ArrayLike | Tuning) -> tuple[Equivalent, Array, Array]:

@@ -21,6 +21,7 @@ from scipy.interpolate import CubicSpline
 
 from verifier.instances import (
     CarriedFunction,
+    FourierFeatures,
     GaussianFeatures,
     Instance,
     MixtureSamples,
@@ -40,6 +41,7 @@ from verifier.risk.equivalents import (
     equivalent,
     ridge,
     risk_terms,
+    separate_terms,
     width_parts,
 )
 from verifier.risk.memory import balanced_power
@@ -135,6 +137,10 @@ class ExcessRisk:
             # No gamma lies below the eigenvalue at min(n, m).
             ahead = np.linspace(0.0, FARTHEST, 512)
             end = float(ahead[np.flatnonzero(np.minimum(ahead, features.log_width(ahead)) <= end)[-1]])
+        if isinstance(features, FourierFeatures) and features.degree > 0.0:
+            end = min(
+                end, (DEEPEST - math.log(features.factor)) / features.degree
+            )  # the frequencies drawn once are followed
         start = max(start, self.log_resolving_size(instance, tuning))
         if isinstance(instance.filter, SinglePass):
             start = max(start, log_free_size(instance, tuning))
@@ -183,8 +189,13 @@ class ExcessRisk:
 
     def log_terms(self, instance: Instance, log_x: Array, tuning: Tuning) -> tuple[Array, ...]:
         """Under a ridge that does not react to the noise, target and noise terms are curves of their own; the oracle
-        balances them against each other, so that only their sum has an exponent.
+        balances them against each other, so that only their sum has an exponent. What Fourier features lose of the target is a
+        curve of its own under either.
         """
+        if isinstance(instance.features, FourierFeatures):
+            target, noise, lost = separate_terms(instance, n=np.exp(log_x), lam=tuning)
+            ridged = (target + noise,) if tuning == "optimal" else (target, noise)
+            return tuple(_log(term) for term in (*ridged, lost))
         terms = _risk_terms(instance, np.exp(log_x), tuning)
         if tuning == "optimal" or instance.sigma == 0.0:
             return (_log(terms[0] + terms[1]),)

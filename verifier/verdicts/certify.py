@@ -22,6 +22,7 @@ from verifier.instances import (
     Dependence,
     Dependent,
     Descent,
+    FourierFeatures,
     Instance,
     MixtureSamples,
     NystromFeatures,
@@ -144,9 +145,9 @@ def certify(
     fit = fit_slope(curve)
     equivalent_slope = fit.project(expected)
     # Only what changes along the curve moves a slope, or an exponent: at a fixed width its part of the error does not. With
-    # landmarks it does: it is that of what their span misses, which small samples hardly see. What each point may be off by
+    # landmarks, or drawn frequencies, it does: it is that of what their span misses, which small samples hardly see. What each point may be off by
     # counts with the weight that the fit gives to it: on strongly correlated points that of neighbours is large.
-    constant = not instance.features.grows and not isinstance(instance.features, NystromFeatures)
+    constant = not instance.features.grows and not isinstance(instance.features, NystromFeatures | FourierFeatures)
     moving = agreement_constant(instance) / sizes if constant else relative
     allowed = quantile * fit.stderr + float(np.abs(fit.weights) @ moving)
     slope_off = abs(fit.exponent - equivalent_slope) > allowed
@@ -179,7 +180,7 @@ def _expected(instance: Instance, n: Array, lam: Array) -> Array:
     """The equivalent of the design: samples of a mixture have one of their own (:mod:`verifier.risk.mixtures`)."""
     if isinstance(instance.design, MixtureSamples):
         return mixture_risk(instance, n=n, lam=lam)
-    if isinstance(instance.features, NystromFeatures):  # as simulated, with whole landmarks
+    if isinstance(instance.features, NystromFeatures | FourierFeatures):  # as simulated, with whole numbers
         pairs = zip(n, lam, strict=True)
         return np.array([equivalent_risk(counted(instance, size), n=size, lam=ridge) for size, ridge in pairs])
     return np.asarray(equivalent_risk(instance, n=n, lam=lam))
