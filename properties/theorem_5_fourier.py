@@ -12,9 +12,10 @@ is drawn a Poisson number M_k of times, of mean m p_k, p_k ~ k^-beta; the regres
   s = 1), is less.
 
 Write p = 1/(2s + 1/beta), so that kappa = n^-p is the best ridge of the kernel, alpha = 2 s p = 1 - p/beta. For q >= p the ridge
-n^-p has c >= 1, the risk is of the order n^-alpha, and the lost energy n^(-2 s q) no larger; no smaller ridge helps, as the variance
-m^(1/beta)/n has the exponent 1 - q/beta <= alpha. For q < p the lost energy has the smallest exponent, 2 s q < alpha < 1 - q/beta,
-at every ridge. So q* = p, and the exponent is min(alpha, 2 s q), with the best ridge as with the scheduled one (c = n^(q - p)).
+n^-p has c >= 1, the risk is of the order n^-alpha, and the lost energy n^(-2 s q) no larger; no smaller ridge helps, as the
+variance m^(1/beta)/n has the exponent 1 - q/beta <= alpha. For q < p the lost energy has the smallest exponent at every ridge,
+2 s q < alpha < 1 - q/beta. So q* = p, and the exponent is min(alpha, 2 s q), with the best ridge as with the scheduled one, at
+which c = n^(q - p).
 
 Drawing by p_k, not by the share l_k/(l_k + lambda) of a frequency in the effective dimension, costs a power: q* is beta times the
 degree p/beta of N(lambda_n), and more than Gaussian features need, max(p/beta, 1 - p), wherever p > 1/2. Rudi and Rosasco (2017,

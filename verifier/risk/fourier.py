@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 
 from verifier.instances import Instance
 from verifier.risk.equivalents import LOG_KAPPA_MIN, DiagonalSums, Equivalent
+from verifier.risk.quadrature import Modes
 from verifier.risk.sums import Sums
 
 Array = NDArray[np.float64]
@@ -44,9 +45,10 @@ Array = NDArray[np.float64]
 MANY = 200.0
 """1 + mu + c from which on the moments of the counts give the means."""
 
-STEP = 0.1  # of the table, in ln(1 + mu) and ln(1 + c)
-STENCIL = 6  # points of the table that an interpolation takes
-RARE = 1e-8  # mu below which a frequency is drawn once or never
+STEP = 0.06  # of the table, in ln(1 + mu) and ln(1 + c)
+STENCIL, BEFORE = 6, 2  # points of the table that an interpolation takes, and how many before the interval
+RARE = 1e-6  # mu below which a frequency is drawn once or never
+OFTEN = 1e7  # mu/(1 + c) beyond which what ridge and chance keep from being learnt is nothing
 
 CERTAIN = 40.0  # mu beyond which a frequency is drawn, up to rounding
 
@@ -60,99 +62,127 @@ MOST_STRIDES = 400
 SMALL = 1e-4
 """A c at which b is of the order c^2 and the degrees of freedom left over of the order c."""
 
-_CHUNK = 60_000  # matrix entries worked on at a time
+_CHUNK = 500  # kappas worked on at a time
 
 
 @lru_cache(maxsize=1)
 def _table() -> Array:
-    """r_1, r_2 and r_3 at ln(1 + mu), ln(1 + c) = 0, STEP, ..., shape (3, points of mu, points of c)."""
-    axis = STEP * np.arange(math.ceil(math.log(MANY + 1.0) / STEP) + STENCIL)
-    mu, c = np.expm1(axis), np.expm1(axis)
-    mu[0] = 1e-12  # the limit at zero
-    counts = np.arange(math.ceil(mu[-1] + 12.0 * math.sqrt(mu[-1]) + 30.0))
+    """r_1, r_2 and r_3 at ln(1 + mu), ln(1 + c) = -2 STEP, -STEP, 0, ..., shape (3, points of c, points of mu). The means are
+    analytic at zero: the sums that they are go on below it.
+    """
+    axis = STEP * np.arange(-BEFORE, math.ceil(math.log(MANY + 1.0) / STEP) + STENCIL - BEFORE)
+    mu = c = np.expm1(axis)
+    mu = np.where(axis == 0.0, 1e-12, mu)[:, None]  # the limit at zero
+    counts = np.arange(math.ceil(mu[-1, 0] + 12.0 * math.sqrt(mu[-1, 0]) + 30.0))
     log_factorial = np.concatenate([[0.0], np.cumsum(np.log(counts[1:]))])
-    chance = np.exp(counts * np.log(mu[:, None]) - mu[:, None] - log_factorial)
+    chance = np.sign(mu) ** counts * np.exp(counts * np.log(np.abs(mu)) - mu - log_factorial)
     inverse = 1.0 / (1.0 + counts[:, None] + c)
-    mean = 1.0 + mu[:, None] + c
+    mean, some = 1.0 + mu + c, -np.expm1(-mu)
     r1 = mean * (chance @ inverse)
-    r2 = mean**2 * (chance @ ((1.0 + counts[:, None]) * inverse**2)) / (1.0 + mu[:, None])
-    present = chance[:, 1:] / -np.expm1(-mu[:, None])
-    given = (mu / -np.expm1(-mu))[:, None]
-    r3 = (given + c) ** 2 * (present @ inverse[:-1] ** 2)
-    return np.stack([r1, r2, r3])
+    r2 = mean**2 * (chance @ ((1.0 + counts[:, None]) * inverse**2)) / (1.0 + mu)
+    r3 = (mu / some + c) ** 2 * (chance[:, 1:] / some @ inverse[:-1] ** 2)
+    return np.ascontiguousarray(np.stack([r1, r2, r3]).transpose(0, 2, 1))
 
 
-def _lagrange(position: Array, points: int) -> tuple[NDArray[np.intp], Array]:
-    """First point and weights (..., STENCIL) that interpolate at a position measured in steps."""
-    first = np.clip(np.floor(position).astype(np.intp) - (STENCIL // 2 - 1), 0, points - STENCIL)
-    apart = (position - first)[..., None] - np.arange(STENCIL)
-    weights = np.empty_like(apart)
-    for j in range(STENCIL):
-        others = [k for k in range(STENCIL) if k != j]
-        weights[..., j] = np.prod(apart[..., others], axis=-1) / np.prod([j - k for k in others])
-    return first, weights
+@lru_cache(maxsize=1)
+def _coefficients() -> Array:
+    """Coefficients (STENCIL, STENCIL) of the polynomial in t through values at t = -BEFORE, ..., STENCIL - BEFORE - 1: row j times
+    the values is that of t^j.
+    """
+    return np.linalg.inv(np.vander(np.arange(STENCIL) - float(BEFORE), STENCIL, increasing=True))
 
 
-def _tabled(which: slice, mu: Array, c: Array, rows: NDArray[np.intp]) -> Array:
-    """Ratios at the entries mu (e,) that belong to c (k,)[rows], shape (ratios, e)."""
-    table = _table()[which]
-    first, weights = _lagrange(np.log1p(c) / STEP, table.shape[2])
-    columns = table[:, :, first[:, None] + np.arange(STENCIL)]  # (ratios, mu, k, stencil)
-    at_c = np.einsum("fmks,ks->fkm", columns, weights)
-    first, weights = _lagrange(np.log1p(mu) / STEP, table.shape[1])
-    result = np.zeros((len(table), len(mu)))
-    for j in range(STENCIL):
-        result += weights[:, j] * at_c[:, rows, first + j]
+def _tabled(mu: Array, c: Array, rows: NDArray[np.intp]) -> Array:
+    """r_1, r_2 and r_3 at the entries mu (e,) that belong to c (k,)[rows], shape (3, e)."""
+    table, polynomial, span = _table(), _coefficients(), np.arange(STENCIL)
+    where, t = np.divmod(np.log1p(c) / STEP, 1.0)
+    weights = np.vander(t, STENCIL, increasing=True) @ polynomial  # (k, stencil)
+    at_c = np.einsum("fksm,ks->fkm", table[:, where.astype(np.intp)[:, None] + span], weights)
+    windows = np.lib.stride_tricks.sliding_window_view(at_c, STENCIL, axis=2)
+    pieces = windows @ polynomial.T  # (3, k, intervals, powers)
+    where, t = np.divmod(np.log1p(mu) / STEP, 1.0)
+    chosen = pieces[:, rows, where.astype(np.intp)]
+    result = chosen[..., -1].copy()
+    for power in range(STENCIL - 2, -1, -1):
+        result *= t
+        result += chosen[..., power]
     return result
 
 
-def _expanded(mu: Array, s: Array) -> tuple[Array, Array]:
-    """E[s/(s + X)] - 1 and E[s^2/(s + X)^2] - 1, X = M - mu, by the central moments of M."""
-    i = 1.0 / s
-    g = mu * i * i
-    return (
-        g * (1.0 - i + i * i) + g * g * (3.0 - 10.0 * i) + 15.0 * g**3,
-        g * (3.0 - 4.0 * i + 5.0 * i * i) + g * g * (15.0 - 60.0 * i) + 105.0 * g**3,
+def means_of_draws(mu: Array, c: Array, rows: NDArray[np.intp]) -> tuple[Array, Array, Array]:
+    """E[M/(M + c)], E[(M/(M + c))^2] and E[c^2/(M + c)^2; M > 0] at the entries mu (e,) that belong to c (k,)[rows]."""
+    at = c[rows]
+    first, second, missed = np.empty_like(mu), np.empty_like(mu), np.empty_like(mu)
+    few = mu + at <= MANY
+    if few.any():
+        r, x, y = _tabled(mu[few], np.minimum(c, MANY), rows[few]), mu[few], at[few]
+        s, some = 1.0 + x + y, -np.expm1(-x)
+        first[few] = x / s * r[0]
+        second[few] = x / s * ((1.0 + x) / s) * r[1]
+        missed[few] = some * (y / (x / some + y)) ** 2 * r[2]
+    many = ~few
+    if many.any():
+        x, y = mu[many], at[many]
+        i = 1.0 / (x + y)
+        share, kept = x * i, y * i
+        g = share * i
+        # E[s/(s + X)] - 1 and E[s^2/(s + X)^2] - 1, s = mu + c, X = M - mu, by the central moments of M.
+        a = g * (1.0 - i + i * i + g * (3.0 - 10.0 * i + 15.0 * g))
+        b = g * (3.0 - i * (4.0 - 5.0 * i) + g * (15.0 - 60.0 * i + 105.0 * g))
+        square = kept * kept
+        first[many] = share - kept * a
+        second[many] = share * share - 2.0 * kept * a + square * b
+        # Less e^-mu; one is taken from both where that is not nothing.
+        low = np.maximum(-np.expm1(-np.minimum(x, CERTAIN)) - share * (1.0 + kept) + square * b, 0.0)
+        missed[many] = np.where(x > CERTAIN, square * (1.0 + b), low)
+    return first, second, missed
+
+
+class DrawnSums:
+    """The sums of :func:`means_of_draws` over nodes of chances p with multiplicities and energies, all of shape (i,)."""
+
+    def __init__(self, chances: Array, multiplicity: Array, energy: Array) -> None:
+        order = np.argsort(-chances, kind="stable")
+        self._chances = chances[order]
+        self._weights = np.stack([multiplicity[order], multiplicity[order], energy[order]])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            early = np.stack([multiplicity, multiplicity, energy / chances**2])[:, order]
+        self._before = _running(np.where(np.isfinite(early), early, 0.0))
+        self._after = _running((self._weights * self._chances)[:, ::-1])[:, ::-1]
+
+    def at(self, m: Array, c: Array) -> Array:
+        r"""The three sums at m and c (k,), shape (3, k). Where mu is small they are linear in it, :math:`\mu/(1+c)` and so on, and
+        where it is far above 1 + c they are 1, 1 and :math:`(c/\mu)^2`.
+        """
+        first = np.searchsorted(-self._chances, -OFTEN * (1.0 + c) / m)
+        last = np.maximum(np.searchsorted(-self._chances, -RARE / m), first)
+        length = last - first
+        rows = np.repeat(np.arange(len(m)), length)
+        columns = np.arange(len(rows)) - np.repeat(np.cumsum(length) - length, length) + first[rows]
+        between = means_of_draws(m[rows] * self._chances[columns], c, rows)
+        scale = np.stack([np.ones_like(c), np.ones_like(c), (c / m) ** 2])
+        once = m / (1.0 + c) * np.stack([np.ones_like(c), 1.0 / (1.0 + c), c * (c / (1.0 + c))])
+        result = scale * self._before[:, first] + once * self._after[:, last]
+        for j, values in enumerate(between):
+            result[j] += np.bincount(rows, values * self._weights[j, columns], minlength=len(m))
+        return result
+
+
+def drawn_sums(nodes: Modes, whole: float) -> DrawnSums:
+    """Those of nodes with chances l/S, S = ``whole``; spectrum and target share all nodes but the last, as a rule."""
+    ell, target, count, energy = nodes.eigenvalues, nodes.target_eigenvalues, nodes.multiplicity, nodes.target_energy
+    shared = len(ell) - 1 if len(ell) == len(target) and np.array_equal(ell[:-1], target[:-1]) else 0
+    rest = np.zeros(len(target) - shared)
+    return DrawnSums(
+        np.append(ell, target[shared:]) / whole,
+        np.append(count, rest),
+        np.concatenate([energy[:shared], np.zeros(len(ell) - shared), energy[shared:]]),
     )
 
 
-def degrees_of_draws(mu: Array, c: Array) -> tuple[Array, Array]:
-    """E[M/(M + c)] and E[(M/(M + c))^2] at the means mu (k, i) and c (k,)."""
-    at = c[:, None]
-    s = 1.0 + mu + at
-    r1, r2 = np.ones_like(mu), np.ones_like(mu)
-    many = s > MANY
-    a, b = _expanded(mu, np.maximum(s, MANY))
-    np.add(r1, a, out=r1, where=many)
-    np.add(r2, (s * a - at * b) / (1.0 + mu), out=r2, where=many)
-    few = ~many & (mu > RARE)
-    rows, columns = np.nonzero(few)
-    if rows.size:
-        r1[few], r2[few] = _tabled(slice(0, 2), mu[rows, columns], np.minimum(c, MANY), rows)
-    share = mu / s
-    return share * r1, share * ((1.0 + mu) / s) * r2
-
-
-def missed_of_draws(mu: Array, c: Array) -> Array:
-    """E[c^2/(M + c)^2; M > 0] at the means mu (k, i) and c (k,)."""
-    at = c[:, None]
-    present = -np.expm1(-mu)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        given = np.where(mu > RARE, mu / present, 1.0)
-    result = np.asarray(present * (at / (given + at)) ** 2)
-    s = mu + at
-    few = (s <= MANY) & (mu > RARE)
-    rows, columns = np.nonzero(few)
-    if rows.size:
-        result[few] *= _tabled(slice(2, 3), mu[rows, columns], np.minimum(c, MANY), rows)[0]
-    many = (s > MANY) & (mu > RARE)
-    _, b = _expanded(mu, np.maximum(s, MANY))
-    kept = at / s
-    np.copyto(result, kept * kept * (1.0 + b), where=many & (mu > CERTAIN))
-    # E[c^2/(M + c)^2] - e^-mu, one taken from both.
-    rest = np.maximum(present - (mu / s) * (1.0 + kept) + kept * kept * b, 0.0)
-    np.copyto(result, rest, where=many & (mu <= CERTAIN))
-    return result
+def _running(values: Array) -> Array:
+    """Sums of the first 0, 1, ..., i columns."""
+    return np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
 
 
 class PairedSums(DiagonalSums):
@@ -173,6 +203,8 @@ class FourierEquivalent(Equivalent):
     _kept: tuple[Array, Array | None, Array] | None = None
     """The last sizes, their ridges (None for the best ones) and kappa."""
 
+    _columns: tuple[Array, Array, Array] | None = None
+
     def __init__(self, instance: Instance, log_reach: float) -> None:
         super().__init__(instance, log_reach)
         self._sums = self._paired = PairedSums(instance, log_reach)
@@ -180,8 +212,8 @@ class FourierEquivalent(Equivalent):
         self.trace = self._sums.trace
         modes = self._paired.modes
         self._whole = 0.5 * self.trace  # S
-        self._chances = modes.eigenvalues / self._whole
         self._target_chances = modes.target_eigenvalues / self._whole
+        self._drawn = drawn_sums(modes, self._whole)
 
     @property
     def target_reach(self) -> float:
@@ -200,17 +232,10 @@ class FourierEquivalent(Equivalent):
             plain = Equivalent.sums(self, kappa[kernel])
             columns[:, kernel] = plain.df1, plain.df2, plain.bias
         rest = np.flatnonzero(~kernel)
-        size = max(1, _CHUNK // len(self._chances))
-        for start in range(0, len(rest), size):
-            part = rest[start : start + size]
-            columns[:, part] = self._rows(m[part], c[part])
+        for start in range(0, len(rest), _CHUNK):
+            part = rest[start : start + _CHUNK]
+            columns[:, part] = self._drawn.at(m[part], c[part])
         return columns[0], columns[1], columns[2]
-
-    def _rows(self, m: Array, c: Array) -> tuple[Array, Array, Array]:
-        modes = self._paired.modes
-        first, second = degrees_of_draws(m[:, None] * self._chances, c)
-        missed = missed_of_draws(m[:, None] * self._target_chances, c)
-        return first @ modes.multiplicity, second @ modes.multiplicity, missed @ modes.target_energy
 
     def lost(self, m: Array) -> Array:
         """e, the energy of the frequencies that are not among m drawn ones."""
@@ -222,13 +247,17 @@ class FourierEquivalent(Equivalent):
         return Sums(df1, df2, bias + lost)
 
     def _known(self, n: Array, kappa: Array) -> Array:
-        """d1, d2, b and e, shape (4, k)."""
+        """d1, d2, b and e, shape (4, k); terms and parts are asked for one after the other."""
+        kept = self._columns
+        if kept is not None and np.array_equal(kept[0], n) and np.array_equal(kept[1], kappa):
+            return kept[2]
         columns = np.full((4, len(kappa)), np.nan)
         known = np.isfinite(kappa)
         if known.any():
             m = self._width(n[known])
             columns[:3, known] = self.drawn(m, kappa[known])
             columns[3, known] = self.lost(m)
+        self._columns = (n.copy(), kappa.copy(), columns)
         return columns
 
     def separate_terms(self, n: Array, kappa: Array) -> tuple[Array, Array, Array]:
@@ -318,8 +347,8 @@ class FourierEquivalent(Equivalent):
             middle[active] = np.where(up, high, low)
             above[active] = np.where(up, fresh, mid)
         found = u + _vertex(below, middle, above, STRIDE)
-        around = [self._log_risk(n, m, found + k * CLOSER, lost) for k in (-1, 0, 1)]
-        found = found + _vertex(*around, CLOSER)
+        near, at, far = (self._log_risk(n, m, found + k * CLOSER, lost) for k in (-1, 0, 1))
+        found = np.asarray(found + _vertex(near, at, far, CLOSER))
         bounded = ~np.isfinite(below)
         if bounded.any():
             found[bounded] = self._beside_the_bound(n[bounded], m[bounded], u[bounded], lost[bounded])

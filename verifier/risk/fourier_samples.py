@@ -12,9 +12,9 @@ With A = (K + n lambda)^-1 on the sample, and every matrix a function of differe
 or the same in the coordinates of the drawn pairs, where they are fewer than the sample. Frequencies beyond the grid are drawn too;
 on the sample they look like one at random below.
 
-*Large samples.* The Gram matrix of the leading pairs is made of the means of :math:`e^{ijx}` over the sample: those of a sample up to
-``COUNTED``, independent complex Gaussian numbers of variance 1/n beyond. The pairs that are not simulated are the deterministic
-ridge, the noise and the loss that they tend to, as in :mod:`verifier.risk.filter_samples`.
+*Large samples.* The Gram matrix of the leading pairs is made of the means of :math:`e^{ijx}` over the sample: those of a sample
+up to ``COUNTED``, independent complex Gaussian numbers of variance 1/n beyond. The pairs that are not simulated are the
+deterministic ridge, the noise and the loss that they tend to, as in :mod:`verifier.risk.filter_samples`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from verifier.instances import Instance, eigenvalues
 from verifier.risk.equivalents import equivalent_for
-from verifier.risk.fourier import FourierEquivalent, degrees_of_draws, missed_of_draws
+from verifier.risk.fourier import FourierEquivalent, drawn_sums
 from verifier.risk.nystrom_samples import counted
 from verifier.risk.quadrature import modes
 from verifier.risk.simulate import EXHAUSTIVE_N, Replicates, target_energies
@@ -55,8 +55,8 @@ ONE_BY_ONE = 30_000  # frequencies drawn one by one; more of them by counts
 
 @dataclass(frozen=True, eq=False)
 class _Setting:
-    """One (n, lambda) with m frequencies: chances p (P,), eigenvalues and energies (P,) of the simulated pairs, S, the energy beyond
-    them, and what the pairs beyond do in a large sample: ``ridge`` lambda and theirs, ``missed``, ``heard``.
+    """One (n, lambda) with m frequencies: chances p (P,) and energies (P,) of the simulated pairs, S, the energy beyond them, and
+    what the pairs beyond do in a large sample: ``ridge`` lambda and theirs, ``missed``, ``heard``.
     """
 
     n: int
@@ -109,11 +109,10 @@ def _setting(instance: Instance, n: int, lam: float, directions: int) -> _Settin
         if n > EXHAUSTIVE_N:
             kappa = engine.effective_ridge(sizes, ridges)
             c = kappa * (m / whole)
-            first, second = degrees_of_draws(m * rest.eigenvalues[None] / whole, c)
-            mu = m * rest.target_eigenvalues[None] / whole
-            lost = missed_of_draws(mu, c) + np.exp(-mu)
-            ridge += float(kappa[0] * 2.0 * (first[0] @ rest.multiplicity) / n)
-            missed, heard = float(lost[0] @ rest.target_energy), float(2.0 * (second[0] @ rest.multiplicity) / n)
+            first, second, missed = drawn_sums(rest, whole).at(m, c)[:, 0]
+            ridge += float(kappa[0]) * 2.0 * first / n
+            missed += float(np.exp(-m * rest.target_eigenvalues / whole) @ rest.target_energy)
+            heard = 2.0 * second / n
     return _Setting(n, float(m[0]), lam, ell / whole, energies, whole, instance.sigma**2, beyond, ridge, missed, heard)
 
 
@@ -141,18 +140,13 @@ def _small(item: _Setting, frequencies: np.random.Generator, inputs: np.random.G
     if item.energy_beyond:
         label += item.energy_beyond / len(label)  # on the grid the others are white
     total = float(item.energies.sum()) + item.energy_beyond
-    if others <= ONE_BY_ONE:
-        folded = frequencies.integers(1, GRID // 2, int(others))
-        singles, square = np.bincount(folded, minlength=GRID // 2)[1:] * unit, unit**2
-        squares = np.bincount(folded, minlength=GRID // 2)[1:] * square
-    else:
-        singles = np.full(GRID // 2 - 1, others * unit / (GRID // 2 - 1))
-        squares = np.full(GRID // 2 - 1, others * unit**2 / (GRID // 2 - 1))
+    folded = frequencies.integers(1, GRID // 2, int(min(others, ONE_BY_ONE)))  # more of them are as many everywhere
+    several = np.bincount(folded, minlength=GRID // 2)[1:] * (others / max(len(folded), 1))
     padded = np.zeros(GRID // 2 - 1)
     padded[:p] = sampled
     apart = np.abs(places[:, None] - places)
     drawn = np.flatnonzero(counts)
-    if others <= ONE_BY_ONE and 2 * (len(drawn) + int(others)) < n:
+    if 2 * (len(drawn) + int(others)) < n:
         k = np.concatenate([drawn + 1, folded])
         ell = np.tile(np.concatenate([sampled[drawn], np.full(len(folded), unit)]), 2)
         energy = np.tile(np.concatenate([item.energies[drawn], np.zeros(len(folded))]), 2)
@@ -164,7 +158,7 @@ def _small(item: _Setting, frequencies: np.random.Generator, inputs: np.random.G
         labels = _cosines(label)[apart]
         labels[np.diag_indices(n)] += item.variance
         return total - float(energy @ along) + float(np.sum((fit @ labels) * fit))
-    amplitudes = (2.0 * (padded + singles), padded * label, 2.0 * (padded**2 + squares), label)
+    amplitudes = (2.0 * (padded + unit * several), padded * label, 2.0 * (padded**2 + unit**2 * several), label)
     kernel, cross, square_of_it, labels = (_cosines(each)[apart] for each in amplitudes)
     diagonal = np.diag_indices(n)
     kernel[diagonal] += n * item.lam

@@ -145,8 +145,9 @@ def certify(
     fit = fit_slope(curve)
     equivalent_slope = fit.project(expected)
     # Only what changes along the curve moves a slope, or an exponent: at a fixed width its part of the error does not. With
-    # landmarks, or drawn frequencies, it does: it is that of what their span misses, which small samples hardly see. What each point may be off by
-    # counts with the weight that the fit gives to it: on strongly correlated points that of neighbours is large.
+    # landmarks, or drawn frequencies, it does: it is that of what their span misses, which small samples hardly see. What each
+    # point may be off by counts with the weight that the fit gives to it: on strongly correlated points that of neighbours is
+    # large.
     constant = not instance.features.grows and not isinstance(instance.features, NystromFeatures | FourierFeatures)
     moving = agreement_constant(instance) / sizes if constant else relative
     allowed = quantile * fit.stderr + float(np.abs(fit.weights) @ moving)
