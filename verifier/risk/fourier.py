@@ -8,13 +8,14 @@ the eigenfunctions of the kernel, with eigenvalues :math:`L_k = SM_k/m`, :math:`
 sums over many frequencies are near their means. With :math:`c = \kappa m/S`, :math:`L_k/(L_k + \kappa) = M_k/(M_k + c)`:
 
 .. math:: d_j = 2\sum_k E\Big(\frac{M_k}{M_k + c}\Big)^j, \qquad
-          b = \sum_k f_k^2 E\Big[\frac{c^2}{(M_k + c)^2};\, M_k > 0\Big], \qquad e = \sum_k f_k^2 e^{-\mu_k},
+          b = \sum_k f_k^2 E\Big[\frac{c^2}{(M_k + c)^2};\, M_k > 0\Big], \qquad e = \sum_k f_k^2 (1 - p_k)^m,
 
 .. math:: \lambda = \kappa(1 - d_1/n), \qquad E = \frac{b + e + \sigma^2 d_2/n}{1 - d_2/n}
 
 (the equivalent of :mod:`verifier.risk.equivalents`). e is the energy of the frequencies that were never drawn, lost whatever the
-ridge. As m grows without limit :math:`M_k/(M_k + c) \to l_k/(l_k + \kappa)`, and as every eigenvalue counts twice, E(n) becomes
-the risk of the same instance with all features at n/2 samples, with the same ridge.
+ridge; few of them may be all of the risk, so it is the mean of multinomial draws. As m grows without limit
+:math:`M_k/(M_k + c) \to l_k/(l_k + \kappa)`, and as every eigenvalue counts twice, E(n) becomes the risk of the same instance
+with all features at n/2 samples, with the same ridge.
 
 *The means* are functions of :math:`(\mu, c)` alone. With M Poisson, :math:`E[Mg(M)] = \mu E[g(M + 1)]`; so, with
 :math:`s = 1 + \mu + c` and :math:`\mu' = \mu/(1 - e^{-\mu})`, the mean of M given M > 0,
@@ -212,7 +213,8 @@ class FourierEquivalent(Equivalent):
         self.trace = self._sums.trace
         modes = self._paired.modes
         self._whole = 0.5 * self.trace  # S
-        self._target_chances = modes.target_eigenvalues / self._whole
+        # A spectrum of one eigenvalue has the chance one.
+        self._log_misses = -np.log1p(-np.minimum(modes.target_eigenvalues / self._whole, 1.0 - 1e-12))
         self._drawn = drawn_sums(modes, self._whole)
 
     @property
@@ -238,8 +240,8 @@ class FourierEquivalent(Equivalent):
         return columns[0], columns[1], columns[2]
 
     def lost(self, m: Array) -> Array:
-        """e, the energy of the frequencies that are not among m drawn ones."""
-        return np.exp(-m[:, None] * self._target_chances) @ self._paired.modes.target_energy
+        """e, the energy of the frequencies that are not among m drawn ones, for multinomial draws."""
+        return np.exp(-m[:, None] * self._log_misses) @ self._paired.modes.target_energy
 
     def seen(self, n: Array, kappa: Array) -> Sums:
         """d1, d2 and the whole bias, b + e, at each (n, kappa); NaN where kappa is."""

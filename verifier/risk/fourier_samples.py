@@ -29,7 +29,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from verifier.instances import Instance, eigenvalues
 from verifier.risk.equivalents import equivalent_for
-from verifier.risk.fourier import FourierEquivalent, drawn_sums
+from verifier.risk.fourier import FourierEquivalent, drawn_sums, means_of_draws
 from verifier.risk.nystrom_samples import counted
 from verifier.risk.quadrature import modes
 from verifier.risk.simulate import EXHAUSTIVE_N, Replicates, target_energies
@@ -50,13 +50,17 @@ COUNTED = 20_000
 MOST_DRAWS = 1e15
 """Numbers of frequencies from which on they are as many as expected."""
 
+SELDOM, ROOM = 0.01, 0.1
+"""Mean number of draws from which on a pair counts among the controls, and the least 1 - d2/n in their weights."""
+
 ONE_BY_ONE = 30_000  # frequencies drawn one by one; more of them by counts
 
 
 @dataclass(frozen=True, eq=False)
 class _Setting:
     """One (n, lambda) with m frequencies: chances p (P,) and energies (P,) of the simulated pairs, S, the energy beyond them, and
-    what the pairs beyond do in a large sample: ``ridge`` lambda and theirs, ``missed``, ``heard``.
+    what the pairs beyond do in a large sample: ``ridge`` lambda and theirs, ``missed``, ``heard``. ``control`` (P,): what a pair that
+    is not drawn adds to the risk.
     """
 
     n: int
@@ -70,6 +74,7 @@ class _Setting:
     ridge: float
     missed: float
     heard: float
+    control: Array
 
 
 def simulate_fourier(
@@ -78,7 +83,10 @@ def simulate_fourier(
     """Excess risks of an instance with Fourier features at each (n, lambda), shape (draws.count, len(pairs)).
 
     ``directions``: leading pairs simulated where n is above 800, by default 128. ``draws.noise`` and ``draws.signs`` must be
-    "averaged"; ``draws.controls`` and ``draws.antithetic`` are without effect. Work n^3 or 8 p^3 a pair and replicate.
+    "averaged"; ``draws.antithetic`` is without effect. Work n^3 or 8 p^3 a pair and replicate.
+
+    ``draws.controls``: an important pair that is rarely not drawn makes the risks heavy-tailed. What pairs that are not drawn add to
+    the risk, by the equivalent, less its mean, in which k is not drawn with probability (1 - p_k)^m, is subtracted.
     """
     if not draws.averaged:
         raise ValueError(f"noise={draws.noise!r}, signs={draws.signs!r}: with Fourier features both are averaged")
@@ -88,8 +96,13 @@ def simulate_fourier(
         for j, item in enumerate(settings):
             key = (*draws.key, "replicate", draws.first + r)
             frequencies, inputs = stream(draws.seed, *key, "frequencies"), stream(draws.seed, *key, "inputs")
-            risk = _small if item.n <= EXHAUSTIVE_N else _large
-            result[r, j] = risk(item, frequencies, inputs)
+            counts, others = _drawn(item, frequencies)
+            if item.n <= EXHAUSTIVE_N:
+                result[r, j] = _small(item, counts, others, frequencies, inputs)
+            else:
+                result[r, j] = _large(item, counts, inputs)
+            if draws.controls:
+                result[r, j] -= float(item.control @ ((counts == 0.0) - np.exp(item.m * np.log1p(-item.chances))))
     return result
 
 
@@ -102,18 +115,26 @@ def _setting(instance: Instance, n: int, lam: float, directions: int) -> _Settin
     p = int(min(GRID // 2 - 1 if n <= EXHAUSTIVE_N else directions, instance.spectrum.size))
     ell = eigenvalues(instance.spectrum, p)
     energies = target_energies(instance, ell, None)
+    kappa = engine.effective_ridge(sizes, ridges)
+    c, chances = kappa * (m / whole), ell / whole
+    control = np.zeros(p)
+    kept = m * chances > SELDOM  # a pair that is drawn this seldom is not drawn, as a rule
+    mu = m * chances[kept]
+    left = means_of_draws(mu, c, np.zeros(len(mu), dtype=np.intp))[2] / -np.expm1(-mu)
+    room = max(1.0 - float(engine.seen(sizes, kappa).df2[0]) / n, ROOM)
+    control[kept] = energies[kept] * (1.0 - left) / room
     ridge, missed, heard, beyond = lam, 0.0, 0.0, 0.0
     if p < instance.spectrum.size:
         rest = modes(instance, engine.target_reach, skip=p)
         beyond = float(rest.target_energy.sum())
         if n > EXHAUSTIVE_N:
-            kappa = engine.effective_ridge(sizes, ridges)
-            c = kappa * (m / whole)
             first, second, missed = drawn_sums(rest, whole).at(m, c)[:, 0]
             ridge += float(kappa[0]) * 2.0 * first / n
-            missed += float(np.exp(-m * rest.target_eigenvalues / whole) @ rest.target_energy)
+            missed += float(np.exp(m * np.log1p(-rest.target_eigenvalues / whole)) @ rest.target_energy)
             heard = 2.0 * second / n
-    return _Setting(n, float(m[0]), lam, ell / whole, energies, whole, instance.sigma**2, beyond, ridge, missed, heard)
+    return _Setting(
+        n, float(m[0]), lam, chances, energies, whole, instance.sigma**2, beyond, ridge, missed, heard, control
+    )
 
 
 def _drawn(item: _Setting, generator: np.random.Generator) -> tuple[Array, float]:
@@ -130,8 +151,9 @@ def _drawn(item: _Setting, generator: np.random.Generator) -> tuple[Array, float
     return counts[:-1].astype(np.float64), float(counts[-1])
 
 
-def _small(item: _Setting, frequencies: np.random.Generator, inputs: np.random.Generator) -> float:
-    counts, others = _drawn(item, frequencies)
+def _small(
+    item: _Setting, counts: Array, others: float, frequencies: np.random.Generator, inputs: np.random.Generator
+) -> float:
     n, p = item.n, len(counts)
     unit = item.whole / item.m
     sampled = unit * counts
@@ -173,8 +195,7 @@ def _cosines(amplitudes: Array) -> Array:
     return np.asarray(irfft(np.concatenate([[0.0], amplitudes, [0.0]]) * (0.5 * GRID), n=GRID))
 
 
-def _large(item: _Setting, frequencies: np.random.Generator, inputs: np.random.Generator) -> float:
-    counts, _ = _drawn(item, frequencies)
+def _large(item: _Setting, counts: Array, inputs: np.random.Generator) -> float:
     n, p = item.n, len(counts)
     if n <= COUNTED:
         means = rfft(np.bincount(inputs.integers(0, GRID, n), minlength=GRID))[: 2 * p + 1] / n
