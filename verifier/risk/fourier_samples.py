@@ -59,8 +59,8 @@ ONE_BY_ONE = 30_000  # frequencies drawn one by one; more of them by counts
 @dataclass(frozen=True, eq=False)
 class _Setting:
     """One (n, lambda) with m frequencies: chances p (P,) and energies (P,) of the simulated pairs, S, the energy beyond them, and
-    what the pairs beyond do in a large sample: ``ridge`` lambda and theirs, ``missed``, ``heard``. ``control`` (P,): what a pair that
-    is not drawn adds to the risk.
+    what the pairs beyond do in a large sample: ``ridge`` lambda and theirs, ``missed``, ``heard``. ``control`` (P,): what a pair
+    adds to the risk that is not drawn.
     """
 
     n: int
@@ -85,8 +85,8 @@ def simulate_fourier(
     ``directions``: leading pairs simulated where n is above 800, by default 128. ``draws.noise`` and ``draws.signs`` must be
     "averaged"; ``draws.antithetic`` is without effect. Work n^3 or 8 p^3 a pair and replicate.
 
-    ``draws.controls``: an important pair that is rarely not drawn makes the risks heavy-tailed. What pairs that are not drawn add to
-    the risk, by the equivalent, less its mean, in which k is not drawn with probability (1 - p_k)^m, is subtracted.
+    ``draws.controls``: an important pair that is rarely not drawn makes the risks heavy-tailed. What pairs that are not drawn
+    add to the risk, by the equivalent, less its mean, in which k is not drawn with probability (1 - p_k)^m, is subtracted.
     """
     if not draws.averaged:
         raise ValueError(f"noise={draws.noise!r}, signs={draws.signs!r}: with Fourier features both are averaged")
