@@ -59,8 +59,8 @@ CERTAIN = 40.0  # mu beyond which a frequency is drawn, up to rounding
 KERNEL = 1e7
 """c beyond which features are the kernel up to 1e-7 of the sums."""
 
-STRIDE, CLOSER = 0.6, 0.1
-"""Steps in ln kappa of the search for the best ridge: to bracket it, and of the last parabola."""
+STRIDE, CLOSER = 0.6, (0.15, 0.05)
+"""Steps in ln kappa of the search for the best ridge: to bracket it, and of the parabolas after."""
 
 MOST_STRIDES = 400
 SMALL = 1e-4
@@ -352,8 +352,9 @@ class FourierEquivalent(Equivalent):
             middle[active] = np.where(up, high, low)
             above[active] = np.where(up, fresh, mid)
         found = u + _vertex(below, middle, above, STRIDE)
-        near, at, far = (self._log_risk(n, m, found + k * CLOSER, lost) for k in (-1, 0, 1))
-        found = np.asarray(found + _vertex(near, at, far, CLOSER))
+        for step in CLOSER:
+            near, at, far = (self._log_risk(n, m, found + k * step, lost) for k in (-1, 0, 1))
+            found = np.asarray(found + _vertex(near, at, far, step))
         bounded = ~np.isfinite(below)
         if bounded.any():
             found[bounded] = self._beside_the_bound(n[bounded], m[bounded], u[bounded], lost[bounded])

@@ -138,9 +138,8 @@ class ExcessRisk:
             ahead = np.linspace(0.0, FARTHEST, 512)
             end = float(ahead[np.flatnonzero(np.minimum(ahead, features.log_width(ahead)) <= end)[-1]])
         if isinstance(features, FourierFeatures) and features.degree > 0.0:
-            end = min(
-                end, (DEEPEST - math.log(features.factor)) / features.degree
-            )  # the frequencies drawn once are followed
+            # Frequencies that are drawn once are followed, and what is lost, m^-2s, must be a double.
+            end = min(end, (DEEPEST / max(instance.s, 1.0) - math.log(features.factor)) / features.degree)
         start = max(start, self.log_resolving_size(instance, tuning))
         if isinstance(instance.filter, SinglePass):
             start = max(start, log_free_size(instance, tuning))
