@@ -3,8 +3,9 @@
     python benchmarks/critical_degree.py [--judgements 220] [--out docs/critical-degree.md]
 
 For five pairs (beta, s) the readings T5/every-degree (Gaussian features), T5/nystrom-every-degree (landmarks) and
-T5/fourier-every-degree (Fourier features on the torus) are mapped over q, as `verifier map` does, which knows nothing of the critical degree. Then the floor that m Gaussian features leave with
-infinitely many samples, against m, beside a simulation of it. Three to five minutes on one core.
+T5/fourier-every-degree (Fourier features on the torus) are mapped over q, as `verifier map` does, which knows nothing of the
+critical degree. Then the floor that m Gaussian features leave with infinitely many samples, against m, beside a simulation of it.
+Three to five minutes on one core.
 """
 
 from __future__ import annotations

@@ -75,7 +75,8 @@ def test_critical_degree_at_small_sizes(tmp_path, capsys):
     assert all(one.found.boundaries for one in maps)
     assert floors[0].far_slope == pytest.approx(floors[0].claimed, abs=1e-3)
     text = out.read_text(encoding="utf-8")
-    for title in ("Gaussian features", "Landmarks", "Fourier features on the torus", "Remarks of the maps", "The floor of a fixed width"):
+    titles = ("Gaussian features", "Landmarks", "Fourier features on the torus", "Remarks of the maps")
+    for title in (*titles, "The floor of a fixed width"):
         assert f"\n## {title}\n" in text
     assert capsys.readouterr().out.count("q* = 0.5263") == 2
 
