@@ -74,6 +74,28 @@ def at_every_degree(instance: Instance) -> Exponent:
     return Exponent(min(alpha(instance), 2.0 * instance.s * degree(instance)))
 
 
+def away_from_both_degrees(instance: Instance) -> bool:
+    """q differs by .1 or more from 1/(2s + 1/beta), and from 1/(2 + 1/beta), beyond which the ridge of the kernel is the best."""
+    saturated = 1.0 / (2.0 + 1.0 / instance.beta)
+    return away_from_the_critical_degree(instance) and abs(degree(instance) - saturated) >= NEAR_CRITICAL
+
+
+def beyond_saturation(instance: Instance) -> Exponent:
+    """min(2 s q, max(1 - q/beta, 2/(2 + 1/beta))), for s > 1."""
+    q, inverse = degree(instance), 1.0 / instance.beta
+    return Exponent(min(2.0 * instance.s * q, max(1.0 - q * inverse, 2.0 / (2.0 + inverse))))
+
+
+def none(instance: Instance) -> Exponent:
+    """0: the risk does not fall."""
+    return Exponent(0.0)
+
+
+def finitely_many(instance: Instance) -> bool:
+    """The number of frequencies does not depend on n."""
+    return not instance.features.grows
+
+
 def reading(name: str, title: str, **parts: Any) -> Reading:
     """A reading of Theorem 5: m = c n^q frequencies, critical targets, s <= 1, with noise."""
     upper = parts["predict"] is at_least
@@ -142,6 +164,30 @@ READINGS = (
         predict=at_least,
         expected="FALSIFIED",
         note="'Finite width changes constants, not the exponent': m frequencies miss m^-2s of the target, at every n.",
+    ),
+    reading(
+        "fourier-fixed-floor",
+        "with the oracle's ridge the risk of a fixed number of frequencies has the exponent 0",
+        hypotheses=(assumption_r, noisy_labels, finitely_many),
+        domain=finitely_many_frequencies(critical_instances()).filter(finitely_many),
+        predict=none,
+        prediction="exponent = 0",
+        latex=r"m \text{ fixed} \;\Rightarrow\; \mathcal{E}(n) \sim n^0",
+        expected="SURVIVED",
+        note="The floor is the energy of the frequencies that were not drawn.",
+    ),
+    reading(
+        "fourier-beyond-saturation",
+        "for 1 < s <= 2 and the oracle's ridge m = c n^q frequencies have the exponent min(2 s q, max(1 - q/beta, 2/(2 + 1/beta)))",
+        hypotheses=(assumption_r, noisy_labels, away_from_both_degrees),
+        domain=with_frequencies(critical_instances(smoothness(1.1, 2.0))).filter(away_from_both_degrees),
+        predict=beyond_saturation,
+        prediction="exponent = min(2 s q, max(1 - q/beta, 2/(2 + 1/beta)))",
+        latex=r"\mathcal{E}(n) \sim n^{-\min(2sq,\, \max(1 - q/\beta,\, 2/(2 + 1/\beta)))}",
+        statement="For critical targets, 1 < s <= 2, with label noise and random Fourier features on the torus, with the oracle's "
+        "ridge the exponent is min(2 s q, max(1 - q/beta, 2/(2 + 1/beta))) for m = c n^q frequencies.",
+        expected="SURVIVED",
+        note="Ridge regression on the kernel saturates at 2/(2 + 1/beta); few frequencies are learnt without a ridge.",
     ),
 )
 
