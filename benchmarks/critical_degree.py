@@ -2,9 +2,10 @@
 
     python benchmarks/critical_degree.py [--judgements 220] [--out docs/critical-degree.md]
 
-For five pairs (beta, s) the readings T5/every-degree (Gaussian features) and T5/nystrom-every-degree (landmarks) are mapped over
-q, as `verifier map` does, which knows nothing of the critical degree. Then the floor that m Gaussian features leave with
-infinitely many samples, against m, beside a simulation of it. Two to three minutes on one core.
+For five pairs (beta, s) the readings T5/every-degree (Gaussian features), T5/nystrom-every-degree (landmarks) and
+T5/fourier-every-degree (Fourier features on the torus) are mapped over q, as `verifier map` does, which knows nothing of the
+critical degree. Then the floor that m Gaussian features leave with infinitely many samples, against m, beside a simulation of it.
+Three to five minutes on one core.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import zeta
 
-from properties import theorem_5, theorem_5_nystrom
+from properties import theorem_5, theorem_5_fourier, theorem_5_nystrom
 from properties.hypotheses import critical_degree
+from properties.strategies.fourier import critical_degree_of_frequencies
 from properties.strategies.nystrom import critical_degree_of_landmarks
 from properties.theorem_5 import degree_of_rudi_and_rosasco
 from verifier.claims import Claim
@@ -35,7 +37,10 @@ PAIRS = ((1.5, 0.3), (4.0, 0.4), (1.3, 0.9), (2.0, 0.75), (2.0, 0.5))
 """(beta, s)."""
 
 RANGE = (0.1, 0.7)
-"""Of q: every critical degree lies in it, and nothing else about them was used."""
+"""Of q: every critical degree of Gaussian features and landmarks lies in it, and nothing else about them was used."""
+
+WIDE = (0.1, 1.2)
+"""The same for Fourier features."""
 
 WIDTHS = (10.0, 1e2, 1e3, 1e4, 1e5)
 DECADE = math.log(10.0)
@@ -63,11 +68,18 @@ class Family:
     name: str
     claim: Claim
     critical: Callable[[Instance], float]
+    range: tuple[float, float] = RANGE
 
 
 FAMILIES = (
     Family("Gaussian features", claim_of(theorem_5.READINGS, "T5/every-degree"), critical_degree),
     Family("Landmarks", claim_of(theorem_5_nystrom.READINGS, "T5/nystrom-every-degree"), critical_degree_of_landmarks),
+    Family(
+        "Fourier features",
+        claim_of(theorem_5_fourier.READINGS, "T5/fourier-every-degree"),
+        critical_degree_of_frequencies,
+        WIDE,
+    ),
 )
 
 
@@ -102,7 +114,7 @@ class Mapped:
 def mapped(family: Family, beta: float, s: float, judgements: int) -> Mapped:
     """Map a family over q at one pair."""
     found = map_reading(
-        family.claim, x="q", fixed={"beta": beta, "s": s}, ranges={"q": RANGE}, judgements=judgements, seed=0
+        family.claim, x="q", fixed={"beta": beta, "s": s}, ranges={"q": family.range}, judgements=judgements, seed=0
     )
     return Mapped(family, beta, s, family.critical(plain(beta, s)), found)
 
@@ -307,7 +319,7 @@ def floors_in_words(floors: Sequence[Floor], draws: int) -> str:
 
 def page(command: str, maps: Sequence[Mapped], floors: Sequence[Floor], judgements: int, draws: int) -> str:
     """The whole page."""
-    gaussian, landmarks = ([one for one in maps if one.family is family] for family in FAMILIES)
+    gaussian, landmarks, fourier = ([one for one in maps if one.family is family] for family in FAMILIES)
     example = " ".join(f"--set {name}={value:g}" for name, value in zip(("beta", "s"), PAIRS[0], strict=True))
     return f"""# The critical degree, measured
 
@@ -338,6 +350,16 @@ Theory: q* = 1/(2 beta min(s, 1) + 1), the degree of the effective dimension (`p
 {map_table(landmarks, landmarks=True)}
 
 {agreement(landmarks)}
+
+## Fourier features on the torus
+
+Theory: q* = p = 1/(2s + 1/beta) (`properties/theorem_5_fourier.py`): frequencies drawn by their eigenvalues, of which m draws give
+about m^(1/beta) different ones. `verifier map T5/fourier-every-degree --x q {example} --range
+q={WIDE[0]:g}:{WIDE[1]:g} --judgements {judgements}`.
+
+{map_table(fourier, landmarks=True)}
+
+{agreement(fourier)}
 
 ## Remarks of the maps
 

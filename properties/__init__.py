@@ -29,6 +29,7 @@ from properties import (
     theorem_3,
     theorem_4,
     theorem_5,
+    theorem_5_fourier,
     theorem_5_nystrom,
     theorem_6,
 )
@@ -49,6 +50,7 @@ STATEMENTS = (
     remark_3,
     theorem_5,
     theorem_5_nystrom,
+    theorem_5_fourier,
     lemma_6,
     remark_4,
     theorem_6,

@@ -71,11 +71,12 @@ def test_critical_degree_at_small_sizes(tmp_path, capsys):
     script = runpy.run_path(str(BENCHMARKS / "critical_degree.py"))
     arguments = ["--judgements", "50", "--pairs", "1", "--draws", "2", "--out", str(out)]
     maps, floors = script["main"](arguments)
-    assert [one.critical for one in maps] == pytest.approx([1.0 / 1.9, 1.0 / 1.9])
+    assert [one.critical for one in maps] == pytest.approx([1.0 / 1.9, 1.0 / 1.9, 1.0 / (0.6 + 1.0 / 1.5)])
     assert all(one.found.boundaries for one in maps)
     assert floors[0].far_slope == pytest.approx(floors[0].claimed, abs=1e-3)
     text = out.read_text(encoding="utf-8")
-    for title in ("Gaussian features", "Landmarks", "Remarks of the maps", "The floor of a fixed width"):
+    titles = ("Gaussian features", "Landmarks", "Fourier features on the torus", "Remarks of the maps")
+    for title in (*titles, "The floor of a fixed width"):
         assert f"\n## {title}\n" in text
     assert capsys.readouterr().out.count("q* = 0.5263") == 2
 

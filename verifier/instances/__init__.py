@@ -16,7 +16,7 @@ from verifier.instances.designs import (
     UniformDesign,
 )
 from verifier.instances.empirical import EmpiricalSpectrum, FittedTail
-from verifier.instances.features import AllFeatures, Features, GaussianFeatures, NystromFeatures
+from verifier.instances.features import AllFeatures, Features, FourierFeatures, GaussianFeatures, NystromFeatures
 from verifier.instances.filters import Descent, Filter, GradientDescent, GradientFlow, HeavyBall, Ridge, SinglePass
 from verifier.instances.ingredient import Ingredient, register_ingredient
 from verifier.instances.instance import Instance
@@ -109,6 +109,7 @@ __all__ = [
     "Filter",
     "Finite",
     "FittedTail",
+    "FourierFeatures",
     "FractionalNoise",
     "FullRotation",
     "GaussianDesign",

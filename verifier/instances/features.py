@@ -140,3 +140,23 @@ class NystromFeatures(_PowerOfN, Ingredient):
 
     def describe(self) -> str:
         return f"{self._count()} landmarks"
+
+
+@dataclass(frozen=True)
+class FourierFeatures(_PowerOfN, Ingredient):
+    r"""Cosine and sine of :math:`m(n) = \max(1, c\,n^q)` frequencies, c = ``factor`` > 0 and q = ``degree`` >= 0, drawn with
+    probabilities proportional to the eigenvalues of a stationary kernel on the torus (Rahimi and Recht 2007).
+
+    With these features the inputs are uniform on the torus. An eigenvalue :math:`l_k` of the spectrum is that of both
+    :math:`\sqrt2\cos kx` and :math:`\sqrt2\sin kx`, and the energy :math:`f_k^2` of the target is that of the pair: every
+    eigenvalue counts twice. At infinitely many features the risk at n samples is that of the same instance with
+    :class:`AllFeatures` at n/2 samples and the same ridge; the exponent is the same.
+
+    ``degree`` 0 is a fixed number of frequencies m = ``factor``, at least 1. ValueError for numbers outside these ranges.
+    """
+
+    factor: float = 1.0
+    degree: float = 1.0
+
+    def describe(self) -> str:
+        return f"{self._count()} Fourier features on the torus"

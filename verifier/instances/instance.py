@@ -15,7 +15,7 @@ from verifier.instances.context import Context, OneHead
 from verifier.instances.coordinates import PerCoordinate, VectorAutoregression
 from verifier.instances.dependence import Dependence, Independent
 from verifier.instances.designs import Design, GaussianDesign, MixtureSamples, UncentredDesign
-from verifier.instances.features import AllFeatures, Features, NystromFeatures
+from verifier.instances.features import AllFeatures, Features, FourierFeatures, NystromFeatures
 from verifier.instances.filters import Filter, Ridge
 from verifier.instances.ingredient import Ingredient, recorded
 from verifier.instances.mixtures import Mixture, RotatedMixture
@@ -205,10 +205,10 @@ class Instance:
                 f"target={self.target!r} is the worst target of a ball; with features={self.features!r} use a single target, "
                 "such as CriticalTarget"
             )
-        if isinstance(self.features, NystromFeatures) and self.noise.sigma == 0.0:
+        if isinstance(self.features, NystromFeatures | FourierFeatures) and self.noise.sigma == 0.0:
             raise ValueError(
-                f"features={self.features!r} need label noise: a sample that is interpolated on landmarks is not simulated, so "
-                "that nothing would certify their equivalent"
+                f"features={self.features!r} need label noise: a sample that is interpolated on so few functions is not "
+                "simulated, so that nothing would certify their equivalent; use Noise(sigma=1.0)"
             )
 
     def _check_rotated(self, mixture: RotatedMixture) -> None:

@@ -14,6 +14,9 @@ With target tails :math:`\sum_{j>k} f_j^2 \asymp k^{-t}` and saturation at :math
   is lost; Defilippis, Loureiro and Misiakiewicz 2024 have it sharp.)
 * m = c n^q landmarks, with noise (:mod:`verifier.risk.nystrom`): tuned :math:`\min(t'/(t'+1), t'q)`; ridge :math:`n^{-\ell}`, bias
   :math:`\min(\ell t'/\beta, t'q)` and variance :math:`1 - \min(\ell/\beta, q)`;
+* m = c n^q Fourier features, with noise (:mod:`verifier.risk.fourier`): lost :math:`tq/\beta`; tuned
+  :math:`\min(tq/\beta, \max(t'/(t'+1), 1 - q/\beta))`; ridge :math:`n^{-\ell}`, bias :math:`\min(\ell t', tq)/\beta` and
+  variance :math:`1 - \min(\ell, q)/\beta`;
 * a single pass of stochastic descent with the step n^(g - 1), g <= 1: bias :math:`2s'g`, noise :math:`1 - g` for the last
   iterate, :math:`1 - g/\beta` for the mean of the iterates (Dieuleveut and Bach 2016);
 * a context of H ~ n^g heads, with noise (:mod:`verifier.risk.multihead`), :math:`k = \kappa/w = n^{-x}`: disjoint heads of tail
@@ -45,6 +48,7 @@ from verifier.instances import (
     DisjointHeads,
     Exponential,
     ExponentialTarget,
+    FourierFeatures,
     GaussianFeatures,
     Instance,
     LacunaryTarget,
@@ -144,6 +148,8 @@ def _of_the_risk(instance: Instance, tuning: Tuning, index: float | None, formul
     tail = formula.tail * beta * min(index, saturation)
     if isinstance(instance.features, NystromFeatures):
         return _of_landmarks(instance, tuning, tail)
+    if isinstance(instance.features, FourierFeatures):
+        return _of_frequencies(instance, tuning, tail, formula.tail * index)
     if instance.features.finite:
         return _of_features(instance, tuning, tail, formula.tail * beta * min(index, 0.5))
     if isinstance(instance.filter, SinglePass):
@@ -256,6 +262,22 @@ def _of_landmarks(instance: Instance, tuning: Tuning, tail: float) -> float | No
     return None
 
 
+def _of_frequencies(instance: Instance, tuning: Tuning, tail: float, doubled: float) -> float | None:
+    """The exponent with m = c n^q drawn frequencies and noise; ``tail`` is t' and ``doubled`` is t/beta, twice the index."""
+    features, beta = instance.features, instance.beta
+    assert isinstance(features, FourierFeatures)
+    if not math.isfinite(doubled):
+        return None
+    lost = doubled * features.degree
+    every = 1.0 - features.degree / beta  # the variance of learning every frequency that was drawn
+    if tuning == "optimal":
+        return min(lost, max(tail / (tail + 1.0), every))
+    if tuning == "schedule":
+        power = 1.0 / (2.0 * instance.s + 1.0 / beta)
+        return min(power * tail / beta, lost, 1.0 - min(power, features.degree) / beta)
+    return None
+
+
 def _of_the_spectrum(instance: Instance, observable: Observable) -> float | None:
     spectrum = instance.spectrum
     if isinstance(observable, DimensionAtLastEigenvalue) and isinstance(spectrum, Truncated) and spectrum.inverse_index:
@@ -290,7 +312,7 @@ def has_exact_order(instance: Instance, tuning: Tuning = "optimal", observable: 
     index = effective_index(instance)
     if not of_the_risk or isinstance(instance.target, BallTarget):
         return True
-    if isinstance(instance.features, NystromFeatures):
+    if isinstance(instance.features, NystromFeatures | FourierFeatures):
         return index is not None and abs(index - 1.0) > 1e-9
     if instance.features.finite:  # what the width adds has a logarithm at index 1/2
         return index is not None and abs(index - 1.0) > 1e-9 and abs(index - 0.5) > 1e-9

@@ -23,6 +23,7 @@ from verifier.risk.dependent_streams import can_be_streamed, simulate_dependent_
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
 from verifier.risk.feature_samples import simulate_features
 from verifier.risk.filter_samples import simulate_filter
+from verifier.risk.fourier_samples import simulate_fourier
 from verifier.risk.kinds import Kind, kind
 from verifier.risk.mixtures import simulate_mixture
 from verifier.risk.multihead_samples import multihead_problems
@@ -255,6 +256,7 @@ def _dependent(inst: Instance, pairs: Pairs, draws: Replicates, directions: int 
 
 SIMULATORS: dict[Kind, Callable[[Instance, Pairs, Replicates, int | None], Array]] = {
     Kind.LANDMARKS: simulate_nystrom,
+    Kind.FOURIER: simulate_fourier,
     Kind.FEATURES: simulate_features,
     Kind.PROFILED: simulate_profile,
     Kind.DEPENDENT: _dependent,

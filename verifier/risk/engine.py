@@ -13,7 +13,7 @@ from dataclasses import fields
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances import FullRotation, Instance, NystromFeatures, RotatedMixture, eigenvalues
+from verifier.instances import FourierFeatures, FullRotation, Instance, NystromFeatures, RotatedMixture, eigenvalues
 from verifier.risk.eigenbasis import eigenbasis
 from verifier.risk.features import FeatureSums
 from verifier.risk.operators import TransformedSums
@@ -134,7 +134,7 @@ class Equivalent:
         self.size = instance.spectrum.size
         self.variance = instance.sigma**2
         self._sums: DiagonalSums | TransformedSums | RotatedSums | FeatureSums
-        if instance.features.finite and not isinstance(instance.features, NystromFeatures):
+        if instance.features.finite and not isinstance(instance.features, NystromFeatures | FourierFeatures):
             self._sums = FeatureSums(instance, log_reach)
         elif instance.diagonal:
             self._sums = DiagonalSums(instance, log_reach)
@@ -155,6 +155,14 @@ class Equivalent:
     def capacity(self, n: Array) -> Array:
         """Degrees of freedom at a ridge of zero, where there are as many directions: n, shape of n."""
         return n
+
+    def parts(self, n: Array, kappa: Array) -> tuple[Array, ...]:
+        """Positive numbers below the risk at each (n, kappa) that are watched at finite width; none at infinite width."""
+        return ()
+
+    def separate_terms(self, n: Array, kappa: Array) -> tuple[Array, ...]:
+        """Terms of the risk at each (n, kappa): of the target, of the noise, and what no ridge balances against either, if any."""
+        return self.terms(n, kappa)
 
     def target_energies(self) -> tuple[Array, Array]:
         """Eigenvalues and energies of the target on its nodes, for a covariance that is diagonal in its basis."""
@@ -433,7 +441,7 @@ def log_kappa_floor(instance: Instance, n: Array, lam: Array) -> Array:
     Under a transform of lower frame bound a no eigenvalue is below a^2 l_i (Courant and Fischer), which replaces l_i. With m
     features gamma takes the place of kappa, and min(n, m) that of n.
     """
-    if instance.features.finite and not isinstance(instance.features, NystromFeatures):
+    if instance.features.finite and not isinstance(instance.features, NystromFeatures | FourierFeatures):
         n = np.minimum(n, instance.features.width(n))
     spectrum, gain = instance.spectrum, _log_least_gain(instance)
     with np.errstate(divide="ignore"):
@@ -446,6 +454,9 @@ def log_kappa_floor(instance: Instance, n: Array, lam: Array) -> Array:
     if short.any():
         last = float(spectrum.log_eigenvalues(np.array([math.log(spectrum.size)]))[0])
         floor[short] = np.maximum(floor[short], last + gain + np.log1p(-n[short] / spectrum.size))
+    if isinstance(instance.features, FourierFeatures):  # the frequencies that are drawn once are among the nodes
+        first = float(spectrum.log_eigenvalues(np.zeros(1))[0])
+        floor = np.minimum(floor, first - instance.features.log_width(np.log(n)))
     return floor
 
 

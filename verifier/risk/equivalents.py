@@ -32,6 +32,7 @@ from verifier.risk.dependent import DependentEquivalent
 from verifier.risk.engine import LOG_KAPPA_MIN, Equivalent, log_kappa_floor
 from verifier.risk.filters import FilterEquivalent
 from verifier.risk.finite_width import FeatureEquivalent, LandmarkEquivalent
+from verifier.risk.fourier import FourierEquivalent
 from verifier.risk.kinds import Kind, kind
 from verifier.risk.means import UncentredEquivalent
 from verifier.risk.multihead import multihead_equivalent
@@ -42,6 +43,7 @@ Tuning = str | Callable[[Instance, float], float]
 
 ENGINES: dict[Kind, Callable[[Instance, float], Equivalent]] = {
     Kind.LANDMARKS: LandmarkEquivalent,
+    Kind.FOURIER: FourierEquivalent,
     Kind.FEATURES: FeatureEquivalent,
     Kind.HEADS: multihead_equivalent,
     Kind.UNCENTRED: UncentredEquivalent,
@@ -174,14 +176,23 @@ def head_parts(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "o
 
 
 def width_parts(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, ...]:
-    """The numbers of :meth:`FeatureEquivalent.parts`, or of those with landmarks, each of the shape of n; ValueError for an
+    """The numbers of ``parts`` of the equivalent with these features, each of the shape of n; ValueError for an
     instance of infinite width.
     """
     if not instance.features.finite:
         raise ValueError(f"features={instance.features!r} are infinitely many; the width adds nothing")
     engine, sizes, kappa = _placed(instance, n, lam)
-    assert isinstance(engine, FeatureEquivalent | LandmarkEquivalent)
     return tuple(part.reshape(sizes.shape) for part in engine.parts(sizes.ravel(), kappa))
+
+
+def separate_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, ...]:
+    """The terms of :func:`risk_terms` and, with Fourier features, what they lose of the target at any ridge taken out of the first
+    as a third one, each of the shape of n.
+    """
+    if is_profiled(instance):
+        return risk_terms(instance, n=n, lam=lam)
+    engine, sizes, kappa = _placed(instance, n, lam)
+    return tuple(term.reshape(sizes.shape) for term in engine.separate_terms(sizes.ravel(), kappa))
 
 
 def _placed(instance: Instance, n: ArrayLike, lam: ArrayLike | Tuning) -> tuple[Equivalent, Array, Array]:

@@ -9,6 +9,7 @@ from enum import Enum, auto
 
 from verifier.instances import (
     Descent,
+    FourierFeatures,
     GaussianDesign,
     Independent,
     Instance,
@@ -25,6 +26,7 @@ class Kind(Enum):
 
     PLAIN = auto()
     LANDMARKS = auto()
+    FOURIER = auto()
     FEATURES = auto()
     PROFILED = auto()
     DEPENDENT = auto()
@@ -39,6 +41,8 @@ class Kind(Enum):
 def kind(instance: Instance) -> Kind:
     """The kind of an instance; uncentred samples may depend on one another."""
     if instance.features.finite:
+        if isinstance(instance.features, FourierFeatures):
+            return Kind.FOURIER
         return Kind.LANDMARKS if isinstance(instance.features, NystromFeatures) else Kind.FEATURES
     if instance.context.several:
         return Kind.HEADS

@@ -48,7 +48,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
-from verifier.instances import Instance, NystromFeatures, eigenvalues
+from verifier.instances import FourierFeatures, Instance, NystromFeatures, eigenvalues
 from verifier.risk.equivalents import equivalent_for
 from verifier.risk.nystrom import landmarks, shares_beyond
 from verifier.risk.simulate import Replicates, bartlett, replicate_normals, target_energies
@@ -87,9 +87,11 @@ class Setting:
 
 
 def counted(instance: Instance, n: float) -> Instance:
-    """The instance with the whole number of landmarks that it has at n."""
-    width = float(instance.features.width(n))
-    return replace(instance, features=NystromFeatures(float(round(width)) if width < COUNTED else COUNTED, 0.0))
+    """The instance with the whole number of landmarks, or of drawn frequencies, that it has at n."""
+    width, features = float(instance.features.width(n)), instance.features
+    assert isinstance(features, NystromFeatures | FourierFeatures)
+    whole = float(round(width)) if width < COUNTED else COUNTED
+    return replace(instance, features=replace(features, factor=whole, degree=0.0))
 
 
 def setting(instance: Instance, *, n: int, lam: float, directions: int | None = None) -> Setting:

@@ -21,6 +21,7 @@ from scipy.interpolate import CubicSpline
 
 from verifier.instances import (
     CarriedFunction,
+    FourierFeatures,
     GaussianFeatures,
     Instance,
     MixtureSamples,
@@ -41,6 +42,7 @@ from verifier.risk.equivalents import (
     head_parts,
     ridge,
     risk_terms,
+    separate_terms,
     width_parts,
 )
 from verifier.risk.memory import balanced_power
@@ -136,6 +138,9 @@ class ExcessRisk:
             # No gamma lies below the eigenvalue at min(n, m).
             ahead = np.linspace(0.0, FARTHEST, 512)
             end = float(ahead[np.flatnonzero(np.minimum(ahead, features.log_width(ahead)) <= end)[-1]])
+        if isinstance(features, FourierFeatures) and features.degree > 0.0:
+            # Frequencies that are drawn once are followed, and what is lost, m^-2s, must be a double.
+            end = min(end, (DEEPEST / max(instance.s, 1.0) - math.log(features.factor)) / features.degree)
         start = max(start, self.log_resolving_size(instance, tuning))
         if isinstance(instance.filter, SinglePass):
             start = max(start, log_free_size(instance, tuning))
@@ -184,8 +189,13 @@ class ExcessRisk:
 
     def log_terms(self, instance: Instance, log_x: Array, tuning: Tuning) -> tuple[Array, ...]:
         """Under a ridge that does not react to the noise, target and noise terms are curves of their own; the oracle
-        balances them against each other, so that only their sum has an exponent.
+        balances them against each other, so that only their sum has an exponent. What Fourier features lose of the target is a
+        curve of its own under either.
         """
+        if isinstance(instance.features, FourierFeatures):
+            target, noise, lost = separate_terms(instance, n=np.exp(log_x), lam=tuning)
+            ridged = (target + noise,) if tuning == "optimal" else (target, noise)
+            return tuple(_log(term) for term in (*ridged, lost))
         terms = _risk_terms(instance, np.exp(log_x), tuning)
         if tuning == "optimal" or instance.sigma == 0.0:
             return (_log(terms[0] + terms[1]),)

@@ -26,6 +26,7 @@ from verifier.instances import (
     Dependent,
     DisjointMixture,
     Exponential,
+    FourierFeatures,
     FullRotation,
     GaussianDesign,
     GaussianFeatures,
@@ -277,7 +278,10 @@ def _degree(instance: Instance) -> float:
 
 def _with_degree(instance: Instance, degree: float) -> Instance:
     features = instance.features
-    if not isinstance(features, GaussianFeatures | NystromFeatures) or not 0.0 < degree <= MOST_DEGREE:
+    if (
+        not isinstance(features, FourierFeatures | GaussianFeatures | NystromFeatures)
+        or not 0.0 < degree <= MOST_DEGREE
+    ):
         return instance
     return dataclasses.replace(instance, features=dataclasses.replace(features, degree=degree))
 
