@@ -29,6 +29,7 @@ from properties import (
     theorem_5,
     theorem_5_nystrom,
     theorem_6,
+    theorem_7,
 )
 from verifier.claims import Reading
 
@@ -50,6 +51,7 @@ STATEMENTS = (
     lemma_6,
     remark_4,
     theorem_6,
+    theorem_7,
     proof_step_a4,
     corollary_1,
     remark_1,

@@ -1,5 +1,5 @@
-"""What is asked about: spectra, targets, noise, designs, transforms, features, mixtures, dependence, filters, and the instance that
-joins them.
+"""What is asked about: spectra, targets, noise, designs, transforms, features, mixtures, dependence, filters, drift, and the instance
+that joins them.
 """
 
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction, ComponentTarget
@@ -14,6 +14,7 @@ from verifier.instances.designs import (
     UncentredDesign,
     UniformDesign,
 )
+from verifier.instances.drift import DiagonalDrift, Drift, FrontDrift, NoDrift, SteppedDrift
 from verifier.instances.empirical import EmpiricalSpectrum, FittedTail
 from verifier.instances.features import AllFeatures, Features, GaussianFeatures, NystromFeatures
 from verifier.instances.filters import Descent, Filter, GradientDescent, GradientFlow, Ridge, SinglePass
@@ -93,9 +94,11 @@ __all__ = [
     "Dependent",
     "Descent",
     "Design",
+    "DiagonalDrift",
     "DiagonalTransform",
     "Direction",
     "DisjointMixture",
+    "Drift",
     "EmpiricalSpectrum",
     "Exponential",
     "ExponentialTarget",
@@ -106,6 +109,7 @@ __all__ = [
     "Finite",
     "FittedTail",
     "FractionalNoise",
+    "FrontDrift",
     "FullRotation",
     "GaussianDesign",
     "GaussianFeatures",
@@ -121,6 +125,7 @@ __all__ = [
     "Mixture",
     "MixtureSamples",
     "MovingAverage",
+    "NoDrift",
     "Noise",
     "NystromFeatures",
     "PerCoordinate",
@@ -145,6 +150,7 @@ __all__ = [
     "Spectrum",
     "Spiked",
     "SpreadRhos",
+    "SteppedDrift",
     "Sticky",
     "StudentDesign",
     "Target",

@@ -14,12 +14,13 @@ from verifier.instances.carried import CarriedCoefficients, CarriedFunction
 from verifier.instances.coordinates import PerCoordinate, VectorAutoregression
 from verifier.instances.dependence import Dependence, Independent
 from verifier.instances.designs import Design, GaussianDesign, MixtureSamples, UncentredDesign
+from verifier.instances.drift import Drift, NoDrift
 from verifier.instances.features import AllFeatures, Features, NystromFeatures
-from verifier.instances.filters import Filter, Ridge
+from verifier.instances.filters import Filter, GradientFlow, Ridge
 from verifier.instances.ingredient import Ingredient, recorded
 from verifier.instances.mixtures import Mixture, RotatedMixture
 from verifier.instances.noise import Noise
-from verifier.instances.spectra import Spectrum, tail_index
+from verifier.instances.spectra import PowerLaw, Spectrum, tail_index
 from verifier.instances.targets import CriticalTarget, SingleEigenfunction, Target
 from verifier.instances.transforms import FullRotation, Identity, Transform
 
@@ -36,10 +37,11 @@ class Instance:
     the inputs, x ~ N(0, Sigma) unless another is given. ``transform`` T, the identity unless another is given, is what the
     regression sees of the inputs: it is run on T x, for the same labels. ``dependence`` is how samples depend on one another;
     they are independent unless another is given. ``features``, infinitely many unless others are given, is the width of what the
-    regression is run on. ``filter`` is how the estimator is computed, by ridge regression unless another is given. Two instances
-    are equal exactly when their JSON forms are; the plain design, the identity, independence, infinite width and ridge regression
-    are left out of the JSON form, which is thereby that of instances written down before there were
-    others.
+    regression is run on. ``filter`` is how the estimator is computed, by ridge regression unless another is given. ``drift`` is how
+    the kernel of a gradient flow changes while it learns, not at all unless another is given; one that does is learnt from in the
+    Gaussian sequence model, the limit of regression in which a sample resolves all that is asked for. Two instances are equal
+    exactly when their JSON forms are; the plain design, the identity, independence, infinite width, ridge regression and a kernel
+    that stays are left out of the JSON form, which is thereby that of instances written down before there were others.
     """
 
     spectrum: Spectrum
@@ -50,6 +52,7 @@ class Instance:
     dependence: Dependence = field(default_factory=Independent)
     features: Features = field(default_factory=AllFeatures)
     filter: Filter = field(default_factory=Ridge)
+    drift: Drift = field(default_factory=NoDrift)
 
     def __post_init__(self) -> None:
         protocols: tuple[tuple[str, object, type], ...] = (
@@ -60,6 +63,7 @@ class Instance:
             ("dependence", self.dependence, Dependence),
             ("features", self.features, Features),
             ("filter", self.filter, Filter),
+            ("drift", self.drift, Drift),
         )
         for name, value, protocol in protocols:
             # A class has its instances' attributes too: RademacherDesign for RademacherDesign() is refused here.
@@ -86,6 +90,25 @@ class Instance:
             self._check_features()
         if self.filter != Ridge():
             self._check_filter()
+        if self.drift != NoDrift():
+            self._check_drift()
+
+    def _check_drift(self) -> None:
+        if self.filter != GradientFlow():
+            raise ValueError(
+                f"drift={self.drift!r} is that of the kernel of a gradient flow; got filter={self.filter!r}, use GradientFlow()"
+            )
+        if not isinstance(self.spectrum, PowerLaw) or not isinstance(self.target, CriticalTarget):
+            raise ValueError(
+                f"drift={self.drift!r} is known here of power laws and critical targets; got {self.spectrum!r} and {self.target!r}, "
+                "use PowerLaw and CriticalTarget"
+            )
+        least = min(getattr(self.drift, "ratios", (1.0,)))
+        if least * self.spectrum.beta <= 1.0:
+            raise ValueError(
+                f"drift={self.drift!r}: with {self.spectrum.describe()} the tail index falls to {least * self.spectrum.beta:g}, where the "
+                "kernel has no trace; give it larger ratios, or the spectrum a larger beta"
+            )
 
     def _check_filter(self) -> None:
         if self.features.finite or self.dependence != Independent():
@@ -296,17 +319,19 @@ class Instance:
             parts["features"] = self.features
         if self.filter != Ridge():
             parts["filter"] = self.filter
+        if self.drift != NoDrift():
+            parts["drift"] = self.drift
         return {name: recorded(name, part) for name, part in parts.items()}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Instance:
         """Rebuild an instance from :meth:`to_json`, validating every part."""
-        optional = {"design", "transform", "dependence", "features", "filter"}
+        optional = {"design", "transform", "dependence", "features", "filter", "drift"}
         if not isinstance(record, Mapping) or set(record) - optional != {"spectrum", "target", "noise"}:
             raise ValueError(
                 f"an instance is a JSON object with spectrum, target and noise (and a design that is not Gaussian, a transform "
                 f"that is not the identity, a dependence that is not independence, features that are finitely many, a filter that "
-                f"is not ridge regression), got {record!r}"
+                f"is not ridge regression, a kernel that drifts), got {record!r}"
             )
         return cls(
             spectrum=cast(Spectrum, Ingredient.from_json(record["spectrum"])),
@@ -323,6 +348,7 @@ class Instance:
             if "features" in record
             else AllFeatures(),
             filter=cast(Filter, Ingredient.from_json(record["filter"])) if "filter" in record else Ridge(),
+            drift=cast(Drift, Ingredient.from_json(record["drift"])) if "drift" in record else NoDrift(),
         )
 
     @cached_property
@@ -344,4 +370,6 @@ class Instance:
             parts.append(self.features.describe())
         if self.filter != Ridge():
             parts.append(self.filter.describe())
+        if self.drift != NoDrift():
+            parts.append(self.drift.describe())
         return "; ".join(parts)

@@ -22,6 +22,7 @@ from verifier.instances import (
     Independent,
     Instance,
     MixtureSamples,
+    NoDrift,
     NystromFeatures,
     SinglePass,
     UncentredDesign,
@@ -30,6 +31,7 @@ from verifier.instances.ingredient import whole
 from verifier.risk.coordinates import is_profiled
 from verifier.risk.dependent_samples import MOST_SAMPLES, simulate_dependent
 from verifier.risk.dependent_streams import can_be_streamed, simulate_dependent_stream
+from verifier.risk.drift_samples import simulate_drift
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
 from verifier.risk.feature_samples import simulate_features
 from verifier.risk.filter_samples import simulate_filter
@@ -228,6 +230,8 @@ def _samples(
         elif inst.features.finite:
             simulated = simulate_nystrom if isinstance(inst.features, NystromFeatures) else simulate_features
             found[j] = simulated(inst, _pairs(grid), draws, None if isinstance(directions, str) else directions)
+        elif inst.drift != NoDrift():
+            found[j] = simulate_drift(inst, _pairs(grid), draws, None if isinstance(directions, str) else directions)
         elif isinstance(inst.filter, Descent):
             found[j] = simulate_filter(inst, _pairs(grid), draws, None if isinstance(directions, str) else directions)
         elif isinstance(inst.filter, SinglePass):

@@ -33,6 +33,7 @@ from verifier.instances import (
     FullRotation,
     Independent,
     Instance,
+    NoDrift,
     NystromFeatures,
     RotatedMixture,
     SinglePass,
@@ -719,6 +720,10 @@ def _equivalent(instance: Instance, log_reach: float) -> Equivalent:
         from verifier.risk.means import UncentredEquivalent  # which builds on this module
 
         return UncentredEquivalent(instance, log_reach)
+    if instance.drift != NoDrift():
+        from verifier.risk.drift import DriftEquivalent  # which builds on this module
+
+        return DriftEquivalent(instance, log_reach)
     if isinstance(instance.filter, Descent):
         from verifier.risk.filters import FilterEquivalent  # which builds on this module
 

@@ -24,6 +24,7 @@ from verifier.instances import (
     GaussianFeatures,
     Instance,
     MixtureSamples,
+    NoDrift,
     Purified,
     RotatedMixture,
     SingleEigenfunction,
@@ -42,6 +43,7 @@ from verifier.risk.equivalents import (
     risk_terms,
     width_parts,
 )
+from verifier.risk.drift import log_range as drifting_range
 from verifier.risk.memory import balanced_power
 from verifier.risk.mixtures import mixture_terms
 from verifier.risk.quadrature import source_norm_squared
@@ -116,6 +118,8 @@ class ExcessRisk:
         if math.isfinite(spectrum.size) or spectrum.tail_index is None:
             return start, 30.0
         beta = spectrum.tail_index
+        if instance.drift != NoDrift():
+            return drifting_range(instance, start)
         index = saturated_index(instance)
         floor = -2.0 * DEEPEST * index + 5.0
         noisy = instance.sigma > 0.0 and 2.0 * math.log(instance.sigma) > floor
