@@ -86,6 +86,12 @@ def unchanged(instance: Instance) -> Exponent:
     return Exponent(2.0 * instance.s / (2.0 * instance.s + 1.0 / instance.beta))
 
 
+def what_is_half_learnt_leads(instance: Instance) -> bool:
+    """2S(1/rho- - 1/rho+) >= .1: the two powers of t that the bias has differ by enough for one of them to lead."""
+    low, high = tails(instance)
+    return 2.0 * instance.s * instance.beta * (1.0 / low - 1.0 / high) >= 0.1
+
+
 def reading(name: str, title: str, **parts: Any) -> Reading:
     """A reading of Theorem 7: gradient flow in the sequence model, stopped at the best time."""
     defaults: dict[str, Any] = {
@@ -132,6 +138,7 @@ READINGS = (
     reading(
         "lower-end-attained",
         "eigenvalues that are flat until half learnt and steep from then on leave the exponent 2s/(2s + 1/b-) exactly",
+        hypotheses=(noisy_labels, what_is_half_learnt_leads),
         domain=drifting(flows, half_learning_drifts),
         predict=lambda instance: Exponent(lower_end(of_every_kernel(instance), instance)),
         prediction="exponent = 2s/(2s + 1/b-), s the index with every kernel",

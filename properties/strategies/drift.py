@@ -30,9 +30,25 @@ def ratios(beta: float) -> SearchStrategy[float]:
     return decimals(least_ratio(beta), STEEPEST, near=1.0)
 
 
-@st.composite
-def front_drifts(draw: st.DrawFn, beta: float) -> FrontDrift:
+LEAST_POWER = 2.0
+
+
+def learns_at_once(drift: FrontDrift, beta: float) -> bool:
+    r"""Whether each piece learns what it learns soon, or not at all. At its end the piece of ratio rho has brought :math:`i^p` to the
+    integrated eigenvalue of the index i, :math:`p = \beta(1/x - \rho)`: what is left of the index is :math:`e^{-i^p}`, which for small
+    positive p is no power of anything until n is astronomical.
+    """
+    powers = (beta * (1.0 / x - ratio) for x, ratio in zip(drift.positions, drift.ratios, strict=False))
+    return not any(0.0 < power < LEAST_POWER for power in powers)
+
+
+def front_drifts(beta: float) -> SearchStrategy[FrontDrift]:
     """Drifts that react to the front of learning, with one to three changes."""
+    return _front_drifts(beta).filter(lambda drift: learns_at_once(drift, beta))
+
+
+@st.composite
+def _front_drifts(draw: st.DrawFn, beta: float) -> FrontDrift:
     positions = draw(st.lists(decimals(0.3, 3.0, near=1.0, places=1), min_size=1, max_size=3, unique=True))
     drawn = [draw(ratios(beta)) for _ in range(len(positions) + 1)]
     return FrontDrift(positions=tuple(sorted(positions, reverse=True)), ratios=tuple(drawn))

@@ -14,7 +14,7 @@ from verifier.instances.designs import (
     UncentredDesign,
     UniformDesign,
 )
-from verifier.instances.drift import DiagonalDrift, Drift, FrontDrift, NoDrift, SteppedDrift
+from verifier.instances.drift import DiagonalDrift, Drift, FrontDrift, NoDrift, SteppedDrift, TurningDrift
 from verifier.instances.empirical import EmpiricalSpectrum, FittedTail
 from verifier.instances.features import AllFeatures, Features, GaussianFeatures, NystromFeatures
 from verifier.instances.filters import Descent, Filter, GradientDescent, GradientFlow, Ridge, SinglePass
@@ -156,6 +156,7 @@ __all__ = [
     "Target",
     "Transform",
     "Truncated",
+    "TurningDrift",
     "UncentredDesign",
     "UniformDesign",
     "VectorAutoregression",

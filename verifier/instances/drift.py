@@ -16,7 +16,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances.ingredient import Ingredient, within
+from verifier.instances.ingredient import Ingredient, whole, within
 
 Array = NDArray[np.float64]
 
@@ -31,10 +31,6 @@ LATEST = 1e4
 @runtime_checkable
 class Drift(Protocol):
     """What the harness asks of the way in which a kernel changes."""
-
-    @property
-    def moves(self) -> bool:
-        """Whether the kernel changes at all."""
 
     def describe(self) -> str:
         """One phrase for people."""
@@ -62,8 +58,6 @@ class DiagonalDrift(Drift, Protocol):
 @dataclass(frozen=True)
 class NoDrift(Ingredient):
     """A kernel that stays what it is: the plain case."""
-
-    moves = False  # not a field
 
     def describe(self) -> str:
         return "no drift"
@@ -104,8 +98,6 @@ class FrontDrift(Ingredient):
     ratios: tuple[float, ...]
     gains: tuple[float, ...] = ()
 
-    moves = True  # not a field
-
     def __post_init__(self) -> None:
         positions = _ordered("positions", self.positions, POSITIONS, -1.0)
         pieces = len(positions) + 1
@@ -145,8 +137,6 @@ class SteppedDrift(Ingredient):
     ratios: tuple[float, ...]
     gains: tuple[float, ...] = ()
 
-    moves = True  # not a field
-
     def __post_init__(self) -> None:
         times = _ordered("times", self.times, (0.01, LATEST), 1.0)
         pieces = len(times) + 1
@@ -176,3 +166,72 @@ class SteppedDrift(Ingredient):
 
 def _piece(ratio: float, gain: float) -> str:
     return f"{ratio:g}" if gain == 1.0 else f"{ratio:g} (times {gain:g})"
+
+
+@dataclass(frozen=True)
+class TurningDrift(Ingredient):
+    r"""Eigenvectors that are moved at the front of learning: :math:`K_t = \Sigma^{1/2}M_t\Sigma^{1/2}` with boundedly invertible
+    :math:`M_t = T_t'T_t` that couple the direction i with the direction q i.
+
+    Each pair (i, q i) goes through ``stages``, the first of which begins at :math:`\ln(t\,l_i)` = ``start`` in [-4, 4]. A stage is
+    (share, condition, angle): it lasts for the share of :math:`\beta\ln q` in ln t, and has
+    :math:`M = R\,\mathrm{diag}(\sqrt c, 1/\sqrt c)\,R'` with the condition number c in [1, 1e4] and R the rotation by the angle, in
+    degrees, within [-90, 90]. The shares sum to at most one, so that the stages of a pair are over when the next pair, (q i, q^2 i),
+    begins; before and after M is one. ``ratio`` q, a whole number in [2, 64]. ``moves``: the number of pairs in each chain
+    m, q m, q^2 m, ... that are moved, from its first one on; 0 means all, for ever. ``fading`` f in [0, 3]: the condition number of
+    the k-th pair of a chain is :math:`c^{k^{-f}}`. Such a drift reacts to scale. ValueError for anything else.
+    """
+
+    ratio: int
+    start: float
+    stages: tuple[tuple[float, float, float], ...]
+    moves: int = 0
+    fading: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ratio", whole("ratio", self.ratio, 2, 64))
+        object.__setattr__(self, "start", within("start", self.start, -4.0, 4.0))
+        object.__setattr__(self, "moves", whole("moves", self.moves, 0, 1000))
+        object.__setattr__(self, "fading", within("fading", self.fading, 0.0, 3.0))
+        if not isinstance(self.stages, (tuple, list)) or not 1 <= len(self.stages) <= MOST_PIECES:
+            raise ValueError(f"stages={self.stages!r} must be 1 to {MOST_PIECES} triples (share, condition, angle)")
+        checked = []
+        for k, stage in enumerate(self.stages):
+            if not isinstance(stage, (tuple, list)) or len(stage) != 3:
+                raise ValueError(f"stages[{k}]={stage!r} must be a triple (share, condition, angle)")
+            share, condition, angle = stage
+            checked.append(
+                (
+                    within(f"share of stages[{k}]", share, 0.001, 1.0),
+                    within(f"condition of stages[{k}]", condition, 1.0, 1e4),
+                    within(f"angle of stages[{k}]", angle, -90.0, 90.0),
+                )
+            )
+        if sum(stage[0] for stage in checked) > 1.0 + 1e-9:
+            raise ValueError(f"stages={self.stages!r} have shares that sum to more than one; the next pair would begin before they end")
+        object.__setattr__(self, "stages", tuple(checked))
+
+    def matrix(self, stage: int, pair: int) -> Array:
+        """M of a stage for the k-th pair of a chain, ``pair`` = 0, 1, ...; shape (2, 2), the slower direction second."""
+        _, condition, angle = self.stages[stage]
+        root = condition ** (0.5 * (pair + 1.0) ** -self.fading)
+        c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+        turn = np.array([[c, -s], [s, c]])
+        return np.asarray((turn * np.array([root, 1.0 / root])) @ turn.T)
+
+    def growth(self) -> float:
+        r"""ln of the factor by which :math:`r'K_t^{-1}r` can grow while a pair goes through its stages, for ever in the long run:
+        it falls while M stays, and a jump from M to M' multiplies it by at most the largest eigenvalue of :math:`MM'^{-1}`. Zero where
+        the drift stops or fades: then all factors up to t together grow more slowly than any power of t.
+        """
+        if self.moves or self.fading > 0.0:
+            return 0.0
+        matrices = [np.eye(2), *(self.matrix(stage, 0) for stage in range(len(self.stages))), np.eye(2)]
+        steps = zip(matrices[:-1], matrices[1:], strict=True)
+        return sum(math.log(float(np.linalg.eigvals(np.linalg.solve(after, before)).real.max())) for before, after in steps)
+
+    def describe(self) -> str:
+        stages = ", then ".join(f"({share:g}, {condition:g}, {angle:g} degrees)" for share, condition, angle in self.stages)
+        which = f", the first {self.moves} pairs" if self.moves else ""
+        fading = f", fading as k^-{self.fading:g}" if self.fading else ""
+        return f"pairs (i, {self.ratio} i) turned from ln(t l_i) = {self.start:g} by {stages}{which}{fading}"

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from verifier.instances import CriticalTarget, DiagonalDrift, Instance, PowerLaw
-from verifier.risk.equivalents import Equivalent
+from verifier.risk.equivalents import Equivalent, Tuning, equivalent, ridge
 from verifier.risk.quadrature import HEAD, NODES, WEIGHTS, gregory_weights
 
 Array = NDArray[np.float64]
@@ -35,11 +35,14 @@ FAINT = 18.0
 PANEL = 4.0
 """Length of a panel in ln l of the steepest eigenvalues."""
 
-TABLE_STEP = 1.0
-"""Step in ln t of the table from which the best time is found; the risk shows the square of what it is missed by."""
-
 EARLIEST = -12.0
 """ln of l_1 times the earliest time looked at."""
+
+DEEPEST = 300.0
+"""Largest ln t on a curve."""
+
+FARTHEST = 600.0
+"""Largest ln n on a curve."""
 
 _LARGEST_LOG = 700.0
 _CHUNK = 40_000
@@ -60,20 +63,18 @@ def log_exposure(drift: DiagonalDrift, log_index: Array, log_eigenvalue: Array, 
         return np.log(total)
 
 
-class DriftEquivalent(Equivalent):
-    """The sums of one instance whose kernel drifts by its eigenvalues."""
+class SequenceEquivalent(Equivalent):
+    """The risk of a flow in the sequence model from its squared bias and variance as functions of time; kappa is 1/t."""
 
-    def __init__(self, instance: Instance, log_reach: float) -> None:
-        super().__init__(instance, log_reach)
-        assert isinstance(instance.drift, DiagonalDrift)
-        assert isinstance(instance.spectrum, PowerLaw)
-        assert isinstance(instance.target, CriticalTarget)
-        self._drift, self._spectrum, self._target = instance.drift, instance.spectrum, instance.target
-        self._table_to = -math.inf
+    latest = _LARGEST_LOG - 60.0
+    """ln t up to which ``leading`` can be asked for."""
+
+    table_step = 1.0
+    """Step in ln t of the table from which the best time is found; the risk shows the square of what it is missed by."""
 
     def effective_ridge(self, n: Array, lam: Array) -> Array:
         """lambda itself: eigenvalues and eigenvectors are known."""
-        return np.maximum(lam, math.exp(-_LARGEST_LOG))
+        return np.maximum(lam, math.exp(-self.latest))
 
     def ridge(self, n: Array, kappa: Array) -> Array:
         """kappa itself."""
@@ -83,10 +84,78 @@ class DriftEquivalent(Equivalent):
         """kappa itself at each n."""
         return np.full_like(n, kappa)
 
+    def leading(self, log_time: Array) -> tuple[Array, Array]:
+        """Squared bias, and variance over sigma^2/n, at each ln t, shape (k,)."""
+        raise NotImplementedError
+
     def terms(self, n: Array, kappa: Array) -> tuple[Array, Array]:
         """Terms of the excess risk from target and noise when the flow stops at 1/kappa."""
         bias, noise = self.leading(-np.log(kappa))
         return bias, self.variance * noise / n
+
+    _table_to = -math.inf
+
+    def optimum(self, n: Array) -> Array:
+        """kappa of the time at which the risk is smallest at each n, shape (k,)."""
+        log_n = np.log(n)
+        grid, bias, noise = self._curves(float(log_n.max()))
+        fine = np.linspace(grid[0], grid[-1], 4 * len(grid))
+        log_noise = math.log(self.variance) - log_n[:, None]
+        values = np.logaddexp(bias(fine), noise(fine) + log_noise)
+        best = np.clip(np.argmin(values, axis=1), 1, len(fine) - 2)
+        u, low, high = fine[best], fine[best - 1], fine[best + 1]
+        falls, rises = bias.derivative(), noise.derivative()
+        for _ in range(40):  # bisection on the sign of the derivative, of which the smallest value has a change
+            slope = np.exp(bias(u)) * falls(u) + np.exp(noise(u) + log_noise[:, 0]) * rises(u)
+            low, high = np.where(slope < 0.0, u, low), np.where(slope < 0.0, high, u)
+            u = 0.5 * (low + high)
+        return np.asarray(np.exp(-u))
+
+    def _curves(self, log_n: float) -> tuple[Array, CubicSpline, CubicSpline]:
+        """ln of squared bias and of variance over sigma^2/n as functions of ln t, up to where the noise of e^``log_n`` samples alone
+        exceeds the best risk; kept.
+        """
+        if log_n > self._table_to:
+            start = EARLIEST - float(self._spectrum.log_eigenvalues(np.zeros(1))[0])
+            grid = start + self.table_step * np.arange(48.0)
+            bias, noise = self.leading(grid)
+            while True:
+                heard = self.variance * np.exp(-log_n) * noise
+                if heard[-1] > 2.0 * np.min(bias + heard) or grid[-1] >= self.latest:
+                    break
+                more = grid[-1] + self.table_step * np.arange(1.0, 33.0)
+                more = more[more <= self.latest + self.table_step]
+                added = self.leading(more)
+                grid, bias, noise = (
+                    np.concatenate(pair) for pair in ((grid, more), (bias, added[0]), (noise, added[1]))
+                )
+            tiny = np.finfo(np.float64).tiny
+            self._splines = (grid, CubicSpline(grid, np.log(np.maximum(bias, tiny))), CubicSpline(grid, np.log(noise)))
+            self._table_to = log_n
+        return self._splines
+
+    def log_last_size(self) -> float:
+        """ln n, in whole numbers, up to which the best time is known."""
+        log_n = np.arange(1.0, FARTHEST)
+        known = np.flatnonzero(self.optimum(np.exp(log_n)) > math.exp(-self.latest))
+        return float(log_n[known[-1]])
+
+    def size_at_optimum(self, kappa: float) -> float:
+        """The first n = e^4, e^8, ... at which the best time is 1/kappa or later; infinite where there is none up to e^600."""
+        log_n = np.arange(4.0, 600.0, 4.0)
+        late = np.flatnonzero(self.optimum(np.exp(log_n)) <= kappa)
+        return float(np.exp(log_n[late[0]])) if late.size else math.inf
+
+
+class DriftEquivalent(SequenceEquivalent):
+    """The sums of one instance whose kernel drifts by its eigenvalues."""
+
+    def __init__(self, instance: Instance, log_reach: float) -> None:
+        super().__init__(instance, log_reach)
+        assert isinstance(instance.drift, DiagonalDrift)
+        assert isinstance(instance.spectrum, PowerLaw)
+        assert isinstance(instance.target, CriticalTarget)
+        self._drift, self._spectrum, self._target = instance.drift, instance.spectrum, instance.target
 
     def leading(self, log_time: Array) -> tuple[Array, Array]:
         """Squared bias, and variance over sigma^2/n, at each ln t, shape (k,)."""
@@ -126,7 +195,7 @@ class DriftEquivalent(Equivalent):
     @property
     def _fixed(self) -> bool:
         """Whether the pieces begin at the same times for all indices."""
-        return self._drift.kinks(np.zeros(1), self._spectrum.beta).shape[1] == 0
+        return bool(self._drift.kinks(np.zeros(1), self._spectrum.beta).shape[1] == 0)
 
     def _log_energy(self, log_index: Array, log_l: Array) -> Array:
         return np.asarray(self._target.log_energy(log_index, log_l) + 2.0 * self._target.l2_index * log_l)
@@ -141,68 +210,32 @@ class DriftEquivalent(Equivalent):
         )
         end = (log_time + most + FAINT) / (beta * slowest)
         if kinks.shape[1]:
-            end = np.maximum(end, kinks.max(axis=1))
+            # Pieces that begin where nothing is learnt, whatever the piece, are not met.
+            farthest = (log_time + most + FAINT) / (beta * min(self._drift.ratios))
+            end = np.maximum(end, np.minimum(kinks.max(axis=1), farthest))
         end = np.maximum(end, start + 1.0)
         width = min(3.0, PANEL / (beta * max(self._drift.ratios)))
         count = max(2, math.ceil(float(end.max() - start) / width) + 1)
         even = start + (end - start)[:, None] * np.linspace(0.0, 1.0, count)
         return np.sort(np.concatenate([even, np.clip(kinks, start, end[:, None])], axis=1), axis=1)
 
-    def optimum(self, n: Array) -> Array:
-        """kappa of the time at which the risk is smallest at each n, shape (k,)."""
-        log_n = np.log(n)
-        grid, bias, noise = self._curves(float(log_n.max()))
-        fine = np.linspace(grid[0], grid[-1], 4 * len(grid))
-        log_noise = math.log(self.variance) - log_n[:, None]
-        values = np.logaddexp(bias(fine), noise(fine) + log_noise)
-        best = np.clip(np.argmin(values, axis=1), 1, len(fine) - 2)
-        u, low, high = fine[best], fine[best - 1], fine[best + 1]
-        falls, rises = bias.derivative(), noise.derivative()
-        for _ in range(40):  # bisection on the sign of the derivative, of which the smallest value has a change
-            slope = np.exp(bias(u)) * falls(u) + np.exp(noise(u) + log_noise[:, 0]) * rises(u)
-            low, high = np.where(slope < 0.0, u, low), np.where(slope < 0.0, high, u)
-            u = 0.5 * (low + high)
-        return np.asarray(np.exp(-u))
 
-    def _curves(self, log_n: float) -> tuple[Array, CubicSpline, CubicSpline]:
-        """ln of squared bias and of variance over sigma^2/n as functions of ln t, up to where the noise of e^``log_n`` samples alone
-        exceeds the best risk; kept.
-        """
-        if log_n > self._table_to:
-            start = EARLIEST - float(self._spectrum.log_eigenvalues(np.zeros(1))[0])
-            grid = start + TABLE_STEP * np.arange(48.0)
-            bias, noise = self.leading(grid)
-            while True:
-                heard = self.variance * np.exp(-log_n) * noise
-                if heard[-1] > 2.0 * np.min(bias + heard) or grid[-1] > _LARGEST_LOG - 64.0:
-                    break
-                more = grid[-1] + TABLE_STEP * np.arange(1.0, 33.0)
-                added = self.leading(more)
-                grid, bias, noise = (
-                    np.concatenate(pair) for pair in ((grid, more), (bias, added[0]), (noise, added[1]))
-                )
-            tiny = np.finfo(np.float64).tiny
-            self._splines = (grid, CubicSpline(grid, np.log(np.maximum(bias, tiny))), CubicSpline(grid, np.log(noise)))
-            self._table_to = log_n
-        return self._splines
+def log_range(instance: Instance, start: float, tuning: Tuning) -> tuple[float, float]:
+    r"""Interval of ln n on which the curve of a drifting kernel is followed, up to e^600 samples.
 
-    def size_at_optimum(self, kappa: float) -> float:
-        """The first n = e^4, e^8, ... at which the best time is 1/kappa or later; infinite where there is none up to e^600."""
-        log_n = np.arange(4.0, 600.0, 4.0)
-        late = np.flatnonzero(self.optimum(np.exp(log_n)) <= kappa)
-        return float(np.exp(log_n[late[0]])) if late.size else math.inf
-
-
-DEEPEST = 300.0
-FARTHEST = 600.0
-
-
-def log_range(instance: Instance, start: float) -> tuple[float, float]:
-    """Interval of ln n on which the curve of a drifting kernel is followed: from where the drift is what it will be, to ln t = 300,
-    but not beyond e^600 samples. What was learnt early is forgotten at twice the square or so of the time at which a drift stops. The best time is at most of the order :math:`n^{\\rho_+/(2s + 1/\\beta)}`.
+    From where the drift is what it will be: what was learnt early is forgotten at the square or so of the time at which a drift stops.
+    To ln t = 300, the best time being at most of the order :math:`n^{\rho_+/(2s + 1/\beta)}`; with eigenvectors that turn, to the last
+    time at which their chains are known.
     """
     drift = instance.drift
-    assert isinstance(drift, DiagonalDrift)
     balance = 2.0 * instance.target.l2_index + 1.0 / instance.beta  # ln n over ln t where nothing drifts
-    onset = float(getattr(drift, "onset", 0.0)) / min(1.0, *drift.ratios)
-    return max(start, 2.0 * onset * balance), min(DEEPEST * balance / max(1.0, *drift.ratios), FARTHEST)
+    if isinstance(drift, DiagonalDrift):
+        onset = float(getattr(drift, "onset", 0.0)) / min(1.0, *drift.ratios)
+        return max(start, 2.0 * onset * balance), min(DEEPEST * balance / max(1.0, *drift.ratios), FARTHEST)
+    engine = equivalent(instance, -1.0)
+    assert isinstance(engine, SequenceEquivalent)
+    if tuning == "optimal":
+        return start, min(engine.log_last_size(), FARTHEST)
+    log_n = np.arange(start, FARTHEST, 1.0)
+    early = np.flatnonzero(ridge(instance, np.exp(log_n), tuning) >= math.exp(-engine.latest))
+    return start, float(log_n[early[-1]]) if early.size else start

@@ -37,6 +37,7 @@ from verifier.instances import (
     NystromFeatures,
     RotatedMixture,
     SinglePass,
+    TurningDrift,
     UncentredDesign,
     eigenvalues,
     log_index_at,
@@ -721,9 +722,11 @@ def _equivalent(instance: Instance, log_reach: float) -> Equivalent:
 
         return UncentredEquivalent(instance, log_reach)
     if instance.drift != NoDrift():
-        from verifier.risk.drift import DriftEquivalent  # which builds on this module
+        from verifier.risk.drift import DriftEquivalent  # which build on this module
+        from verifier.risk.turning import TurningEquivalent
 
-        return DriftEquivalent(instance, log_reach)
+        engine = TurningEquivalent if isinstance(instance.drift, TurningDrift) else DriftEquivalent
+        return engine(instance, log_reach)
     if isinstance(instance.filter, Descent):
         from verifier.risk.filters import FilterEquivalent  # which builds on this module
 

@@ -34,6 +34,7 @@ from verifier.instances import (
 )
 from verifier.risk.coordinates import largest_factor
 from verifier.risk.dependent_streams import can_be_streamed
+from verifier.risk.drift import log_range as drifting_range
 from verifier.risk.equivalents import (
     LOG_KAPPA_MIN,
     Tuning,
@@ -43,7 +44,6 @@ from verifier.risk.equivalents import (
     risk_terms,
     width_parts,
 )
-from verifier.risk.drift import log_range as drifting_range
 from verifier.risk.memory import balanced_power
 from verifier.risk.mixtures import mixture_terms
 from verifier.risk.quadrature import source_norm_squared
@@ -119,7 +119,7 @@ class ExcessRisk:
             return start, 30.0
         beta = spectrum.tail_index
         if instance.drift != NoDrift():
-            return drifting_range(instance, start)
+            return drifting_range(instance, start, tuning)
         index = saturated_index(instance)
         floor = -2.0 * DEEPEST * index + 5.0
         noisy = instance.sigma > 0.0 and 2.0 * math.log(instance.sigma) > floor
