@@ -116,7 +116,7 @@ class SequenceEquivalent(Equivalent):
         exceeds the best risk; kept.
         """
         if log_n > self._table_to:
-            start = EARLIEST - float(self._spectrum.log_eigenvalues(np.zeros(1))[0])
+            start = EARLIEST - float(self.instance.spectrum.log_eigenvalues(np.zeros(1))[0])
             grid = start + self.table_step * np.arange(48.0)
             bias, noise = self.leading(grid)
             while True:

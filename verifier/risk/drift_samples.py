@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import zeta
 
-from verifier.instances import DiagonalDrift, Instance
+from verifier.instances import DiagonalDrift, Instance, TurningDrift
 from verifier.risk.simulate import Replicates
 from verifier.risk.streams import stream
 
@@ -35,6 +36,9 @@ STEP = 0.01
 START = -16.0
 """ln of l_1 times the time at which steps begin; before, nothing is learnt, to 1e-7."""
 
+START_OF_CHAINS = -9.0
+"""ln of l t of the slowest direction of a chain."""
+
 
 def simulate_drift(
     instance: Instance, pairs: Sequence[tuple[int, float]], draws: Replicates, directions: int | None = None
@@ -48,6 +52,8 @@ def simulate_drift(
         raise ValueError(f"noise={draws.noise!r}, signs={draws.signs!r}: under a drifting kernel both are averaged")
     if any(not lam > 0.0 for _, lam in pairs):
         raise ValueError(f"lam={min(lam for _, lam in pairs)!r} must be positive: a flow stops at the time 1/lambda")
+    if isinstance(instance.drift, TurningDrift):
+        return _simulate_turning(instance, pairs, draws)
     p = DIRECTIONS if directions is None else directions
     latest = max(-math.log(lam) for _, lam in pairs)
     index, count = _groups(instance, p, latest)
@@ -110,3 +116,91 @@ def _kept(instance: Instance, log_index: Array, log_l: Array, log_times: Array) 
         kept[place] = np.exp(-gone)
         now = goal
     return kept
+
+
+FIRST_CHAINS = 64
+"""Chains that are followed one by one."""
+
+
+def _simulate_turning(instance: Instance, pairs: Sequence[tuple[int, float]], draws: Replicates) -> Array:
+    """The same for eigenvectors that are turned: one chain by short steps with the matrix of their middle, all others on its scale."""
+    drift = instance.drift
+    assert isinstance(drift, TurningDrift)
+    scale, beta, power = instance.spectrum, instance.beta, 2.0 * instance.beta * instance.target.l2_index + 1.0
+    first = float(scale.log_eigenvalues(np.zeros(1))[0])
+    log_tau = np.array([first - math.log(lam) for _, lam in pairs])
+    grid, propagators = _propagators(drift, beta, float(log_tau.max()))
+    size = propagators.shape[1]
+    middle, count = _chains(drift.ratio, (float(log_tau.max()) - START_OF_CHAINS) / beta)
+    unit = float(np.exp(instance.target.log_energy(np.zeros(1), np.array([first])) + 2.0 * instance.target.l2_index * first)[0])
+    shape = drift.ratio ** (-0.5 * power * np.arange(size))
+    energy = unit * count * middle**-power
+    rest = unit * float(zeta(power)) - float(energy.sum()) * float(shape @ shape)  # of what is beyond all chains, and their ends
+    settings = []
+    for u in log_tau:
+        place = np.clip((u - beta * np.log(middle) - grid[0]) / STEP, 0.0, len(grid) - 1.001)
+        low = place.astype(np.int64)
+        part = (place - low)[:, None, None]
+        kept = (1.0 - part) * propagators[low] + part * propagators[low + 1]
+        learnt = np.eye(size) - kept
+        left = kept @ shape
+        cross = (left[:, None, :] @ learnt)[:, 0, :]
+        settings.append((float(energy @ np.sum(left * left, axis=1)), cross, np.swapaxes(learnt, 1, 2) @ learnt))
+    result = np.empty((draws.count, len(pairs)))
+    for r in range(draws.count):
+        generator = stream(draws.seed, *draws.key, "replicate", draws.first + r, "drift")
+        mean = generator.standard_normal((len(middle), size)) / math.sqrt(SAMPLES)
+        # Second moments of SAMPLES normal vectors, to the order 1/SAMPLES: one, and a symmetric normal matrix.
+        wobble = generator.standard_normal((len(middle), size, size)) * math.sqrt(2.0 / SAMPLES)
+        for j, (n, _) in enumerate(pairs):
+            lost, cross, square = settings[j]
+            deviation = instance.sigma / math.sqrt(n)
+            heard = count @ np.trace(square, axis1=1, axis2=2) + np.sqrt(count) @ np.einsum("mij,mij->m", square, wobble)
+            both = np.sqrt(energy) @ np.einsum("mj,mj->m", cross, mean)
+            result[r, j] = lost + rest - 2.0 * deviation * float(both) + deviation**2 * float(heard)
+    return result
+
+
+def _chains(ratio: int, log_last: float) -> tuple[Array, Array]:
+    """First indices of chains, and how many chains each stands for: one by one, then groups of neighbours."""
+    index = np.arange(1.0, FIRST_CHAINS + 1.0)
+    index = index[index % ratio != 0.0]
+    ends = [FIRST_CHAINS + 0.5]
+    while ends[-1] < math.exp(log_last):
+        ends.append(ends[-1] * GROWTH)
+    edges = np.array(ends)
+    middle, size = np.sqrt(edges[1:] * edges[:-1]), np.diff(edges) * (1.0 - 1.0 / ratio)
+    return np.concatenate([index, middle]), np.concatenate([np.ones(len(index)), size])
+
+
+def _propagators(drift: TurningDrift, beta: float, latest: float) -> tuple[Array, Array]:
+    """ln tau on a grid of step STEP, and the propagator of one chain at each, shape (times, J, J)."""
+    period = beta * math.log(drift.ratio)
+    size = math.ceil((latest - START_OF_CHAINS) / period) + 2
+    steps = math.ceil((latest - START) / STEP) + 1
+    grid = START + STEP * np.arange(steps + 1)
+    ell = np.exp(-period * np.arange(size))
+    root = np.sqrt(ell)
+    state = np.diag(np.exp(-math.exp(START) * ell))
+    found = np.empty((steps + 1, size, size))
+    found[0] = state
+    for k in range(steps):
+        length = math.exp(grid[k + 1]) - math.exp(grid[k])
+        metric = np.eye(size)
+        for pair in range(size - 1):
+            stage = _stage(drift, 0.5 * (grid[k] + grid[k + 1]) - drift.start - pair * period, period)
+            if stage >= 0 and not (drift.moves and pair >= drift.moves):
+                metric[pair : pair + 2, pair : pair + 2] = drift.matrix(stage, pair)
+        values, vectors = np.linalg.eigh(root[:, None] * metric * root)
+        state = (vectors * np.exp(-np.maximum(values, 0.0) * length)) @ vectors.T @ state
+        found[k + 1] = state
+    return grid, found
+
+
+def _stage(drift: TurningDrift, since: float, period: float) -> int:
+    """The stage of a pair whose first one began ``since`` ago in ln t; -1 for none."""
+    for stage, (share, _, _) in enumerate(drift.stages):
+        if 0.0 <= since < share * period:
+            return stage
+        since -= share * period
+    return -1

@@ -9,7 +9,7 @@ of one chain, :math:`v_j = q^{-j(2\beta s + 1)/2}`,
 
 The eigenvalues of a chain are :math:`q^{-\beta j}`; P is a product of exponentials of 2 x 2 matrices over the stages of the pairs, so
 that G and H and their derivatives are known exactly at the ends of short steps in :math:`\ln\tau`, and in between by the cubic through
-both ends, an error of 1e-6. The sums over m are those over all indices less those over the multiples of q, by the quadrature of
+both ends, an error of 1e-5. The sums over m are those over all indices less those over the multiples of q, by the quadrature of
 :mod:`verifier.risk.drift`, whose panels end where a stage does.
 """
 
@@ -26,23 +26,23 @@ from verifier.risk.quadrature import HEAD, gregory_weights
 
 Array = NDArray[np.float64]
 
-LATEST = 60.0
+LATEST = 48.0
 """ln(t l_1) up to which chains are followed."""
 
-STEP = 0.2
+STEP = 0.3
 """Longest step in ln tau."""
 
-PANEL = 2.0
+PANEL = 4.0
 """Length of a panel in ln l."""
 
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(6)
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
 _CHUNK = 60_000
 
 
 class TurningEquivalent(SequenceEquivalent):
     """The sums of one instance whose kernel is turned; kappa is 1/t."""
 
-    table_step = 0.5
+    table_step = 0.75
 
     def __init__(self, instance: Instance, log_reach: float) -> None:
         super().__init__(instance, log_reach)
@@ -99,40 +99,44 @@ class TurningEquivalent(SequenceEquivalent):
         diagonal = np.arange(size)
         matrices: dict[tuple[int, int], Array] = {}
 
-        def measure(kernel: Array | None, pair: int, time: float) -> tuple[float, float, float, float]:
+        def measured(kernel: Array | None, pair: int, time: float) -> tuple[tuple[float, float], tuple[float, float]]:
             pulled = ell[:, None] * state
             if kernel is not None:
                 pulled[pair : pair + 2] = kernel @ state[pair : pair + 2]
             away = state[:, 1:].copy()
             away[diagonal, diagonal] = rest
-            first = float(state[:, 0] @ state[:, 0]), float(np.vdot(away, away))
-            return *first, -2.0 * time * float(state[:, 0] @ pulled[:, 0]), -2.0 * time * float(np.vdot(away, pulled[:, 1:]))
+            first, learnt = state[:, 0], away.ravel()
+            slope = -2.0 * time
+            found = float(first @ first), float(learnt @ learnt)
+            return found, (slope * float(first @ pulled[:, 0]), slope * float(learnt @ pulled[:, 1:].ravel()))
 
-        for k, (pair, stage) in enumerate(kinds):
+        before: tuple[int, int] | None = None
+        for k, kind in enumerate(kinds):
+            pair, stage = kind
             kernel = None
             if stage >= 0:
-                if (pair, stage) not in matrices:
+                if kind not in matrices:
                     root = np.sqrt(ell[pair : pair + 2])
-                    matrices[pair, stage] = root[:, None] * self._drift.matrix(stage, pair) * root
-                kernel = matrices[pair, stage]
-            *values[:, k], slopes[0, 0, k], slopes[1, 0, k] = measure(kernel, pair, tau[k])
-            if kernel is None:
-                state *= decays[k][:, None]
-                rest = rest * decays[k] + (decays[k] - 1.0)
+                    matrices[kind] = root[:, None] * self._drift.matrix(stage, pair) * root
+                kernel = matrices[kind]
+            if kind == before:
+                slopes[:, 0, k] = slopes[:, 1, k - 1]
             else:
-                both = _exponential(kernel * lengths[k])
-                moved = both @ state[pair : pair + 2]
-                state *= decays[k][:, None]
-                rest = rest * decays[k] + (decays[k] - 1.0)
+                values[:, k], slopes[:, 0, k] = measured(kernel, pair, tau[k])
+            moved = None if kernel is None else _exponential(kernel * lengths[k]) @ state[pair : pair + 2]
+            state *= decays[k][:, None]
+            rest = rest * decays[k] + (decays[k] - 1.0)
+            if moved is not None:
                 state[pair : pair + 2] = moved
                 rest[pair : pair + 2] = moved[[0, 1], [pair + 1, pair + 2]] - 1.0
-            *values[:, k + 1], slopes[0, 1, k], slopes[1, 1, k] = measure(kernel, pair, tau[k + 1])
+            values[:, k + 1], slopes[:, 1, k] = measured(kernel, pair, tau[k + 1])
+            before = kind
         tiny = np.finfo(np.float64).tiny
         values = np.maximum(values, tiny)
         self._u, self._values = u, np.log(values)
         self._slopes = slopes / np.stack([values[:, :-1], values[:, 1:]], axis=1)
 
-    def _chain(self, log_tau: Array, beyond: tuple[float, float] = (0.0, 2.0)) -> tuple[Array, Array]:
+    def _chain(self, log_tau: Array) -> tuple[Array, Array]:
         """ln G and ln H at each ln tau: by the cubics, constant and quadratic before the first step."""
         u = np.minimum(log_tau, self._u[-1])
         k = np.clip(np.searchsorted(self._u, u, side="right") - 1, 0, len(self._u) - 2)
@@ -145,7 +149,7 @@ class TurningEquivalent(SequenceEquivalent):
         for which in (0, 1):
             values, slopes = self._values[which], self._slopes[which]
             cubic = weights[0] * values[k] + weights[1] * slopes[0][k] + weights[2] * values[k + 1] + weights[3] * slopes[1][k]
-            found.append(cubic + beyond[which] * before)
+            found.append(cubic + (0.0, 2.0)[which] * before)
         return found[0], found[1]
 
     def leading(self, log_time: Array) -> tuple[Array, Array]:
