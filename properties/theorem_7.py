@@ -23,20 +23,26 @@ Sigma, :math:`2\beta S/(2\beta S + 1)`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
+from hypothesis import strategies as st
+
 from properties.hypotheses import noisy_labels
-from properties.strategies import hardest_targets, instances, noises, power_laws, smoothness
-from properties.strategies.drift import drifting, front_drifts, gain_drifts, half_learning_drifts, stopping_drifts
+from properties.strategies import betas, hardest_targets, instances, noises, power_laws, smoothness
+from properties.strategies.drift import drifting, front_drifts, gain_drifts, half_learning_drifts, moderate_noises, stopping_drifts, turns, turns_that_fade, turns_that_stop
 from verifier.claims import AtLeast, AtMost, Exponent, Reading
-from verifier.instances import Instance
+from verifier.instances import Instance, PowerLaw
 from verifier.testing import check
 
 SOURCE = "Theorem 7 and Assumption T3, section 3.2; proof in the appendix"
 LATEX = r"\frac{2s}{2s + 1/b_-} \le \alpha \le \frac{2s}{2s + 1/b_+}"
 
 flows = instances(power_laws(), hardest_targets(smoothness(0.05, 2.0), ("S-tail",)), noises(silent=False))
+rough_flows = instances(
+    st.builds(PowerLaw, beta=betas(1.2, 3.0)), hardest_targets(smoothness(0.2, 0.5), ("S-tail",)), moderate_noises()
+)
 by_the_front = drifting(flows, front_drifts)
 
 
@@ -84,6 +90,14 @@ class Schedule:
 def unchanged(instance: Instance) -> Exponent:
     """The exponent of the target with Sigma, whatever the ratio of the last kernel: S/rho and rho beta have the same product."""
     return Exponent(2.0 * instance.s / (2.0 * instance.s + 1.0 / instance.beta))
+
+
+def with_what_is_kept(instance: Instance) -> AtLeast:
+    """The index s (1 - v) with v the growth of r'K^-1 r in ln t; the risk never grows with n."""
+    growth: float = getattr(instance.drift, "growth")()
+    ratio: int = getattr(instance.drift, "ratio")
+    kept = instance.s * max(0.0, 1.0 - growth / (instance.beta * math.log(ratio)))
+    return AtLeast(2.0 * kept / (2.0 * kept + 1.0 / instance.beta))
 
 
 def what_is_half_learnt_leads(instance: Instance) -> bool:
@@ -178,6 +192,43 @@ READINGS = (
         prediction="exponent = 2s/(2s + 1/b), s and b those of the last kernel",
         latex=r"\mathcal{E}(n) \sim n^{-\alpha}",
         note="What was learnt before is a constant's worth.",
+    ),
+    reading(
+        "turning-for-ever",
+        "eigenvectors that boundedly invertible transforms move for ever leave the exponent alpha, for .2 <= s <= 1/2",
+        domain=drifting(rough_flows, turns),
+        predict=unchanged,
+        prediction="exponent = 2s/(2s + 1/beta), b- = b+ = beta",
+        latex=r"\mathcal{E}(n) \sim n^{-\alpha}",
+        expected="FALSIFIED",
+        note="A cascade: what is about to be learnt is handed on to a slower direction, at every scale.",
+    ),
+    reading(
+        "turning-keeps-at-least",
+        "eigenvectors moved for ever leave the exponent of the index s (1 - v) or more, v their variation in ln t, for .2 <= s <= 1/2",
+        domain=drifting(rough_flows, turns),
+        predict=with_what_is_kept,
+        prediction="exponent >= 2s'/(2s' + 1/beta), s' = s max(1 - v, 0)",
+        latex=r"\alpha \ge \frac{2s(1 - v)}{2s(1 - v) + 1/\beta}",
+        note="The repair: v is the growth of ln r'K^-1 r by jumps of M, a unit of ln t; bounded variation in all has v = 0.",
+    ),
+    reading(
+        "turning-that-stops",
+        "eigenvectors moved a bounded number of times each leave the exponent alpha, for .2 <= s <= 1/2",
+        domain=drifting(rough_flows, turns_that_stop),
+        predict=unchanged,
+        prediction="exponent = 2s/(2s + 1/beta)",
+        latex=r"\mathcal{E}(n) \sim n^{-\alpha}",
+        note="The variation of ln M is bounded.",
+    ),
+    reading(
+        "turning-that-fades",
+        "eigenvectors moved for ever by transforms whose ln(condition) has a finite sum leave the exponent alpha, for .2 <= s <= 1/2",
+        domain=drifting(rough_flows, turns_that_fade),
+        predict=unchanged,
+        prediction="exponent = 2s/(2s + 1/beta)",
+        latex=r"\mathcal{E}(n) \sim n^{-\alpha}",
+        note="The variation of ln M is bounded.",
     ),
 )
 

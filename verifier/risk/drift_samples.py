@@ -131,7 +131,7 @@ def _simulate_turning(instance: Instance, pairs: Sequence[tuple[int, float]], dr
     log_tau = np.array([first - math.log(lam) for _, lam in pairs])
     grid, propagators = _propagators(drift, beta, float(log_tau.max()))
     size = propagators.shape[1]
-    middle, count = _chains(drift.ratio, (float(log_tau.max()) - START_OF_CHAINS) / beta)
+    middle, count = _chains(drift.ratio, (float(log_tau.max()) - _slowest(drift)) / beta)
     unit = float(np.exp(instance.target.log_energy(np.zeros(1), np.array([first])) + 2.0 * instance.target.l2_index * first)[0])
     shape = drift.ratio ** (-0.5 * power * np.arange(size))
     energy = unit * count * middle**-power
@@ -161,11 +161,18 @@ def _simulate_turning(instance: Instance, pairs: Sequence[tuple[int, float]], dr
     return result
 
 
+def _slowest(drift: TurningDrift) -> float:
+    """ln of l t of the slowest direction of a chain, whatever the matrices that it meets."""
+    return START_OF_CHAINS - 0.5 * math.log(max(condition for _, condition, _ in drift.stages))
+
+
 def _chains(ratio: int, log_last: float) -> tuple[Array, Array]:
     """First indices of chains, and how many chains each stands for: one by one, then groups of neighbours."""
-    index = np.arange(1.0, FIRST_CHAINS + 1.0)
+    # The chains between two multiples of q lie evenly about their middle: groups begin at a multiple.
+    last = max(1, FIRST_CHAINS // ratio) * ratio
+    index = np.arange(1.0, last + 1.0)
     index = index[index % ratio != 0.0]
-    ends = [FIRST_CHAINS + 0.5]
+    ends = [float(last)]
     while ends[-1] < math.exp(log_last):
         ends.append(ends[-1] * GROWTH)
     edges = np.array(ends)
@@ -176,7 +183,7 @@ def _chains(ratio: int, log_last: float) -> tuple[Array, Array]:
 def _propagators(drift: TurningDrift, beta: float, latest: float) -> tuple[Array, Array]:
     """ln tau on a grid of step STEP, and the propagator of one chain at each, shape (times, J, J)."""
     period = beta * math.log(drift.ratio)
-    size = math.ceil((latest - START_OF_CHAINS) / period) + 2
+    size = math.ceil((latest - _slowest(drift)) / period) + 2
     steps = math.ceil((latest - START) / STEP) + 1
     grid = START + STEP * np.arange(steps + 1)
     ell = np.exp(-period * np.arange(size))
