@@ -1,22 +1,29 @@
 r"""Theorem 7: a kernel that drifts within :math:`c\,i^{-b_+} \le l_i(K_t) \le C\,i^{-b_-}` has an exponent between
 2s/(2s + 1/b-) and 2s/(2s + 1/b+).
 
-The readings are about gradient flow :math:`\dot r = -K_t r` in the Gaussian sequence model, the limit of regression in which n samples
-resolve all that is learnt (verifier/risk/drift.py; benchmarks/kernel_drift.py holds it against flows on samples). Sigma has the tail
+The readings are about gradient flow :math:`\dot r = -K_t r` in the Gaussian sequence model, the limit of regression in which n
+samples
+resolve all that is learnt (verifier/risk/drift.py; benchmarks/kernel_drift.py holds it against flows on samples). Sigma has the
+tail
 index beta, the target :math:`f_i^2 = i^{-(2\beta S + 1)}` the index S relative to it.
 
-*Eigenvalues only*, :math:`l_i(t) = l_i^{\rho}`, b = rho beta. Relative to Sigma^rho the index is S/rho, so that "the source condition"
+*Eigenvalues only*, :math:`l_i(t) = l_i^{\rho}`, b = rho beta. Relative to Sigma^rho the index is S/rho, so that "the source
+condition"
 depends on the kernel that is meant:
 
-* of **every** kernel: s = S/rho+. Every direction has :math:`L_i = \int l_i \ge t\,i^{-b_+}`, so the bias is of the order t^-2s, and
+* of **every** kernel: s = S/rho+. Every direction has :math:`L_i = \int l_i \ge t\,i^{-b_+}`, so the bias is of the order t^-2s,
+  and
   :math:`L_i \le t\,i^{-b_-}`, so the variance is at most t^(1/b-)/n: the lower end. No choice of P_i in [0, 1] is better than
   :math:`\sum\min(f_i^2, \sigma^2/n)`, which has the exponent 2s/(2s + 1/b+): the upper end. Both are attained, the lower one by
   eigenvalues that are flat until a direction is half learnt and steep from then on.
-* of the **first** kernel: s = S/rho_0. If the kernel steepens beyond it, the lower end is wrong: between t^(1/b+) and t^(1/b-) all is
-  half learnt, the bias is of the order t^(-2 b_0 s/b+), and the exponent (2s b_0/b+)/(2s b_0/b+ + 1/b-). "Feature learning that steepens
+* of the **first** kernel: s = S/rho_0. If the kernel steepens beyond it, the lower end is wrong: between t^(1/b+) and t^(1/b-)
+  all is
+  half learnt, the bias is of the order t^(-2 b_0 s/b+), and the exponent (2s b_0/b+)/(2s b_0/b+ + 1/b-). "Feature learning that
+  steepens
   the tail helps" (Remark 6) has the sign wrong there: what it no longer learns it needs.
 
-Stopped by the schedule, t = n^(1/(2s + 1/b)), the lower end needs the b of the flattest kernel: with that of the steepest the variance
+Stopped by the schedule, t = n^(1/(2s + 1/b)), the lower end needs the b of the flattest kernel: with that of the steepest the
+variance
 is t^(1/b-)/n at a later time. A drift of constants, and one that stops at a fixed time, keep the exponent that the target has with
 Sigma, :math:`2\beta S/(2\beta S + 1)`.
 """
@@ -31,9 +38,19 @@ from hypothesis import strategies as st
 
 from properties.hypotheses import noisy_labels
 from properties.strategies import betas, hardest_targets, instances, noises, power_laws, smoothness
-from properties.strategies.drift import drifting, front_drifts, gain_drifts, half_learning_drifts, moderate_noises, stopping_drifts, turns, turns_that_fade, turns_that_stop
+from properties.strategies.drift import (
+    drifting,
+    front_drifts,
+    gain_drifts,
+    half_learning_drifts,
+    moderate_noises,
+    stopping_drifts,
+    turns,
+    turns_that_fade,
+    turns_that_stop,
+)
 from verifier.claims import AtLeast, AtMost, Exponent, Reading
-from verifier.instances import Instance, PowerLaw
+from verifier.instances import Instance, PowerLaw, TurningDrift
 from verifier.testing import check
 
 SOURCE = "Theorem 7 and Assumption T3, section 3.2; proof in the appendix"
@@ -94,9 +111,9 @@ def unchanged(instance: Instance) -> Exponent:
 
 def with_what_is_kept(instance: Instance) -> AtLeast:
     """The index s (1 - v) with v the growth of r'K^-1 r in ln t; the risk never grows with n."""
-    growth: float = getattr(instance.drift, "growth")()
-    ratio: int = getattr(instance.drift, "ratio")
-    kept = instance.s * max(0.0, 1.0 - growth / (instance.beta * math.log(ratio)))
+    drift = instance.drift
+    assert isinstance(drift, TurningDrift)
+    kept = instance.s * max(0.0, 1.0 - drift.growth() / (instance.beta * math.log(drift.ratio)))
     return AtLeast(2.0 * kept / (2.0 * kept + 1.0 / instance.beta))
 
 
@@ -205,7 +222,8 @@ READINGS = (
     ),
     reading(
         "turning-keeps-at-least",
-        "eigenvectors moved for ever leave the exponent of the index s (1 - v) or more, v their variation in ln t, for .2 <= s <= 1/2",
+        "eigenvectors moved for ever leave the exponent of the index s (1 - v) or more, v their variation in ln t, for "
+        ".2 <= s <= 1/2",
         domain=drifting(rough_flows, turns),
         predict=with_what_is_kept,
         prediction="exponent >= 2s'/(2s' + 1/beta), s' = s max(1 - v, 0)",
@@ -223,7 +241,8 @@ READINGS = (
     ),
     reading(
         "turning-that-fades",
-        "eigenvectors moved for ever by transforms whose ln(condition) has a finite sum leave the exponent alpha, for .2 <= s <= 1/2",
+        "eigenvectors moved for ever by transforms whose ln(condition) has a finite sum leave the exponent alpha, for "
+        ".2 <= s <= 1/2",
         domain=drifting(rough_flows, turns_that_fade),
         predict=unchanged,
         prediction="exponent = 2s/(2s + 1/beta)",

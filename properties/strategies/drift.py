@@ -34,8 +34,10 @@ LEAST_POWER = 2.0
 
 
 def learns_at_once(drift: FrontDrift, beta: float) -> bool:
-    r"""Whether each piece learns what it learns soon, or not at all. At its end the piece of ratio rho has brought :math:`i^p` to the
-    integrated eigenvalue of the index i, :math:`p = \beta(1/x - \rho)`: what is left of the index is :math:`e^{-i^p}`, which for small
+    r"""Whether each piece learns what it learns soon, or not at all. At its end the piece of ratio rho has brought :math:`i^p` to
+    the
+    integrated eigenvalue of the index i, :math:`p = \beta(1/x - \rho)`: what is left of the index is :math:`e^{-i^p}`, which for
+    small
     positive p is no power of anything until n is astronomical.
     """
     powers = (beta * (1.0 / x - ratio) for x, ratio in zip(drift.positions, drift.ratios, strict=False))

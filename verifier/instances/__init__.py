@@ -1,4 +1,5 @@
-"""What is asked about: spectra, targets, noise, designs, transforms, features, mixtures, dependence, filters, drift, and the instance
+"""What is asked about: spectra, targets, noise, designs, transforms, features, mixtures, dependence, filters, drift, and the
+instance
 that joins them.
 """
 

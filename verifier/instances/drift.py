@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -79,7 +80,7 @@ def _ordered(name: str, values: object, bounds: tuple[float, float], sign: float
     if not isinstance(values, (tuple, list)) or len(values) >= MOST_PIECES:
         raise ValueError(f"{name}={values!r} must be a tuple of fewer than {MOST_PIECES} numbers")
     result = tuple(within(f"{name}[{k}]", value, *bounds) for k, value in enumerate(values))
-    if any(sign * (b - a) <= 0.0 for a, b in zip(result, result[1:], strict=False)):
+    if any(sign * (b - a) <= 0.0 for a, b in pairwise(result)):
         raise ValueError(f"{name}={result!r} must {'in' if sign > 0 else 'de'}crease strictly")
     return result
 
@@ -89,7 +90,8 @@ class FrontDrift(Ingredient):
     r"""Eigenvalues that react to the front of learning: :math:`l_i(t) = g_k l_i^{\rho_k}` while the position
     :math:`x = \beta\ln i/\ln t` of the index lies between :math:`x_{k+1}` and :math:`x_k`.
 
-    ``positions`` :math:`x_1 > x_2 > \dots` in [.1, 10]: at x = 1 the index is what the kernel Sigma learns at the time t; every index
+    ``positions`` :math:`x_1 > x_2 > \dots` in [.1, 10]: at x = 1 the index is what the kernel Sigma learns at the time t; every
+    index
     starts at :math:`x = \infty` and goes to 0. ``ratios``, one more, in [.2, 5], ``gains`` in [.1, 10] (omitted: all one).
     An adversary that knows what has been learnt and what has not. ValueError for anything else.
     """
@@ -176,7 +178,8 @@ class TurningDrift(Ingredient):
     Each pair (i, q i) goes through ``stages``, the first of which begins at :math:`\ln(t\,l_i)` = ``start`` in [-4, 4]. A stage is
     (share, condition, angle): it lasts for the share of :math:`\beta\ln q` in ln t, and has
     :math:`M = R\,\mathrm{diag}(\sqrt c, 1/\sqrt c)\,R'` with the condition number c in [1, 1e4] and R the rotation by the angle, in
-    degrees, within [-90, 90]. The shares sum to at most one, so that the stages of a pair are over when the next pair, (q i, q^2 i),
+    degrees, within [-90, 90]. The shares sum to at most one, so that the stages of a pair are over when the next pair, (q i, q^2
+    i),
     begins; before and after M is one. ``ratio`` q, a whole number in [2, 64]. ``moves``: the number of pairs in each chain
     m, q m, q^2 m, ... that are moved, from its first one on; 0 means all, for ever. ``fading`` f in [0, 3]: the condition number of
     the k-th pair of a chain is :math:`c^{k^{-f}}`. Such a drift reacts to scale. ValueError for anything else.
@@ -208,7 +211,9 @@ class TurningDrift(Ingredient):
                 )
             )
         if sum(stage[0] for stage in checked) > 1.0 + 1e-9:
-            raise ValueError(f"stages={self.stages!r} have shares that sum to more than one; the next pair would begin before they end")
+            raise ValueError(
+                f"stages={self.stages!r} have shares that sum to more than one; the next pair would begin before they end"
+            )
         object.__setattr__(self, "stages", tuple(checked))
 
     def matrix(self, stage: int, pair: int) -> Array:
@@ -221,17 +226,22 @@ class TurningDrift(Ingredient):
 
     def growth(self) -> float:
         r"""ln of the factor by which :math:`r'K_t^{-1}r` can grow while a pair goes through its stages, for ever in the long run:
-        it falls while M stays, and a jump from M to M' multiplies it by at most the largest eigenvalue of :math:`MM'^{-1}`. Zero where
+        it falls while M stays, and a jump from M to M' multiplies it by at most the largest eigenvalue of :math:`MM'^{-1}`. Zero
+        where
         the drift stops or fades: then all factors up to t together grow more slowly than any power of t.
         """
         if self.moves or self.fading > 0.0:
             return 0.0
         matrices = [np.eye(2), *(self.matrix(stage, 0) for stage in range(len(self.stages))), np.eye(2)]
-        steps = zip(matrices[:-1], matrices[1:], strict=True)
-        return sum(math.log(float(np.linalg.eigvals(np.linalg.solve(after, before)).real.max())) for before, after in steps)
+        steps = pairwise(matrices)
+        return sum(
+            math.log(float(np.linalg.eigvals(np.linalg.solve(after, before)).real.max())) for before, after in steps
+        )
 
     def describe(self) -> str:
-        stages = ", then ".join(f"({share:g}, {condition:g}, {angle:g} degrees)" for share, condition, angle in self.stages)
+        stages = ", then ".join(
+            f"({share:g}, {condition:g}, {angle:g} degrees)" for share, condition, angle in self.stages
+        )
         which = f", the first {self.moves} pairs" if self.moves else ""
         fading = f", fading as k^-{self.fading:g}" if self.fading else ""
         return f"pairs (i, {self.ratio} i) turned from ln(t l_i) = {self.start:g} by {stages}{which}{fading}"

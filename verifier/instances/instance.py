@@ -100,14 +100,15 @@ class Instance:
             )
         if not isinstance(self.spectrum, PowerLaw) or not isinstance(self.target, CriticalTarget):
             raise ValueError(
-                f"drift={self.drift!r} is known here of power laws and critical targets; got {self.spectrum!r} and {self.target!r}, "
+                f"drift={self.drift!r} is known here of power laws and critical targets; got {self.spectrum!r} and "
+                f"{self.target!r}, "
                 "use PowerLaw and CriticalTarget"
             )
-        least = min(getattr(self.drift, "ratios", (1.0,)))
-        if least * self.spectrum.beta <= 1.0:
+        least = min(getattr(self.drift, "ratios", (1.0,))) * self.spectrum.beta
+        if least <= 1.0:
             raise ValueError(
-                f"drift={self.drift!r}: with {self.spectrum.describe()} the tail index falls to {least * self.spectrum.beta:g}, where the "
-                "kernel has no trace; give it larger ratios, or the spectrum a larger beta"
+                f"drift={self.drift!r}: with {self.spectrum.describe()} the tail index falls to {least:g}, where the kernel has no "
+                "trace; give it larger ratios, or the spectrum a larger beta"
             )
 
     def _check_filter(self) -> None:

@@ -156,7 +156,9 @@ def _of_the_risk(instance: Instance, tuning: Tuning, index: float | None, formul
 
 
 def _of_a_drift(instance: Instance, tuning: Tuning, index: float) -> float | None:
-    """The oracle's exponent where the kernel stops: coefficients and what a flow needs to learn them are then as if it never moved."""
+    """The oracle's exponent where the kernel stops: coefficients and what a flow needs to learn them are then as if it never
+    moved.
+    """
     if tuning != "optimal" or not isinstance(instance.drift, SteppedDrift):
         return None
     tail = 2.0 * instance.beta * index

@@ -1,6 +1,7 @@
 r"""The excess risk of a gradient flow under a kernel that drifts, in the Gaussian sequence model: exact at every n.
 
-The model: :math:`y_i = f_i + \frac{\sigma}{\sqrt n}\varepsilon_i` with standard normal :math:`\varepsilon_i`, the limit of regression
+The model: :math:`y_i = f_i + \frac{\sigma}{\sqrt n}\varepsilon_i` with standard normal :math:`\varepsilon_i`, the limit of
+regression
 with n samples in which they resolve all directions that are learnt, N/n -> 0 (Brown and Low 1996; Johnstone, Gaussian estimation:
 sequence and wavelet models, ch. 3). The residual of the flow starts at y and obeys :math:`\dot r = -K_t r`; with its propagator
 :math:`P_t` the estimate :math:`y - r_t` has the risk
@@ -10,9 +11,11 @@ sequence and wavelet models, ch. 3). The residual of the flow starts at y and ob
 
 where the drift is diagonal. The flow stops at :math:`t = 1/\lambda`; kappa stands for :math:`\lambda`.
 
-*The sums.* The first 64 indices are summed one by one, those beyond by Gauss-Legendre panels in ln i with Gregory's correction at the
+*The sums.* The first 64 indices are summed one by one, those beyond by Gauss-Legendre panels in ln i with Gregory's correction at
+the
 start (:mod:`verifier.risk.quadrature`), whose edges include the indices at which a piece of the drift begins: between them the
-summand is analytic. Beyond the index at which :math:`L_i` is 1e-8 it is linear in the bias and a pure power, and integrated exactly.
+summand is analytic. Beyond the index at which :math:`L_i` is 1e-8 it is linear in the bias and a pure power, and integrated
+exactly.
 """
 
 from __future__ import annotations
@@ -112,7 +115,8 @@ class SequenceEquivalent(Equivalent):
         return np.asarray(np.exp(-u))
 
     def _curves(self, log_n: float) -> tuple[Array, CubicSpline, CubicSpline]:
-        """ln of squared bias and of variance over sigma^2/n as functions of ln t, up to where the noise of e^``log_n`` samples alone
+        """ln of squared bias and of variance over sigma^2/n as functions of ln t, up to where the noise of e^``log_n`` samples
+        alone
         exceeds the best risk; kept.
         """
         if log_n > self._table_to:
@@ -223,8 +227,10 @@ class DriftEquivalent(SequenceEquivalent):
 def log_range(instance: Instance, start: float, tuning: Tuning) -> tuple[float, float]:
     r"""Interval of ln n on which the curve of a drifting kernel is followed, up to e^600 samples.
 
-    From where the drift is what it will be: what was learnt early is forgotten at the square or so of the time at which a drift stops.
-    To ln t = 300, the best time being at most of the order :math:`n^{\rho_+/(2s + 1/\beta)}`; with eigenvectors that turn, to the last
+    From where the drift is what it will be: what was learnt early is forgotten at the square or so of the time at which a drift
+    stops.
+    To ln t = 300, the best time being at most of the order :math:`n^{\rho_+/(2s + 1/\beta)}`; with eigenvectors that turn, to the
+    last
     time at which their chains are known.
     """
     drift = instance.drift

@@ -1,8 +1,10 @@
-r"""Monte Carlo on gradient flow under a drifting kernel: the noise of the sequence model is drawn, and every step of the flow is made.
+r"""Monte Carlo on gradient flow under a drifting kernel: the noise of the sequence model is drawn, and every step of the flow is
+made.
 
 The leading indices are followed one by one, those beyond in groups of neighbours, each a multiple of the one before. The flow
 :math:`\dot r_i = -l_i(t)r_i` goes in short steps of ln t, at the eigenvalue that the drift has in their middle, which does not know
-where a piece of the drift begins or what its integral is: that is what is checked. A replicate is the mean risk of ``SAMPLES`` samples
+where a piece of the drift begins or what its integral is: that is what is checked. A replicate is the mean risk of ``SAMPLES``
+samples
 of the noise by their law: the mean square of that many normals is a chi-square variable, their mean a normal one.
 """
 
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +112,7 @@ def _kept(instance: Instance, log_index: Array, log_l: Array, log_times: Array) 
         goal = float(log_times[place])
         steps = max(1, math.ceil((goal - now) / STEP))
         grid = np.linspace(min(now, goal), goal, steps + 1)
-        for start, end in zip(grid[:-1], grid[1:], strict=True):
+        for start, end in pairwise(grid):
             piece = np.sum(breaks <= 0.5 * (start + end), axis=0)
             rate = gains[piece] * np.exp(ratios[piece] * log_l)
             gone += rate * (math.exp(end) - math.exp(start))
@@ -123,7 +126,9 @@ FIRST_CHAINS = 64
 
 
 def _simulate_turning(instance: Instance, pairs: Sequence[tuple[int, float]], draws: Replicates) -> Array:
-    """The same for eigenvectors that are turned: one chain by short steps with the matrix of their middle, all others on its scale."""
+    """The same for eigenvectors that are turned: one chain by short steps with the matrix of their middle, all others on its
+    scale.
+    """
     drift = instance.drift
     assert isinstance(drift, TurningDrift)
     scale, beta, power = instance.spectrum, instance.beta, 2.0 * instance.beta * instance.target.l2_index + 1.0
@@ -132,10 +137,14 @@ def _simulate_turning(instance: Instance, pairs: Sequence[tuple[int, float]], dr
     grid, propagators = _propagators(drift, beta, float(log_tau.max()))
     size = propagators.shape[1]
     middle, count = _chains(drift.ratio, (float(log_tau.max()) - _slowest(drift)) / beta)
-    unit = float(np.exp(instance.target.log_energy(np.zeros(1), np.array([first])) + 2.0 * instance.target.l2_index * first)[0])
+    unit = float(
+        np.exp(instance.target.log_energy(np.zeros(1), np.array([first])) + 2.0 * instance.target.l2_index * first)[0]
+    )
     shape = drift.ratio ** (-0.5 * power * np.arange(size))
     energy = unit * count * middle**-power
-    rest = unit * float(zeta(power)) - float(energy.sum()) * float(shape @ shape)  # of what is beyond all chains, and their ends
+    rest = unit * float(zeta(power)) - float(energy.sum()) * float(
+        shape @ shape
+    )  # of what is beyond all chains, and their ends
     settings = []
     for u in log_tau:
         place = np.clip((u - beta * np.log(middle) - grid[0]) / STEP, 0.0, len(grid) - 1.001)
@@ -155,7 +164,9 @@ def _simulate_turning(instance: Instance, pairs: Sequence[tuple[int, float]], dr
         for j, (n, _) in enumerate(pairs):
             lost, cross, square = settings[j]
             deviation = instance.sigma / math.sqrt(n)
-            heard = count @ np.trace(square, axis1=1, axis2=2) + np.sqrt(count) @ np.einsum("mij,mij->m", square, wobble)
+            heard = count @ np.trace(square, axis1=1, axis2=2) + np.sqrt(count) @ np.einsum(
+                "mij,mij->m", square, wobble
+            )
             both = np.sqrt(energy) @ np.einsum("mj,mj->m", cross, mean)
             result[r, j] = lost + rest - 2.0 * deviation * float(both) + deviation**2 * float(heard)
     return result
@@ -185,7 +196,7 @@ def _propagators(drift: TurningDrift, beta: float, latest: float) -> tuple[Array
     period = beta * math.log(drift.ratio)
     size = math.ceil((latest - _slowest(drift)) / period) + 2
     steps = math.ceil((latest - START) / STEP) + 1
-    grid = START + STEP * np.arange(steps + 1)
+    grid: Array = np.asarray(START + STEP * np.arange(steps + 1), dtype=np.float64)
     ell = np.exp(-period * np.arange(size))
     root = np.sqrt(ell)
     state = np.diag(np.exp(-math.exp(START) * ell))

@@ -1,14 +1,17 @@
 r"""The excess risk of a gradient flow whose eigenvectors are moved at the front of learning, exact in the sequence model.
 
 Under a :class:`verifier.instances.TurningDrift` the directions fall into chains m, q m, q^2 m, ... for m that q does not divide.
-Neighbours of a chain are coupled, one pair at a time, and in the time :math:`\tau = t\,l_m` all chains are alike. With the propagator P
+Neighbours of a chain are coupled, one pair at a time, and in the time :math:`\tau = t\,l_m` all chains are alike. With the
+propagator P
 of one chain, :math:`v_j = q^{-j(2\beta s + 1)/2}`,
 
 .. math:: G(\tau) = \|P_\tau v\|^2, \quad H(\tau) = \|1 - P_\tau\|_{HS}^2, \qquad
           E(t) = \sum_m f_m^2 G(t\,l_m) + \frac{\sigma^2}{n}\sum_m H(t\,l_m).
 
-The eigenvalues of a chain are :math:`q^{-\beta j}`; P is a product of exponentials of 2 x 2 matrices over the stages of the pairs, so
-that G and H and their derivatives are known exactly at the ends of short steps in :math:`\ln\tau`, and in between by the cubic through
+The eigenvalues of a chain are :math:`q^{-\beta j}`; P is a product of exponentials of 2 x 2 matrices over the stages of the
+pairs, so
+that G and H and their derivatives are known exactly at the ends of short steps in :math:`\ln\tau`, and in between by the cubic
+through
 both ends, an error of 1e-5. The sums over m are those over all indices less those over the multiples of q, by the quadrature of
 :mod:`verifier.risk.drift`, whose panels end where a stage does.
 """
@@ -62,7 +65,9 @@ class TurningEquivalent(SequenceEquivalent):
         """Ends of stages in ln tau, and the pair and stage (-1: none) of the interval that begins at each."""
         ends, what = [-FAINT], [(0, -1)]
         pair = 0
-        while self._drift.start + pair * self._period < self._last and not (self._drift.moves and pair >= self._drift.moves):
+        while self._drift.start + pair * self._period < self._last and not (
+            self._drift.moves and pair >= self._drift.moves
+        ):
             at = self._drift.start + pair * self._period
             for stage, (share, _, _) in enumerate(self._drift.stages):
                 ends.append(at)
@@ -74,7 +79,9 @@ class TurningEquivalent(SequenceEquivalent):
         return np.array(ends), what
 
     def _follow(self) -> None:
-        """One chain, from before anything is learnt to the latest time: ln G and ln H with their slopes at both ends of each step."""
+        """One chain, from before anything is learnt to the latest time: ln G and ln H with their slopes at both ends of each
+        step.
+        """
         ends, what = self._boundaries()
         self.kinks = ends[1:]
         last = max(self._last, float(ends[-1])) + 0.1
@@ -149,7 +156,12 @@ class TurningEquivalent(SequenceEquivalent):
         found = []
         for which in (0, 1):
             values, slopes = self._values[which], self._slopes[which]
-            cubic = weights[0] * values[k] + weights[1] * slopes[0][k] + weights[2] * values[k + 1] + weights[3] * slopes[1][k]
+            cubic = (
+                weights[0] * values[k]
+                + weights[1] * slopes[0][k]
+                + weights[2] * values[k + 1]
+                + weights[3] * slopes[1][k]
+            )
             found.append(cubic + (0.0, 2.0)[which] * before)
         return found[0], found[1]
 
