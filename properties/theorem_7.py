@@ -3,7 +3,7 @@ r"""Theorem 7: a kernel that drifts within :math:`c\,i^{-b_+} \le l_i(K_t) \le C
 
 The readings are about gradient flow :math:`\dot r = -K_t r` in the Gaussian sequence model, the limit of regression in which n
 samples
-resolve all that is learnt (verifier/risk/drift.py; benchmarks/kernel_drift.py holds it against flows on samples). Sigma has the
+resolve all that is learnt (verifier/risk/drift.py). Sigma has the
 tail
 index beta, the target :math:`f_i^2 = i^{-(2\beta S + 1)}` the index S relative to it.
 
