@@ -1,31 +1,24 @@
-r"""Theorem 7: a kernel that drifts within :math:`c\,i^{-b_+} \le l_i(K_t) \le C\,i^{-b_-}` has an exponent between
-2s/(2s + 1/b-) and 2s/(2s + 1/b+).
+r"""Theorem 7: a kernel that drifts within :math:`c\,i^{-b_+} \le l_i(K_t) \le C\,i^{-b_-}` has an exponent between 2s/(2s + 1/b-)
+and 2s/(2s + 1/b+).
 
 The readings are about gradient flow :math:`\dot r = -K_t r` in the Gaussian sequence model, the limit of regression in which n
-samples
-resolve all that is learnt (verifier/risk/drift.py). Sigma has the
-tail
-index beta, the target :math:`f_i^2 = i^{-(2\beta S + 1)}` the index S relative to it.
+samples resolve all that is learnt (verifier/risk/drift.py). Sigma has the tail index beta, the target :math:`f_i^2 = i^{-(2\beta S
++ 1)}` the index S relative to it.
 
 *Eigenvalues only*, :math:`l_i(t) = l_i^{\rho}`, b = rho beta. Relative to Sigma^rho the index is S/rho, so that "the source
-condition"
-depends on the kernel that is meant:
+condition" depends on the kernel that is meant:
 
 * of **every** kernel: s = S/rho+. Every direction has :math:`L_i = \int l_i \ge t\,i^{-b_+}`, so the bias is of the order t^-2s,
-  and
-  :math:`L_i \le t\,i^{-b_-}`, so the variance is at most t^(1/b-)/n: the lower end. No choice of P_i in [0, 1] is better than
+  and :math:`L_i \le t\,i^{-b_-}`, so the variance is at most t^(1/b-)/n: the lower end. No choice of P_i in [0, 1] is better than
   :math:`\sum\min(f_i^2, \sigma^2/n)`, which has the exponent 2s/(2s + 1/b+): the upper end. Both are attained, the lower one by
   eigenvalues that are flat until a direction is half learnt and steep from then on.
-* of the **first** kernel: s = S/rho_0. If the kernel steepens beyond it, the lower end is wrong: between t^(1/b+) and t^(1/b-)
-  all is
-  half learnt, the bias is of the order t^(-2 b_0 s/b+), and the exponent (2s b_0/b+)/(2s b_0/b+ + 1/b-). "Feature learning that
-  steepens
-  the tail helps" (Remark 6) has the sign wrong there: what it no longer learns it needs.
+* of the **first** kernel: s = S/rho_0. If the kernel steepens beyond it, the lower end is wrong: between t^(1/b+) and t^(1/b-) all
+  is half learnt, the bias is of the order t^(-2 b_0 s/b+), and the exponent (2s b_0/b+)/(2s b_0/b+ + 1/b-). "Feature learning that
+  steepens the tail helps" (Remark 6) has the sign wrong there: what it no longer learns it needs.
 
 Stopped by the schedule, t = n^(1/(2s + 1/b)), the lower end needs the b of the flattest kernel: with that of the steepest the
-variance
-is t^(1/b-)/n at a later time. A drift of constants, and one that stops at a fixed time, keep the exponent that the target has with
-Sigma, :math:`2\beta S/(2\beta S + 1)`.
+variance is t^(1/b-)/n at a later time. A drift of constants, and one that stops at a fixed time, keep the exponent that the target
+has with Sigma, :math:`2\beta S/(2\beta S + 1)`.
 """
 
 from __future__ import annotations

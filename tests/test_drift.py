@@ -1,6 +1,7 @@
 """Drifting kernels: the risk of the sequence model against direct sums, dense propagators, and flows that are run."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def test_integrated_eigenvalues_give_the_direct_sum(drift):
     grid = np.concatenate([[0.0], np.exp(np.linspace(-12.0, log_time, 3001))])
     log_l, total = instance.spectrum.log_eigenvalues(np.log(index)), np.zeros_like(index)
     breaks = np.array(drift.log_breaks(np.log(index), 2.0))
-    for start, end in zip(grid[:-1], grid[1:], strict=True):
+    for start, end in pairwise(grid):
         piece = np.sum(breaks <= math.log(0.5 * (start + end)), axis=0)
         total += np.array(drift.gains)[piece] * np.exp(np.array(drift.ratios)[piece] * log_l) * (end - start)
     bias, noise = DriftEquivalent(instance, 4.0).leading(np.array([log_time]))

@@ -1,7 +1,7 @@
 r"""Drift: how the kernel of a gradient flow changes while it learns.
 
-The residual of a flow under the kernel :math:`K_t` obeys :math:`\dot r = -K_t r`. A drift says what :math:`K_t` is, relative to
-the covariance :math:`\Sigma` of the instance, in whose eigenbasis the target is given. It is studied in the Gaussian sequence model
+The residual of a flow under the kernel :math:`K_t` obeys :math:`\dot r = -K_t r`. A drift says what :math:`K_t` is, relative to the
+covariance :math:`\Sigma` of the instance, in whose eigenbasis the target is given. It is studied in the Gaussian sequence model
 (:mod:`verifier.risk.drift`). A *diagonal* drift changes eigenvalues only, :math:`l_i(t) = g\,l_i^{\rho}` with the gain g and the
 ratio :math:`\rho` piecewise constant in t, so that the tail index is :math:`\rho\beta` for a while; the band of the paper is
 :math:`b_\pm = \rho_\pm\beta`.

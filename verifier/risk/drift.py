@@ -1,10 +1,9 @@
 r"""The excess risk of a gradient flow under a kernel that drifts, in the Gaussian sequence model: exact at every n.
 
 The model: :math:`y_i = f_i + \frac{\sigma}{\sqrt n}\varepsilon_i` with standard normal :math:`\varepsilon_i`, the limit of
-regression
-with n samples in which they resolve all directions that are learnt, N/n -> 0 (Brown and Low 1996; Johnstone, Gaussian estimation:
-sequence and wavelet models, ch. 3). The residual of the flow starts at y and obeys :math:`\dot r = -K_t r`; with its propagator
-:math:`P_t` the estimate :math:`y - r_t` has the risk
+regression with n samples in which they resolve all directions that are learnt, N/n -> 0 (Brown and Low 1996; Johnstone, Gaussian
+estimation: sequence and wavelet models, ch. 3). The residual of the flow starts at y and obeys :math:`\dot r = -K_t r`; with its
+propagator :math:`P_t` the estimate :math:`y - r_t` has the risk
 
 .. math:: E = \|P_tf\|^2 + \frac{\sigma^2}{n}\|1 - P_t\|_{HS}^2, \qquad
           E = \sum_i f_i^2 e^{-2L_i(t)} + \frac{\sigma^2}{n}\sum_i(1 - e^{-L_i(t)})^2, \quad L_i(t) = \int_0^t l_i(u)\,du
@@ -12,8 +11,7 @@ sequence and wavelet models, ch. 3). The residual of the flow starts at y and ob
 where the drift is diagonal. The flow stops at :math:`t = 1/\lambda`; kappa stands for :math:`\lambda`.
 
 *The sums.* The first 64 indices are summed one by one, those beyond by Gauss-Legendre panels in ln i with Gregory's correction at
-the
-start (:mod:`verifier.risk.quadrature`), whose edges include the indices at which a piece of the drift begins: between them the
+the start (:mod:`verifier.risk.quadrature`), whose edges include the indices at which a piece of the drift begins: between them the
 summand is analytic. Beyond the index at which :math:`L_i` is 1e-8 it is linear in the bias and a pure power, and integrated
 exactly.
 """

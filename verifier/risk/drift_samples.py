@@ -4,8 +4,7 @@ made.
 The leading indices are followed one by one, those beyond in groups of neighbours, each a multiple of the one before. The flow
 :math:`\dot r_i = -l_i(t)r_i` goes in short steps of ln t, at the eigenvalue that the drift has in their middle, which does not know
 where a piece of the drift begins or what its integral is: that is what is checked. A replicate is the mean risk of ``SAMPLES``
-samples
-of the noise by their law: the mean square of that many normals is a chi-square variable, their mean a normal one.
+samples of the noise by their law: the mean square of that many normals is a chi-square variable, their mean a normal one.
 """
 
 from __future__ import annotations

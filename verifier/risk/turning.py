@@ -2,18 +2,15 @@ r"""The excess risk of a gradient flow whose eigenvectors are moved at the front
 
 Under a :class:`verifier.instances.TurningDrift` the directions fall into chains m, q m, q^2 m, ... for m that q does not divide.
 Neighbours of a chain are coupled, one pair at a time, and in the time :math:`\tau = t\,l_m` all chains are alike. With the
-propagator P
-of one chain, :math:`v_j = q^{-j(2\beta s + 1)/2}`,
+propagator P of one chain, :math:`v_j = q^{-j(2\beta s + 1)/2}`,
 
 .. math:: G(\tau) = \|P_\tau v\|^2, \quad H(\tau) = \|1 - P_\tau\|_{HS}^2, \qquad
           E(t) = \sum_m f_m^2 G(t\,l_m) + \frac{\sigma^2}{n}\sum_m H(t\,l_m).
 
-The eigenvalues of a chain are :math:`q^{-\beta j}`; P is a product of exponentials of 2 x 2 matrices over the stages of the
-pairs, so
-that G and H and their derivatives are known exactly at the ends of short steps in :math:`\ln\tau`, and in between by the cubic
-through
-both ends, an error of 1e-5. The sums over m are those over all indices less those over the multiples of q, by the quadrature of
-:mod:`verifier.risk.drift`, whose panels end where a stage does.
+The eigenvalues of a chain are :math:`q^{-\beta j}`; P is a product of exponentials of 2 x 2 matrices over the stages of the pairs,
+so that G and H and their derivatives are known exactly at the ends of short steps in :math:`\ln\tau`, and in between by the cubic
+through both ends, an error of 1e-5. The sums over m are those over all indices less those over the multiples of q, by the
+quadrature of :mod:`verifier.risk.drift`, whose panels end where a stage does.
 """
 
 from __future__ import annotations
