@@ -19,6 +19,14 @@ condition" depends on the kernel that is meant:
 Stopped by the schedule, t = n^(1/(2s + 1/b)), the lower end needs the b of the flattest kernel: with that of the steepest the
 variance is t^(1/b-)/n at a later time. A drift of constants, and one that stops at a fixed time, keep the exponent that the target
 has with Sigma, :math:`2\beta S/(2\beta S + 1)`.
+
+*Eigenvectors*, :math:`K_t = \Sigma^{1/2}M_t\Sigma^{1/2}` with :math:`a^2 \le M_t \le b^2`, so that b- = b+ = beta and the interval
+is alpha. The variance is N(1/t)/n whatever :math:`M_t`, since :math:`\|(P_t - 1)e_i\|^2 \le b^2 t\,l_i/2`. For the bias,
+:math:`V = r'K_t^{-1}r` falls while M stays, and a jump from M to M' multiplies it by at most the largest eigenvalue of
+:math:`MM'^{-1}`. If ln V grows by at most v a unit of ln t, then :math:`\|\Sigma^{-1/2}P_t\Sigma^{1/2}\|^2 \le Ct^v`, and
+:math:`(\|r\|^2)' \le -2a^2\|\Sigma^{1/2}r\|^2` with interpolation between :math:`\Sigma^{-s}` and :math:`\Sigma^{1/2}` gives
+:math:`\|P_tf\|^2 \le Ct^{-2s(1-v)}` for s <= 1/2: alpha if the total variation of ln M up to t grows more slowly than ln t. If it
+does not, a turn at every scale hands on what is about to be learnt to a slower direction, and the exponent falls.
 """
 
 from __future__ import annotations
