@@ -32,6 +32,7 @@ from properties import (
     theorem_5_fourier,
     theorem_5_nystrom,
     theorem_6,
+    theorem_7,
 )
 from verifier.claims import Reading
 
@@ -54,6 +55,7 @@ STATEMENTS = (
     lemma_6,
     remark_4,
     theorem_6,
+    theorem_7,
     assumption_t4,
     corollary_2,
     proof_step_a4,

@@ -1,5 +1,5 @@
-"""What is asked about: spectra, targets, noise, designs, transforms, features, mixtures, dependence, filters, contexts, and the
-instance that joins them.
+"""What is asked about: spectra, targets, noise, designs, transforms, features, mixtures, dependence, filters, contexts, drift,
+and the instance that joins them.
 """
 
 from verifier.instances.carried import CarriedCoefficients, CarriedFunction, ComponentTarget
@@ -15,6 +15,7 @@ from verifier.instances.designs import (
     UncentredDesign,
     UniformDesign,
 )
+from verifier.instances.drift import DiagonalDrift, Drift, FrontDrift, NoDrift, SteppedDrift, TurningDrift
 from verifier.instances.empirical import EmpiricalSpectrum, FittedTail
 from verifier.instances.features import AllFeatures, Features, FourierFeatures, GaussianFeatures, NystromFeatures
 from verifier.instances.filters import Descent, Filter, GradientDescent, GradientFlow, HeavyBall, Ridge, SinglePass
@@ -96,10 +97,12 @@ __all__ = [
     "Dependent",
     "Descent",
     "Design",
+    "DiagonalDrift",
     "DiagonalTransform",
     "Direction",
     "DisjointHeads",
     "DisjointMixture",
+    "Drift",
     "EmpiricalSpectrum",
     "Exponential",
     "ExponentialTarget",
@@ -111,6 +114,7 @@ __all__ = [
     "FittedTail",
     "FourierFeatures",
     "FractionalNoise",
+    "FrontDrift",
     "FullRotation",
     "GaussianDesign",
     "GaussianFeatures",
@@ -127,6 +131,7 @@ __all__ = [
     "Mixture",
     "MixtureSamples",
     "MovingAverage",
+    "NoDrift",
     "Noise",
     "NystromFeatures",
     "OneHead",
@@ -152,11 +157,13 @@ __all__ = [
     "Spectrum",
     "Spiked",
     "SpreadRhos",
+    "SteppedDrift",
     "Sticky",
     "StudentDesign",
     "Target",
     "Transform",
     "Truncated",
+    "TurningDrift",
     "UncentredDesign",
     "UniformDesign",
     "VectorAutoregression",

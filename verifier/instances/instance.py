@@ -15,12 +15,13 @@ from verifier.instances.context import Context, OneHead
 from verifier.instances.coordinates import PerCoordinate, VectorAutoregression
 from verifier.instances.dependence import Dependence, Independent
 from verifier.instances.designs import Design, GaussianDesign, MixtureSamples, UncentredDesign
+from verifier.instances.drift import Drift, NoDrift
 from verifier.instances.features import AllFeatures, Features, FourierFeatures, NystromFeatures
-from verifier.instances.filters import Filter, Ridge
+from verifier.instances.filters import Filter, GradientFlow, Ridge
 from verifier.instances.ingredient import Ingredient, recorded
 from verifier.instances.mixtures import Mixture, RotatedMixture
 from verifier.instances.noise import Noise
-from verifier.instances.spectra import Spectrum, power_tail, tail_index
+from verifier.instances.spectra import PowerLaw, Spectrum, power_tail, tail_index
 from verifier.instances.targets import CriticalTarget, SingleEigenfunction, Target
 from verifier.instances.transforms import FullRotation, Identity, Transform
 
@@ -38,9 +39,11 @@ class Instance:
     regression sees of the inputs: it is run on T x, for the same labels. ``dependence`` is how samples depend on one another;
     they are independent unless another is given. ``features``, infinitely many unless others are given, is the width of what the
     regression is run on. ``filter`` is how the estimator is computed, by ridge regression unless another is given. ``context`` adds
-    heads to the kernel as n grows; ``spectrum`` is that of the first head, the only one unless a context is given. Two instances
-    are equal exactly when their JSON forms are; the plain design, the identity, independence, infinite width, ridge regression and
-    one head are left out of the JSON form, which is thereby that of instances written down before there were others.
+    heads to the kernel as n grows; ``spectrum`` is that of the first head, the only one unless a context is given. ``drift`` is how
+    the kernel of a gradient flow changes while it learns, not at all unless another is given; one that does is learnt from in the
+    Gaussian sequence model, the limit of regression in which a sample resolves all that is asked for. Two instances are equal
+    exactly when their JSON forms are; the plain design, the identity, independence, infinite width, ridge regression, one head and
+    a kernel that stays are left out of the JSON form, which is thereby that of instances written down before there were others.
     """
 
     spectrum: Spectrum
@@ -52,6 +55,7 @@ class Instance:
     features: Features = field(default_factory=AllFeatures)
     filter: Filter = field(default_factory=Ridge)
     context: Context = field(default_factory=OneHead)
+    drift: Drift = field(default_factory=NoDrift)
 
     def __post_init__(self) -> None:
         protocols: tuple[tuple[str, object, type], ...] = (
@@ -63,6 +67,7 @@ class Instance:
             ("features", self.features, Features),
             ("filter", self.filter, Filter),
             ("context", self.context, Context),
+            ("drift", self.drift, Drift),
         )
         for name, value, protocol in protocols:
             # A class has its instances' attributes too: RademacherDesign for RademacherDesign() is refused here.
@@ -91,6 +96,8 @@ class Instance:
             self._check_filter()
         if self.context.several:
             self._check_context()
+        if self.drift != NoDrift():
+            self._check_drift()
 
     def _check_context(self) -> None:
         if self.features.finite or self.dependence != Independent() or self.filter != Ridge():
@@ -108,6 +115,24 @@ class Instance:
             raise ValueError(
                 f"context={self.context!r}: heads are added for a single target, such as CriticalTarget, and with label noise; got "
                 f"{self.target!r} and {self.noise!r}"
+            )
+
+    def _check_drift(self) -> None:
+        if self.filter != GradientFlow():
+            raise ValueError(
+                f"drift={self.drift!r} is that of the kernel of a gradient flow; got filter={self.filter!r}, use GradientFlow()"
+            )
+        if not isinstance(self.spectrum, PowerLaw) or not isinstance(self.target, CriticalTarget):
+            raise ValueError(
+                f"drift={self.drift!r} is known here of power laws and critical targets; got {self.spectrum!r} and "
+                f"{self.target!r}, "
+                "use PowerLaw and CriticalTarget"
+            )
+        least = min(getattr(self.drift, "ratios", (1.0,))) * self.spectrum.beta
+        if least <= 1.0:
+            raise ValueError(
+                f"drift={self.drift!r}: with {self.spectrum.describe()} the tail index falls to {least:g}, where the kernel has no "
+                "trace; give it larger ratios, or the spectrum a larger beta"
             )
 
     def _check_filter(self) -> None:
@@ -326,17 +351,19 @@ class Instance:
             parts["filter"] = self.filter
         if self.context != OneHead():
             parts["context"] = self.context
+        if self.drift != NoDrift():
+            parts["drift"] = self.drift
         return {name: recorded(name, part) for name, part in parts.items()}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Instance:
         """Rebuild an instance from :meth:`to_json`, validating every part."""
-        optional = {"design", "transform", "dependence", "features", "filter", "context"}
+        optional = {"design", "transform", "dependence", "features", "filter", "context", "drift"}
         if not isinstance(record, Mapping) or set(record) - optional != {"spectrum", "target", "noise"}:
             raise ValueError(
                 f"an instance is a JSON object with spectrum, target and noise (and a design that is not Gaussian, a transform "
                 f"that is not the identity, a dependence that is not independence, features that are finitely many, a filter that "
-                f"is not ridge regression, a context of several heads), got {record!r}"
+                f"is not ridge regression, a context of several heads, a kernel that drifts), got {record!r}"
             )
         return cls(
             spectrum=cast(Spectrum, Ingredient.from_json(record["spectrum"])),
@@ -354,6 +381,7 @@ class Instance:
             else AllFeatures(),
             filter=cast(Filter, Ingredient.from_json(record["filter"])) if "filter" in record else Ridge(),
             context=cast(Context, Ingredient.from_json(record["context"])) if "context" in record else OneHead(),
+            drift=cast(Drift, Ingredient.from_json(record["drift"])) if "drift" in record else NoDrift(),
         )
 
     @cached_property
@@ -377,4 +405,6 @@ class Instance:
             parts.append(self.filter.describe())
         if self.context != OneHead():
             parts.append(self.context.describe())
+        if self.drift != NoDrift():
+            parts.append(self.drift.describe())
         return "; ".join(parts)

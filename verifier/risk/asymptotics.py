@@ -53,6 +53,7 @@ from verifier.instances import (
     Instance,
     LacunaryTarget,
     LogCorrected,
+    NoDrift,
     NystromFeatures,
     RandomTarget,
     Ridge,
@@ -60,6 +61,7 @@ from verifier.instances import (
     SingleEigenfunction,
     SinglePass,
     SmootherTarget,
+    SteppedDrift,
     Truncated,
 )
 from verifier.risk.equivalents import Tuning
@@ -143,6 +145,8 @@ def _of_the_risk(instance: Instance, tuning: Tuning, index: float | None, formul
         return None  # rare long runs may decide the mean
     if index is None or math.isfinite(instance.spectrum.size) or instance.spectrum.tail_index is None:
         return None
+    if instance.drift != NoDrift():
+        return _of_a_drift(instance, tuning, index)
     beta = instance.beta
     saturation = formula.saturation if isinstance(instance.filter, Ridge) else instance.filter.qualification
     tail = formula.tail * beta * min(index, saturation)
@@ -163,6 +167,16 @@ def _of_the_risk(instance: Instance, tuning: Tuning, index: float | None, formul
         terms = _scheduled_terms(instance, tail)
         return min(terms) if math.isfinite(min(terms)) else None
     return None
+
+
+def _of_a_drift(instance: Instance, tuning: Tuning, index: float) -> float | None:
+    """The oracle's exponent where the kernel stops: coefficients and what a flow needs to learn them are then as if it never
+    moved.
+    """
+    if tuning != "optimal" or not isinstance(instance.drift, SteppedDrift):
+        return None
+    tail = 2.0 * instance.beta * index
+    return tail / (tail + 1.0)
 
 
 def _of_a_single_pass(instance: Instance, tuning: Tuning, index: float) -> float | None:

@@ -20,6 +20,7 @@ from verifier.instances import Instance
 from verifier.instances.ingredient import whole
 from verifier.risk.dependent_samples import MOST_SAMPLES, simulate_dependent
 from verifier.risk.dependent_streams import can_be_streamed, simulate_dependent_stream
+from verifier.risk.drift_samples import simulate_drift
 from verifier.risk.equivalents import checked_ridge, optimal_ridge, ruled, scheduled_ridge
 from verifier.risk.feature_samples import simulate_features
 from verifier.risk.filter_samples import simulate_filter
@@ -261,6 +262,8 @@ SIMULATORS: dict[Kind, Callable[[Instance, Pairs, Replicates, int | None], Array
     Kind.PROFILED: simulate_profile,
     Kind.DEPENDENT: _dependent,
     Kind.UNCENTRED: _dependent,
+    Kind.DRIFTING: simulate_drift,
+    Kind.TURNING: simulate_drift,
     Kind.DESCENT: simulate_filter,
     # exact in the mean whatever its directions
     Kind.SINGLE_PASS: lambda inst, pairs, draws, directions: simulate_single_pass(inst, pairs, draws),

@@ -29,6 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 from verifier.instances import Instance, log_index_at
 from verifier.risk.coordinates import is_profiled, profile_ridge, profile_terms
 from verifier.risk.dependent import DependentEquivalent
+from verifier.risk.drift import DriftEquivalent
 from verifier.risk.engine import LOG_KAPPA_MIN, Equivalent, log_kappa_floor
 from verifier.risk.filters import FilterEquivalent
 from verifier.risk.finite_width import FeatureEquivalent, LandmarkEquivalent
@@ -37,6 +38,7 @@ from verifier.risk.kinds import Kind, kind
 from verifier.risk.means import UncentredEquivalent
 from verifier.risk.multihead import multihead_equivalent
 from verifier.risk.single_pass import SinglePassEquivalent
+from verifier.risk.turning import TurningEquivalent
 
 Array = NDArray[np.float64]
 Tuning = str | Callable[[Instance, float], float]
@@ -48,6 +50,8 @@ ENGINES: dict[Kind, Callable[[Instance, float], Equivalent]] = {
     Kind.HEADS: multihead_equivalent,
     Kind.UNCENTRED: UncentredEquivalent,
     Kind.DEPENDENT: DependentEquivalent,
+    Kind.DRIFTING: DriftEquivalent,
+    Kind.TURNING: TurningEquivalent,
     Kind.DESCENT: FilterEquivalent,
     Kind.SINGLE_PASS: SinglePassEquivalent,
 }

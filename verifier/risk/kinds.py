@@ -14,8 +14,10 @@ from verifier.instances import (
     Independent,
     Instance,
     MixtureSamples,
+    NoDrift,
     NystromFeatures,
     SinglePass,
+    TurningDrift,
     UncentredDesign,
 )
 from verifier.risk.coordinates import is_profiled
@@ -32,6 +34,8 @@ class Kind(Enum):
     DEPENDENT = auto()
     UNCENTRED = auto()
     HEADS = auto()
+    DRIFTING = auto()
+    TURNING = auto()
     DESCENT = auto()
     SINGLE_PASS = auto()
     MIXTURE_SAMPLES = auto()
@@ -52,6 +56,8 @@ def kind(instance: Instance) -> Kind:
         return Kind.UNCENTRED
     if instance.dependence != Independent():
         return Kind.DEPENDENT
+    if instance.drift != NoDrift():
+        return Kind.TURNING if isinstance(instance.drift, TurningDrift) else Kind.DRIFTING
     if isinstance(instance.filter, Descent):
         return Kind.DESCENT
     if isinstance(instance.filter, SinglePass):

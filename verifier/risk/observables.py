@@ -25,6 +25,7 @@ from verifier.instances import (
     GaussianFeatures,
     Instance,
     MixtureSamples,
+    NoDrift,
     Purified,
     RotatedMixture,
     SingleEigenfunction,
@@ -34,6 +35,7 @@ from verifier.instances import (
 )
 from verifier.risk.coordinates import largest_factor
 from verifier.risk.dependent_streams import can_be_streamed
+from verifier.risk.drift_range import drifting_range
 from verifier.risk.engine import LOG_KAPPA_MIN
 from verifier.risk.equivalents import (
     Tuning,
@@ -119,6 +121,8 @@ class ExcessRisk:
         if math.isfinite(spectrum.size) or spectrum.tail_index is None:
             return start, 30.0
         beta = spectrum.tail_index
+        if instance.drift != NoDrift():
+            return drifting_range(instance, start, tuning)
         index = saturated_index(instance)
         floor = -2.0 * DEEPEST * index + 5.0
         noisy = instance.sigma > 0.0 and 2.0 * math.log(instance.sigma) > floor

@@ -35,6 +35,7 @@ from verifier.instances import (
     Instance,
     Mixture,
     MixtureSamples,
+    NoDrift,
     Noise,
     NystromFeatures,
     PerCoordinate,
@@ -530,6 +531,12 @@ CONDITIONS: tuple[AnyCondition, ...] = (
         "the estimator is ridge regression",
         lambda instance: instance.filter == Ridge(),
         lambda instance: dataclasses.replace(instance, filter=Ridge()),
+    ),
+    Condition(
+        "no-drift",
+        "the kernel stays what it is",
+        lambda instance: instance.drift == NoDrift(),
+        lambda instance: dataclasses.replace(instance, drift=NoDrift()),
     ),
     Condition(
         "not-the-last-iterate",

@@ -1,0 +1,91 @@
+"""Hypothesis strategies of drifting kernels: schedules are drawn piece by piece, so that the search composes its adversary."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from properties.strategies import decimals
+from verifier.instances import FrontDrift, GradientFlow, Instance, SteppedDrift
+
+STEEPEST = 2.0
+"""Largest ratio of the tail index of a drifting kernel to that of Sigma."""
+
+LEAST_TAIL = 1.05
+TIMES = (1.0, 10.0, 100.0, 1000.0)
+
+
+def least_ratio(beta: float) -> float:
+    """Smallest ratio drawn, a decimal: .4, or what leaves the kernel a tail index of 1.05."""
+    return max(0.4, math.ceil(100.0 * LEAST_TAIL / beta) / 100.0)
+
+
+def ratios(beta: float) -> SearchStrategy[float]:
+    """Ratios of the tail index to that of Sigma."""
+    return decimals(least_ratio(beta), STEEPEST, near=1.0)
+
+
+LEAST_POWER = 2.0
+"""Least power of the index that a piece which learns anything brings to the integrated eigenvalue."""
+
+
+def learns_at_once(drift: FrontDrift, beta: float) -> bool:
+    r"""Whether each piece learns what it learns soon, or not at all. At its end the piece of ratio rho has brought :math:`i^p` to
+    the integrated eigenvalue of the index i, :math:`p = \beta(1/x - \rho)`: what is left of the index is :math:`e^{-i^p}`, which
+    for small positive p is no power of anything until n is astronomical.
+    """
+    powers = (beta * (1.0 / x - ratio) for x, ratio in zip(drift.positions, drift.ratios, strict=False))
+    return not any(0.0 < power < LEAST_POWER for power in powers)
+
+
+def front_drifts(beta: float) -> SearchStrategy[FrontDrift]:
+    """Drifts that react to the front of learning, with one to three changes."""
+    return _front_drifts(beta).filter(lambda drift: learns_at_once(drift, beta))
+
+
+@st.composite
+def _front_drifts(draw: st.DrawFn, beta: float) -> FrontDrift:
+    positions = draw(st.lists(decimals(0.3, 3.0, near=1.0, places=1), min_size=1, max_size=3, unique=True))
+    drawn = [draw(ratios(beta)) for _ in range(len(positions) + 1)]
+    return FrontDrift(positions=tuple(sorted(positions, reverse=True)), ratios=tuple(drawn))
+
+
+@st.composite
+def half_learning_drifts(draw: st.DrawFn, beta: float) -> FrontDrift:
+    """Drifts that take back what is needed once an index is half learnt: a flat tail up to then, a steep one from then on."""
+    flat = draw(decimals(least_ratio(beta), 1.0, near=1.0))
+    return FrontDrift(positions=(1.0 / flat,), ratios=(flat, draw(decimals(1.0, STEEPEST, near=1.0))))
+
+
+@st.composite
+def gain_drifts(draw: st.DrawFn, beta: float) -> FrontDrift:
+    """Drifts of the constants alone, for ever, between a tenth and ten times."""
+    positions = draw(st.lists(decimals(0.3, 3.0, near=1.0, places=1), min_size=1, max_size=3, unique=True))
+    pieces = len(positions) + 1
+    gains = tuple(draw(st.sampled_from([1.0, 2.0, 0.5, 5.0, 0.2, 10.0, 0.1])) for _ in range(pieces))
+    return FrontDrift(positions=tuple(sorted(positions, reverse=True)), ratios=(1.0,) * pieces, gains=gains)
+
+
+@st.composite
+def stopping_drifts(draw: st.DrawFn, beta: float) -> SteppedDrift:
+    """Drifts that stop by the time 1000, with one to three changes."""
+    times = tuple(sorted(draw(st.lists(st.sampled_from(TIMES), min_size=1, max_size=3, unique=True))))
+    return SteppedDrift(times=times, ratios=tuple(draw(ratios(beta)) for _ in range(len(times) + 1)))
+
+
+def drifting(
+    base: SearchStrategy[Instance], drifts: Callable[[float], SearchStrategy[Any]]
+) -> SearchStrategy[Instance]:
+    """Instances of ``base`` that are learnt by a flow whose kernel drifts; ``drifts`` makes a strategy from the tail index."""
+
+    def moved(instance: Instance) -> SearchStrategy[Instance]:
+        return drifts(instance.beta).map(
+            lambda drift: dataclasses.replace(instance, filter=GradientFlow(), drift=drift)
+        )
+
+    return base.flatmap(moved)

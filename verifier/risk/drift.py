@@ -1,0 +1,219 @@
+r"""The excess risk of a gradient flow under a kernel that drifts, in the Gaussian sequence model: exact at every n.
+
+The model: :math:`y_i = f_i + \frac{\sigma}{\sqrt n}\varepsilon_i` with standard normal :math:`\varepsilon_i`, the limit of
+regression with n samples in which they resolve all directions that are learnt, N/n -> 0 (Brown and Low 1996; Johnstone, Gaussian
+estimation: sequence and wavelet models, ch. 3). The residual of the flow starts at y and obeys :math:`\dot r = -K_t r`; with its
+propagator :math:`P_t` the estimate :math:`y - r_t` has the risk
+
+.. math:: E = \|P_tf\|^2 + \frac{\sigma^2}{n}\|1 - P_t\|_{HS}^2, \qquad
+          E = \sum_i f_i^2 e^{-2L_i(t)} + \frac{\sigma^2}{n}\sum_i(1 - e^{-L_i(t)})^2, \quad L_i(t) = \int_0^t l_i(u)\,du
+
+where the drift is diagonal. The flow stops at :math:`t = 1/\lambda`; kappa stands for :math:`\lambda`.
+
+*The sums.* The first 64 indices are summed one by one, those beyond by Gauss-Legendre panels in ln i with Gregory's correction at
+the start (:mod:`verifier.risk.quadrature`), whose edges include the indices at which a piece of the drift begins: between them the
+summand is analytic. Beyond the index at which :math:`L_i` is 1e-8 it is linear in the bias and a pure power, and integrated
+exactly.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+
+from verifier.instances import CriticalTarget, DiagonalDrift, Instance, PowerLaw
+from verifier.risk.engine import Equivalent
+from verifier.risk.quadrature import HEAD, NODES, WEIGHTS, gregory_weights
+
+Array = NDArray[np.float64]
+
+FAINT = 18.0
+"""-ln of the integrated eigenvalue from which on it is linear: 1e-8."""
+
+PANEL = 4.0
+"""Length of a panel in ln l of the steepest eigenvalues."""
+
+FARTHEST = 600.0
+"""Largest ln n on a curve."""
+
+EARLIEST = -12.0
+"""ln of l_1 times the earliest time looked at."""
+
+_LARGEST_LOG = 700.0
+_CHUNK = 40_000
+
+
+def log_exposure(drift: DiagonalDrift, log_index: Array, log_eigenvalue: Array, beta: float, log_time: Array) -> Array:
+    """ln of the eigenvalues integrated up to each time, at log-indices of the shape of ``log_time`` after broadcasting."""
+    breaks = drift.log_breaks(log_index, beta)
+    time = np.exp(np.minimum(log_time, _LARGEST_LOG))
+    ends = [np.minimum(np.exp(np.minimum(at, _LARGEST_LOG)), time) for at in breaks]
+    ends.append(np.broadcast_to(time, np.broadcast_shapes(time.shape, log_index.shape)))
+    total: Array = np.zeros(ends[-1].shape)
+    start: Array | float = 0.0
+    for end, ratio, gain in zip(ends, drift.ratios, drift.gains, strict=True):
+        total = total + gain * np.exp(ratio * log_eigenvalue) * (end - start)
+        start = end
+    with np.errstate(divide="ignore"):
+        return np.log(total)
+
+
+class SequenceEquivalent(Equivalent):
+    """The risk of a flow in the sequence model from its squared bias and variance as functions of time; kappa is 1/t."""
+
+    latest = _LARGEST_LOG - 60.0
+    """ln t up to which ``leading`` can be asked for."""
+
+    table_step = 1.0
+    """Step in ln t of the table from which the best time is found; the risk shows the square of what it is missed by."""
+
+    def effective_ridge(self, n: Array, lam: Array) -> Array:
+        """lambda itself: eigenvalues and eigenvectors are known."""
+        return np.maximum(lam, math.exp(-self.latest))
+
+    def ridge(self, n: Array, kappa: Array) -> Array:
+        """kappa itself."""
+        return kappa
+
+    def ridge_of(self, n: Array, kappa: float) -> Array:
+        """kappa itself at each n."""
+        return np.full_like(n, kappa)
+
+    def leading(self, log_time: Array) -> tuple[Array, Array]:
+        """Squared bias, and variance over sigma^2/n, at each ln t, shape (k,)."""
+        raise NotImplementedError
+
+    def terms(self, n: Array, kappa: Array) -> tuple[Array, Array]:
+        """Terms of the excess risk from target and noise when the flow stops at 1/kappa."""
+        bias, noise = self.leading(-np.log(kappa))
+        return bias, self.variance * noise / n
+
+    _table_to = -math.inf
+
+    def optimum(self, n: Array) -> Array:
+        """kappa of the time at which the risk is smallest at each n, shape (k,)."""
+        log_n = np.log(n)
+        grid, bias, noise = self._curves(float(log_n.max()))
+        fine = np.linspace(grid[0], grid[-1], 4 * len(grid))
+        log_noise = math.log(self.variance) - log_n[:, None]
+        values = np.logaddexp(bias(fine), noise(fine) + log_noise)
+        best = np.clip(np.argmin(values, axis=1), 1, len(fine) - 2)
+        u, low, high = fine[best], fine[best - 1], fine[best + 1]
+        falls, rises = bias.derivative(), noise.derivative()
+        for _ in range(40):  # bisection on the sign of the derivative, of which the smallest value has a change
+            slope = np.exp(bias(u)) * falls(u) + np.exp(noise(u) + log_noise[:, 0]) * rises(u)
+            low, high = np.where(slope < 0.0, u, low), np.where(slope < 0.0, high, u)
+            u = 0.5 * (low + high)
+        return np.asarray(np.exp(-u))
+
+    def _curves(self, log_n: float) -> tuple[Array, CubicSpline, CubicSpline]:
+        """ln of squared bias and of variance over sigma^2/n as functions of ln t, up to where the noise of e^``log_n`` samples
+        alone
+        exceeds the best risk; kept.
+        """
+        if log_n > self._table_to:
+            start = EARLIEST - float(self.instance.spectrum.log_eigenvalues(np.zeros(1))[0])
+            grid = start + self.table_step * np.arange(48.0)
+            bias, noise = self.leading(grid)
+            while True:
+                heard = self.variance * np.exp(-log_n) * noise
+                if heard[-1] > 2.0 * np.min(bias + heard) or grid[-1] >= self.latest:
+                    break
+                more = grid[-1] + self.table_step * np.arange(1.0, 33.0)
+                more = more[more <= self.latest + self.table_step]
+                added = self.leading(more)
+                grid, bias, noise = (
+                    np.concatenate(pair) for pair in ((grid, more), (bias, added[0]), (noise, added[1]))
+                )
+            tiny = np.finfo(np.float64).tiny
+            self._splines = (grid, CubicSpline(grid, np.log(np.maximum(bias, tiny))), CubicSpline(grid, np.log(noise)))
+            self._table_to = log_n
+        return self._splines
+
+    def log_last_size(self) -> float:
+        """ln n, in whole numbers, up to which the best time is known."""
+        log_n = np.arange(1.0, FARTHEST)
+        known = np.flatnonzero(self.optimum(np.exp(log_n)) > math.exp(-self.latest))
+        return float(log_n[known[-1]])
+
+    def size_at_optimum(self, kappa: float) -> float:
+        """The first n = e^4, e^8, ... at which the best time is 1/kappa or later; infinite where there is none up to e^600."""
+        log_n = np.arange(4.0, 600.0, 4.0)
+        late = np.flatnonzero(self.optimum(np.exp(log_n)) <= kappa)
+        return float(np.exp(log_n[late[0]])) if late.size else math.inf
+
+
+class DriftEquivalent(SequenceEquivalent):
+    """The sums of one instance whose kernel drifts by its eigenvalues."""
+
+    def __init__(self, instance: Instance, log_reach: float) -> None:
+        super().__init__(instance, log_reach)
+        assert isinstance(instance.drift, DiagonalDrift)
+        assert isinstance(instance.spectrum, PowerLaw)
+        assert isinstance(instance.target, CriticalTarget)
+        self._drift, self._spectrum, self._target = instance.drift, instance.spectrum, instance.target
+
+    def leading(self, log_time: Array) -> tuple[Array, Array]:
+        """Squared bias, and variance over sigma^2/n, at each ln t, shape (k,)."""
+        nodes = self._edges(log_time[:1]).shape[1] * len(NODES) + HEAD
+        size = max(1, _CHUNK // nodes)
+        pieces = [self._leading(log_time[start : start + size]) for start in range(0, len(log_time), size)]
+        bias, noise = (np.concatenate(part) for part in zip(*pieces, strict=True))
+        return bias, noise
+
+    def _leading(self, log_time: Array) -> tuple[Array, Array]:
+        beta = self._spectrum.beta
+        edges = self._edges(log_time)
+        half = 0.5 * np.diff(edges)[:, :, None]
+        x = (0.5 * (edges[:, 1:] + edges[:, :-1]))[:, :, None] + half * NODES
+        weight = (half * WEIGHTS * np.exp(x)).reshape(len(log_time), -1)
+        index = np.arange(1.0, HEAD + 1.0)
+        first = np.ones(HEAD)
+        first[-len(gregory_weights()) :] -= gregory_weights()
+        log_index = np.concatenate(
+            [np.broadcast_to(np.log(index), (len(log_time), HEAD)), x.reshape(len(log_time), -1)], axis=1
+        )
+        weight = np.concatenate([np.broadcast_to(first, (len(log_time), HEAD)), weight], axis=1)
+        log_l = self._spectrum.log_eigenvalues(log_index)
+        exposure = np.exp(
+            np.minimum(log_exposure(self._drift, log_index, log_l, beta, log_time[:, None]), _LARGEST_LOG)
+        )
+        energy = weight * np.exp(self._log_energy(log_index, log_l))
+        bias = np.sum(energy * np.exp(-2.0 * exposure), axis=1)
+        noise = np.sum(weight * np.expm1(-exposure) ** 2, axis=1)
+        end, log_l = edges[:, -1], self._spectrum.log_eigenvalues(edges[:, -1])
+        ratio = min(self._drift.ratios) if self._fixed else self._drift.ratios[0]
+        faint = np.exp(log_exposure(self._drift, end[:, None], log_l[:, None], beta, log_time[:, None])[:, 0])
+        bias += np.exp(end + self._log_energy(end, log_l)) / (2.0 * beta * self._target.l2_index)
+        noise += np.exp(end) * faint**2 / (2.0 * ratio * beta - 1.0)
+        return bias, noise
+
+    @property
+    def _fixed(self) -> bool:
+        """Whether the pieces begin at the same times for all indices."""
+        return bool(self._drift.kinks(np.zeros(1), self._spectrum.beta).shape[1] == 0)
+
+    def _log_energy(self, log_index: Array, log_l: Array) -> Array:
+        return np.asarray(self._target.log_energy(log_index, log_l) + 2.0 * self._target.l2_index * log_l)
+
+    def _edges(self, log_time: Array) -> Array:
+        """Edges of the panels in ln i at each ln t, from ln 64 to beyond where anything has been learnt, shape (k, m)."""
+        beta, start = self._spectrum.beta, math.log(HEAD)
+        kinks = self._drift.kinks(log_time, beta)
+        slowest = min(self._drift.ratios) if self._fixed else self._drift.ratios[0]
+        most = max(0.0, *np.log(self._drift.gains)) + max(
+            0.0, *(r * math.log(self._spectrum.scale) for r in self._drift.ratios)
+        )
+        end = (log_time + most + FAINT) / (beta * slowest)
+        if kinks.shape[1]:
+            # Pieces that begin where nothing is learnt, whatever the piece, are not met.
+            farthest = (log_time + most + FAINT) / (beta * min(self._drift.ratios))
+            end = np.maximum(end, np.minimum(kinks.max(axis=1), farthest))
+        end = np.maximum(end, start + 1.0)
+        width = min(3.0, PANEL / (beta * max(self._drift.ratios)))
+        count = max(2, math.ceil(float(end.max() - start) / width) + 1)
+        even = start + (end - start)[:, None] * np.linspace(0.0, 1.0, count)
+        return np.sort(np.concatenate([even, np.clip(kinks, start, end[:, None])], axis=1), axis=1)
