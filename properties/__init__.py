@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from properties import (
+    assumption_t1,
     corollary_1,
     equation_3,
     figure_2,
@@ -49,6 +50,7 @@ STATEMENTS = (
     theorem_5_nystrom,
     lemma_6,
     remark_4,
+    assumption_t1,
     theorem_6,
     proof_step_a4,
     corollary_1,

@@ -57,6 +57,7 @@ from verifier.instances.targets import (
     SmootherTarget,
     Target,
 )
+from verifier.instances.transformer import TransformerNTK
 from verifier.instances.transforms import (
     Axis,
     BandedShear,
@@ -149,6 +150,7 @@ __all__ = [
     "StudentDesign",
     "Target",
     "Transform",
+    "TransformerNTK",
     "Truncated",
     "UncentredDesign",
     "UniformDesign",

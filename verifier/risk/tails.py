@@ -43,7 +43,7 @@ SHARE = 8
 SHORTEST = 5.0
 """Smallest ratio of last to first index on which a slope says something."""
 
-SPLITS = 12
+SPLITS = 8
 """Random splits into halves."""
 
 LEFT_OVER = 0.5

@@ -33,6 +33,7 @@ from verifier.verdicts.certificates import Certificate, certificate_for
 from verifier.verdicts.drawing import repeatable_draws
 from verifier.verdicts.judge import judge, look
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
+from verifier.verdicts.measurement import missing
 from verifier.verdicts.reference import REFERENCE_CONFIRMATION_SIZES
 
 SURVIVED, FALSIFIED, UNDERPOWERED, VACUOUS, ERROR = (
@@ -58,6 +59,9 @@ WRONG_BY = (0.02, 0.05, 0.1)
 MOSTLY_UNDECIDED = 0.2
 LEAST_POWER = 0.9
 FEWEST = 10
+
+EVALUATIONS = 2
+"""Instances judged in a search, over the examples that a claim allows at most."""
 
 
 def confirmation_z() -> float:
@@ -198,6 +202,9 @@ def falsify(
     try:
         if claim.proof is not None:
             return _by_proof(claim, seed, started)
+        absent = missing(claim)
+        if absent:
+            return _finding(search, VACUOUS, started, message=f"claim {claim.id} was not judged: {absent}")
         if claim.domain.is_empty:
             return _finding(
                 search, VACUOUS, started, message=f"the domain of claim {claim.id} is empty: it draws no instance"
@@ -297,11 +304,15 @@ class _Search:
         self.seen: dict[str, tuple[Instance, Judgement]] = {}
         self.minimal: tuple[Instance, Judgement] | None = None
         self.confirmations = 0
+        # A costly claim: what shrinking and the worst violation may add to the examples is limited as well.
+        self.most = math.inf if claim.examples is None else EVALUATIONS * claim.examples
         self.deadline = math.inf if budget.seconds is None else time.monotonic() + budget.seconds
 
     def run(self) -> None:
         """Draw and shrink until a violation is minimal; then look for the worst one."""
         examples = self.budget.examples or 1_000_000
+        if self.claim.examples is not None:
+            examples = min(examples, self.claim.examples)
         try:
             self._pass(self._violate, examples, (Phase.reuse, Phase.generate, Phase.target, Phase.shrink), "search")
         except _Violation:
@@ -327,7 +338,7 @@ class _Search:
         @hypothesis.seed(int.from_bytes(words[:8], "little"))
         @given(_drawn(self.claim))
         def examine(instance: Instance) -> None:
-            if time.monotonic() > self.deadline:
+            if time.monotonic() > self.deadline or len(self.seen) >= self.most:
                 raise _OutOfTime
             body(instance)
 
