@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 from properties.strategies.transformers import transformer_instances
-from verifier.claims import AtMost, Exponent, Reading
+from verifier.claims import Exponent, Reading
 from verifier.instances import Instance
 from verifier.risk.ntk_tails import TailAboveHeaviest, TailBesideWithout
 from verifier.testing import check
@@ -34,11 +34,6 @@ EXAMPLES = 12
 def no_difference(instance: Instance) -> Exponent:
     """The two tail indices are the same."""
     return Exponent(0.0)
-
-
-def no_lighter(instance: Instance) -> AtMost:
-    """The tail index of the whole is at most the smallest of its parts."""
-    return AtMost(0.0)
 
 
 def exact(name: str, title: str, **parts: Any) -> Reading:
@@ -87,22 +82,6 @@ READINGS = (
         "the tail index of the NTK of all parameters is the smallest of those of the heads and the MLP",
         latex=MINIMUM,
         observable=TailAboveHeaviest(whole="everything", parts="heads and MLPs"),
-    ),
-    measured(
-        "T1a/no-lighter-than-heads-and-mlp",
-        "the tail index of the NTK of all parameters is at most the smallest of those of the heads and the MLP",
-        latex=MINIMUM.replace("=", r"\le", 1),
-        predict=no_lighter,
-        prediction="difference of tail indices <= 0 over 4 <= i <= N/8",
-        observable=TailAboveHeaviest(whole="everything", parts="heads and MLPs"),
-        note="For operators it is a theorem, since a sum is at least each of its parts. Over a window a part of small norm is not seen.",
-    ),
-    measured(
-        "T1a/minimum-with-embeddings-frozen",
-        "with only heads and MLP trained the tail index of the NTK is the smallest of theirs",
-        latex=MINIMUM,
-        observable=TailAboveHeaviest(whole="heads and MLPs", parts="heads and MLPs"),
-        note="A theorem for tails that go on for ever: what is measured is whether the indices in reach show it.",
     ),
     measured(
         "T1b/minimum-over-heads",

@@ -25,7 +25,7 @@ def transformers(**fixed: Any) -> SearchStrategy[TransformerNTK]:
             "sticky": st.sampled_from([0.0, 0.3, 0.6]),
             "layer_norm": st.sampled_from([True, False]),
             "residual": st.sampled_from([True, False]),
-            "seed": st.integers(0, 99),
+            "seed": st.integers(0, 9999),
         }
     )
     return st.builds(built, st.sampled_from(SHAPES), fields)

@@ -14,13 +14,14 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from verifier.instances import Instance
 from verifier.instances.transformer import TransformerNTK
 from verifier.risk import transformer as ntk
 from verifier.risk.equivalents import Tuning
 from verifier.risk.observables import Experiment
-from verifier.risk.tails import Slopes, TailIndex, compared, estimated, slopes, window
+from verifier.risk.tails import LEVEL, SPLITS, Slopes, TailIndex, compared, estimated, slopes, window
 
 Array = NDArray[np.float64]
 
@@ -29,6 +30,9 @@ SWITCHES = ("layer_norm", "residual")
 
 FARTHER = 2
 """How many times as many sequences, none of them seen before, a confirmation takes."""
+
+CONFIRMING_SPLITS = 16
+"""Random splits into halves of a confirmation: the tails of Student's law are met far out there."""
 
 
 def transformer_of(instance: Instance) -> TransformerNTK:
@@ -45,10 +49,11 @@ def _kernels(transformer: TransformerNTK, key: tuple[str | int, ...]) -> ntk.Ker
 
 @lru_cache(maxsize=1024)
 def _slopes(transformer: TransformerNTK, key: tuple[str | int, ...], names: tuple[str, ...]) -> Slopes:
-    """Slopes of the kernel of some parts, no names for all of them, on the sequences of the stream ``key``."""
+    """Slopes of the kernel of some parts, no names for all of them, on the sequences of the stream ``key`` (none: its own)."""
     found = _kernels(transformer, key)
     kernel, parameters = found.of(names or tuple(found.parts))
-    return slopes(kernel, width=parameters, seed=transformer.seed)
+    splits = CONFIRMING_SPLITS if key else SPLITS
+    return slopes(kernel, width=parameters, seed=transformer.seed, splits=splits)
 
 
 class _Measured:
@@ -60,14 +65,17 @@ class _Measured:
         """What has to be installed, one sentence; empty where nothing has to."""
         return ntk.missing()
 
-    def measure(self, instance: Instance, *, key: tuple[str | int, ...], farther: bool) -> TailIndex:
-        """The number with its interval, on the instance's own sequences; ``farther``: on more of them, of the stream ``key``."""
+    def measure(self, instance: Instance, *, key: tuple[str | int, ...], z: float, farther: bool) -> TailIndex:
+        """The number with its interval, on the instance's own sequences; ``farther``: on more of them, of the stream ``key``, and at
+        the level of ``z`` normal standard errors.
+        """
         transformer = transformer_of(instance)
-        if farther:
-            transformer = dataclasses.replace(transformer, samples=FARTHER * transformer.samples)
-        return self._measured(transformer, key if farther else ())
+        if not farther:
+            return self._measured(transformer, (), LEVEL)
+        transformer = dataclasses.replace(transformer, samples=FARTHER * transformer.samples)
+        return self._measured(transformer, key, 1.0 - 2.0 * float(ndtr(-z)))
 
-    def _measured(self, transformer: TransformerNTK, key: tuple[str | int, ...]) -> TailIndex:
+    def _measured(self, transformer: TransformerNTK, key: tuple[str | int, ...], level: float) -> TailIndex:
         raise NotImplementedError
 
     def log_range(self, instance: Instance, tuning: Tuning) -> tuple[float, float]:
@@ -102,9 +110,9 @@ class TailAboveHeaviest(_Measured):
             if getattr(self, field) not in GROUPS:
                 raise ValueError(f"{field}={getattr(self, field)!r} must be one of {', '.join(GROUPS)}")
 
-    def _measured(self, transformer: TransformerNTK, key: tuple[str | int, ...]) -> TailIndex:
+    def _measured(self, transformer: TransformerNTK, key: tuple[str | int, ...], level: float) -> TailIndex:
         parts = [_slopes(transformer, key, (name,)) for name in _names(transformer, self.parts)]
-        return compared(_slopes(transformer, key, _names(transformer, self.whole)), parts)
+        return compared(_slopes(transformer, key, _names(transformer, self.whole)), parts, level=level)
 
 
 def _names(transformer: TransformerNTK, group: str) -> tuple[str, ...]:
@@ -128,6 +136,6 @@ class TailBesideWithout(_Measured):
         if self.switch not in SWITCHES:
             raise ValueError(f"switch={self.switch!r} must be one of {', '.join(SWITCHES)}")
 
-    def _measured(self, transformer: TransformerNTK, key: tuple[str | int, ...]) -> TailIndex:
+    def _measured(self, transformer: TransformerNTK, key: tuple[str | int, ...], level: float) -> TailIndex:
         other = dataclasses.replace(transformer, **{self.switch: not getattr(transformer, self.switch)})
-        return estimated(_slopes(transformer, key, ()), _slopes(other, key, ()))
+        return estimated(_slopes(transformer, key, ()), _slopes(other, key, ()), level=level)

@@ -60,7 +60,7 @@ RESOLVED = 1e-13
 class TailIndex:
     """A tail index, or a difference of two, with its interval.
 
-    value +- half_width contains it at the level LEVEL. ``sampling``, ``bias`` and ``curvature`` are the parts of the half-width.
+    value +- half_width contains it at the level asked for, LEVEL by default. ``sampling``, ``bias`` and ``curvature`` are the parts of the half-width.
     ``window`` holds the first and the last index looked at. Where nothing can be said ``half_width`` is infinite, and ``reason``
     says why.
     """
@@ -97,10 +97,11 @@ def window(samples: int) -> tuple[int, int]:
     return FIRST, samples // SHARE
 
 
-def slopes(kernel: Array, *, width: float = math.inf, seed: int = 0) -> Slopes:
+def slopes(kernel: Array, *, width: float = math.inf, seed: int = 0, splits: int = SPLITS) -> Slopes:
     """Slopes of a kernel matrix K of shape (N, N), positive semidefinite, on all samples and on random halves.
 
-    ``width`` is the number of parameters behind it; ``seed`` chooses the halves: kernels to be compared take the same one.
+    ``width`` is the number of parameters behind it; ``seed`` chooses the halves, ``splits`` times two of them: kernels to be compared
+    take the same ones.
     ValueError for a matrix that is not square, or not finite.
     """
     kernel = np.asarray(kernel, dtype=np.float64)
@@ -112,14 +113,14 @@ def slopes(kernel: Array, *, width: float = math.inf, seed: int = 0) -> Slopes:
         raise ValueError(f"width={width!r} must be a positive number of parameters, or infinite")
     samples = len(kernel)
     first, last = window(samples)
-    none = Slopes(np.full((1 + 2 * SPLITS, 3), np.nan), (first, last), samples, width)
+    none = Slopes(np.full((1 + 2 * splits, 3), np.nan), (first, last), samples, width)
     if last < SHORTEST * first:
         least = math.ceil(SHORTEST * FIRST * SHARE)
         return _without(none, f"{samples} samples are too few: at least {least} are needed")
     if width < 2.0 * last:
         return _without(none, f"{width:g} parameters are too few for {last} eigenvalues")
     rng = stream(seed, "tails", "halves", samples)
-    order = [rng.permutation(samples) for _ in range(SPLITS)]
+    order = [rng.permutation(samples) for _ in range(splits)]
     half = samples // 2
     parts = [part for each in order for part in (each[:half], each[half : 2 * half])]
     whole = np.linalg.eigvalsh(kernel)[::-1][:last] / samples
@@ -153,10 +154,12 @@ def tail_index(kernel: Array, *, width: float = math.inf, seed: int = 0) -> Tail
     return estimated(slopes(kernel, width=width, seed=seed))
 
 
-def estimated(found: Slopes, other: Slopes | None = None, *, comparisons: int = 1) -> TailIndex:
+def estimated(
+    found: Slopes, other: Slopes | None = None, *, comparisons: int = 1, level: float = LEVEL
+) -> TailIndex:
     """The tail index, or how much larger it is than that of ``other``, a kernel on the same samples and halves.
 
-    ``comparisons`` is the number of intervals that are to hold together (Bonferroni). ValueError for kernels of different samples.
+    ``comparisons`` is the number of intervals that are to hold together (Bonferroni) at ``level``. ValueError for kernels of different samples.
     """
     reason = found.reason or (other.reason if other is not None else "")
     if reason:
@@ -168,7 +171,7 @@ def estimated(found: Slopes, other: Slopes | None = None, *, comparisons: int = 
         rows, width = found.rows - other.rows, min(found.width, other.width)
     corrected = 2.0 * rows[0] - rows[1:].mean(axis=0)
     errors = np.sqrt(np.mean((rows[1::2] - rows[2::2]) ** 2, axis=0)) / 2.0
-    quantile = -float(stdtrit(SPLITS - 1, (1.0 - LEVEL) / 2.0 / comparisons))
+    quantile = -float(stdtrit(len(rows) // 2 - 1, (1.0 - level) / 2.0 / comparisons))
     value, lower, upper = (float(v) for v in corrected)
     taken_off = float(np.max(np.abs(corrected - rows[0])))
     sampling = quantile * float(errors[0])
@@ -177,7 +180,7 @@ def estimated(found: Slopes, other: Slopes | None = None, *, comparisons: int = 
     return TailIndex(value, sampling + bias + curvature, sampling, bias, curvature, found.window)
 
 
-def compared(whole: Slopes, parts: Sequence[Slopes]) -> TailIndex:
+def compared(whole: Slopes, parts: Sequence[Slopes], *, level: float = LEVEL) -> TailIndex:
     r"""How much larger the tail index of ``whole`` is than the smallest of ``parts``: the largest of the differences.
 
     The interval runs from the largest lower to the largest upper end of intervals that hold together, so that which part has the
@@ -186,7 +189,7 @@ def compared(whole: Slopes, parts: Sequence[Slopes]) -> TailIndex:
     """
     if not parts:
         raise ValueError("parts must hold at least one kernel")
-    differences = [estimated(whole, part, comparisons=len(parts)) for part in parts]
+    differences = [estimated(whole, part, comparisons=len(parts), level=level) for part in parts]
     usable = [each for each in differences if math.isfinite(each.half_width)]
     if not usable:
         return differences[0]

@@ -189,20 +189,22 @@ def _batches(
         yield jax.tree.map(lambda leaf, count=len(batch): np.asarray(leaf)[:count], found)
 
 
-def _features(gradient: Any) -> dict[str, Array]:
-    """Gradients of a batch by part, each of shape (batch, parameters of the part)."""
-    rows = len(gradient.readout)
-
-    def flat(*leaves: Array) -> Array:
-        return np.concatenate([leaf.reshape(rows, -1) for leaf in leaves], axis=1)
-
-    parts = {EMBEDDINGS: flat(gradient.tokens, gradient.positions), READOUT: flat(gradient.readout)}
-    parts[NORMS] = flat(gradient.norms, *(block.norms for block in gradient.blocks))
+def _leaves(gradient: Any) -> dict[str, list[Any]]:
+    """Gradients by part, as arrays whose first axis is that of the batch."""
+    parts = {EMBEDDINGS: [gradient.tokens, gradient.positions], READOUT: [gradient.readout]}
+    parts[NORMS] = [gradient.norms, *(block.norms for block in gradient.blocks)]
     for b, block in enumerate(gradient.blocks, start=1):
         for h in range(block.query.shape[1]):
-            parts[head_name(b, h + 1)] = flat(*(w[:, h] for w in (block.query, block.key, block.value, block.output)))
-        parts[mlp_name(b)] = flat(block.inner, block.outer)
+            parts[head_name(b, h + 1)] = [w[:, h] for w in (block.query, block.key, block.value, block.output)]
+        parts[mlp_name(b)] = [block.inner, block.outer]
     return parts
+
+
+def parameters(model: Any) -> dict[str, int]:
+    """Number of parameters of each part."""
+    jax, _, _ = _jax()
+    parts = _leaves(jax.tree.map(lambda leaf: leaf[None], model))
+    return {name: sum(leaf.size for leaf in leaves) for name, leaves in parts.items()}
 
 
 def head_name(block: int, head: int) -> str:
@@ -252,14 +254,14 @@ def kernels(
     """
     model = network(transformer) if model is None else model
     tokens = sequences(transformer, transformer.samples) if tokens is None else tokens
-    counts = {name: f.shape[1] for name, f in next(_jacobians(transformer, model, tokens[:1])).items()}
+    counts = parameters(model)
     tile = max(BATCH, entries // (2 * sum(counts.values())) // BATCH * BATCH)
     starts = range(0, len(tokens), tile)
     found = {name: np.zeros((len(tokens), len(tokens))) for name in counts}
     for a in starts:
-        rows = _stacked(_jacobians(transformer, model, tokens[a : a + tile]))
+        rows = jacobian(transformer, model, tokens[a : a + tile], counts)
         for b in starts[: a // tile + 1]:
-            columns = rows if a == b else _stacked(_jacobians(transformer, model, tokens[b : b + tile]))
+            columns = rows if a == b else jacobian(transformer, model, tokens[b : b + tile], counts)
             for name, left in rows.items():
                 block = left @ columns[name].T
                 found[name][a : a + tile, b : b + tile] = block
@@ -267,11 +269,19 @@ def kernels(
     return Kernels(found, counts)
 
 
-def _jacobians(transformer: TransformerNTK, model: Any, tokens: Tokens) -> Iterator[dict[str, Array]]:
+def jacobian(
+    transformer: TransformerNTK, model: Any, tokens: Tokens, counts: dict[str, int] | None = None
+) -> dict[str, Array]:
+    """Gradients of f at each sequence, by part, each of shape (N, parameters of the part)."""
+    counts = parameters(model) if counts is None else counts
+    rows = {name: np.empty((len(tokens), count)) for name, count in counts.items()}
+    start = 0
     for gradient in _batches(transformer, model, tokens, _programs()[1]):
-        yield _features(gradient)
-
-
-def _stacked(batches: Iterator[dict[str, Array]]) -> dict[str, Array]:
-    collected = list(batches)
-    return {name: np.concatenate([batch[name] for batch in collected]) for name in collected[0]}
+        for name, leaves in _leaves(gradient).items():
+            column = 0
+            for leaf in leaves:
+                flat = leaf.reshape(len(leaf), -1)
+                rows[name][start : start + len(leaf), column : column + flat.shape[1]] = flat
+                column += flat.shape[1]
+        start += len(gradient.readout)
+    return rows

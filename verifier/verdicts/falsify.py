@@ -60,8 +60,8 @@ MOSTLY_UNDECIDED = 0.2
 LEAST_POWER = 0.9
 FEWEST = 10
 
-EVALUATIONS = 2
-"""Instances judged in a search, over the examples that a claim allows at most."""
+EVALUATIONS = 1.5
+"""Most instances judged in a search, over the examples that a claim allows at most."""
 
 
 def confirmation_z() -> float:

@@ -95,7 +95,7 @@ def judge(
     if unmet is not None:
         return _out_of_scope(unmet)
     if isinstance(claim.observable, Measurable):
-        return judge_by_measurement(claim, instance, key=key, farther=farther)
+        return judge_by_measurement(claim, instance, key=key, z=z, farther=farther)
     if route == "B" or (route is None and not has_equivalent(instance, claim.simulator)):
         return judge_by_reference(
             claim,

@@ -1,8 +1,8 @@
 """Observables that are measured with an interval of their own, and not extrapolated from a curve.
 
-Such an observable has a method ``measure(instance, *, key, farther)``, which returns a number with its half-width and, where there is
+Such an observable has a method ``measure(instance, *, key, z, farther)``, which returns a number with its half-width and, where there is
 none, the reason; the number takes the place of the exponent of a prediction. It was fixed before the prediction was seen. A search
-measures on what the instance names, a confirmation (``farther``) on fresh randomness, and on more of it.
+measures on what the instance names, a confirmation (``farther``) on fresh randomness, and on more of it, at the level of z standard errors.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from verifier.verdicts.judgement import Evidence, Judgement, undecided
 class Measurable(Protocol):
     """An observable that is measured."""
 
-    def measure(self, instance: Instance, *, key: tuple[str | int, ...], farther: bool) -> Any:
+    def measure(self, instance: Instance, *, key: tuple[str | int, ...], z: float, farther: bool) -> Any:
         """An object with ``value``, ``half_width`` and ``reason``."""
 
     def missing(self) -> str:
@@ -37,7 +37,7 @@ def missing(claim: Claim) -> str:
 
 
 def judge_by_measurement(
-    claim: Claim, instance: Instance, *, key: tuple[str | int, ...], farther: bool
+    claim: Claim, instance: Instance, *, key: tuple[str | int, ...], z: float, farther: bool
 ) -> Judgement:
     """Judge an instance that meets the claim's hypotheses by what its observable measures; ValueError where a package is missing."""
     predicted = claim.predicted(instance)
@@ -47,7 +47,7 @@ def judge_by_measurement(
     absent = missing(claim)
     if absent:
         raise ValueError(absent)
-    found = observable.measure(instance, key=key, farther=farther)
+    found = observable.measure(instance, key=key, z=z, farther=farther)
     if not math.isfinite(found.half_width) or not found.half_width > 0.0:
         return undecided(predicted, found.reason or "nothing could be measured", route="B")
     limit = Asymptote(found.value, found.half_width, 0.0, 0.0)
