@@ -9,12 +9,14 @@ interval:
   comparison with half-samples, :math:`2 b_N - b_{N/2}` (Quenouille 1956), which asks nothing of the law of the features; what is
   left of it is allowed for as a share of what was taken off;
 - *finite samples, variance*: random disjoint halves A, B; :math:`\mathrm{se}^2 = \mathrm{mean}\,(b_A - b_B)^2/4` (Shao and Wu 1989);
-- *curvature*: the slopes of the lower and the upper half of the window, in ln i, both lie in the interval. A spectrum that decays
-  exponentially, or a sum of tails that is still on its way from one to the other, has a wide one;
+- *curvature*: the slopes of the lower and the upper half of the window, in ln i, both lie in the interval, and as much beyond as they
+  differ by more than their standard error. A spectrum that decays exponentially, or a sum of tails that is still on its way from one
+  to the other, has a wide one;
 - *finite width*: m parameters bend the spectrum as N samples do, so that the bias found is allowed for once more, N/m times.
 
-The interval is for the index of a spectrum that goes on as it does in the window. A heavier tail that takes over beyond N/8
-is not seen by anybody. Coverage is measured by ``benchmarks/tails.py`` (``docs/transformers.md``).
+The interval is for the index of a spectrum that goes on as it does in the window; without the part for curvature it is one for the
+slope of the population's own eigenvalues over the window. A heavier tail that takes over beyond N/8, or a logarithm, is not
+seen by anybody. Coverage is measured by ``benchmarks/tails.py`` (``docs/transformers.md``).
 
 Tail indices of kernels on the *same* samples are compared by their difference (:func:`compared`): what the samples do to both
 cancels.
@@ -46,7 +48,7 @@ SHORTEST = 5.0
 SPLITS = 8
 """Random splits into halves."""
 
-LEFT_OVER = 0.5
+LEFT_OVER = 0.75
 """Share of the bias taken off that may be left."""
 
 LEVEL = 0.95
@@ -72,6 +74,11 @@ class TailIndex:
     curvature: float
     window: tuple[int, int]
     reason: str = ""
+
+    @property
+    def of_window(self) -> float:
+        """Half-width of the interval for the population's own slope over the window: no curvature is allowed for."""
+        return self.sampling + self.bias
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -154,9 +161,7 @@ def tail_index(kernel: Array, *, width: float = math.inf, seed: int = 0) -> Tail
     return estimated(slopes(kernel, width=width, seed=seed))
 
 
-def estimated(
-    found: Slopes, other: Slopes | None = None, *, comparisons: int = 1, level: float = LEVEL
-) -> TailIndex:
+def estimated(found: Slopes, other: Slopes | None = None, *, comparisons: int = 1, level: float = LEVEL) -> TailIndex:
     """The tail index, or how much larger it is than that of ``other``, a kernel on the same samples and halves.
 
     ``comparisons`` is the number of intervals that are to hold together (Bonferroni) at ``level``. ValueError for kernels of different samples.
@@ -167,16 +172,19 @@ def estimated(
     rows, width = found.rows, found.width
     if other is not None:
         if other.samples != found.samples:
-            raise ValueError(f"other has {other.samples} samples, and {found.samples} are compared: use the same samples")
+            raise ValueError(
+                f"other has {other.samples} samples, and {found.samples} are compared: use the same samples"
+            )
         rows, width = found.rows - other.rows, min(found.width, other.width)
     corrected = 2.0 * rows[0] - rows[1:].mean(axis=0)
-    errors = np.sqrt(np.mean((rows[1::2] - rows[2::2]) ** 2, axis=0)) / 2.0
+    halves = (rows[1::2] - rows[2::2]) / 2.0
     quantile = -float(stdtrit(len(rows) // 2 - 1, (1.0 - level) / 2.0 / comparisons))
     value, lower, upper = (float(v) for v in corrected)
     taken_off = float(np.max(np.abs(corrected - rows[0])))
-    sampling = quantile * float(errors[0])
+    sampling = quantile * math.sqrt(float(np.mean(halves[:, 0] ** 2)))
     bias = taken_off * (LEFT_OVER + found.samples / width)
-    curvature = max(abs(lower - value), abs(upper - value))
+    trend = (upper - lower) ** 2 - float(np.mean((halves[:, 2] - halves[:, 1]) ** 2))
+    curvature = max(abs(lower - value), abs(upper - value), math.sqrt(max(trend, 0.0)))
     return TailIndex(value, sampling + bias + curvature, sampling, bias, curvature, found.window)
 
 

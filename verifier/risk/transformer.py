@@ -86,9 +86,7 @@ def _classes() -> tuple[type, type]:
         def __call__(self, x: Any, layer_norm: Any, residual: Any) -> Any:
             width, size = x.shape[-1], self.query.shape[1]
             y = normed(x, self.norms[0], self.norms[1], layer_norm)
-            q, k, v = (
-                jnp.einsum("hed,ld->hle", w, y) / math.sqrt(width) for w in (self.query, self.key, self.value)
-            )
+            q, k, v = (jnp.einsum("hed,ld->hle", w, y) / math.sqrt(width) for w in (self.query, self.key, self.value))
             weights = jax.nn.softmax(jnp.einsum("hle,hme->hlm", q, k) / math.sqrt(size), axis=-1)
             mixed = jnp.einsum("hde,hle->ld", self.output, weights @ v) / math.sqrt(width)
             x = jnp.where(residual, x, 0.0) + mixed
@@ -176,9 +174,7 @@ def outputs(transformer: TransformerNTK, model: Any, tokens: Tokens) -> Array:
     return np.concatenate([batch for batch in _batches(transformer, model, tokens, _programs()[0])])
 
 
-def _batches(
-    transformer: TransformerNTK, model: Any, tokens: Tokens, program: Callable[..., Any]
-) -> Iterator[Any]:
+def _batches(transformer: TransformerNTK, model: Any, tokens: Tokens, program: Callable[..., Any]) -> Iterator[Any]:
     """What a program returns of each batch; the last one is filled up, so that there is one shape, and cut again."""
     jax, _, _ = _jax()
     for start in range(0, len(tokens), BATCH):

@@ -36,6 +36,7 @@ from verifier.verdicts.falsify import (
     _Search,
     _shortfall,
 )
+from verifier.verdicts.measurement import missing
 
 MOST_ROWS = 200_000
 """Judgements that the power is averaged over, the first ones; all are counted."""
@@ -58,6 +59,9 @@ def merged(claim: Claim, seed: int, bouts: Iterable[Mapping[str, Any]], confirm:
     try:
         if claim.proof is not None:
             return _by_proof(claim, seed, started)
+        absent = missing(claim)
+        if absent:
+            return _finding(search, VACUOUS, started, message=f"claim {claim.id} was not judged: {absent}")
         if claim.domain.is_empty:
             text = f"the domain of claim {claim.id} is empty: it draws no instance"
             return _finding(search, VACUOUS, started, message=text)

@@ -139,5 +139,7 @@ def maps_onto_the_same_set_keep_the_tail() -> Proof:
         "A bi-Lipschitz φ of a set in R^d onto itself, |x − y|·a ≤ |φ(x) − φ(y)| ≤ b·|x − y|, has it if P has a density between p "
         "and q there: c = p/(q·b^d), C = q/(p·a^d).",
     )
-    text = "A map under which the law of the inputs keeps a density between two positive constants keeps the tail index."
+    text = (
+        "A map under which the law of the inputs keeps a density between two positive constants keeps the tail index."
+    )
     return Proof(holds, text, steps)
