@@ -2,11 +2,11 @@
 
     python benchmarks/tails.py [--draws 160] [--out benchmarks/results/tails.csv]
 
-A row per family and N: 160 draws at N = 256 and a quarter as many at N = 512 (three minutes). Each draw has its own beta in 1.1 to 4, its
-own width (infinite, N, 2N, 8N features) and its own law of the features (Gaussian, Rademacher, Student t with 6 degrees).
-``covers_tail`` is the share of intervals that hold beta, ``covers_window`` that of the intervals without the part for curvature that
-hold the slope of the population's eigenvalues over the window; ``half_width`` and ``half_width_window`` are the medians, and ``silent`` is
-the share without an interval. The stated level is .95.
+A row per family and N: 160 draws at N = 256 and a quarter as many at N = 512 (three minutes). Each draw has its own beta in 1.1
+to 4, its own width (infinite, N, 2N, 8N features) and its own law of the features (Gaussian, Rademacher, Student t with 6
+degrees). ``covers_tail`` is the share of intervals that hold beta, ``covers_window`` that of the intervals without the part for
+curvature that hold the slope of the population's eigenvalues over the window; ``half_width`` and ``half_width_window`` are the
+medians, and ``silent`` is the share without an interval. The stated level is .95.
 """
 
 from __future__ import annotations
@@ -21,30 +21,37 @@ import numpy as np
 from verifier.risk.streams import stream
 from verifier.risk.tails import _weights, tail_index
 
-FAMILIES = ("power law", "raised head", "log-periodic", "two tails, crossover up to 3", "two tails, crossover up to 20", "logarithm")
+FAMILIES = (
+    "power law",
+    "raised head",
+    "log-periodic",
+    "two tails, crossover up to 3",
+    "two tails, crossover up to 20",
+    "logarithm",
+)
 COLUMNS = 2000
 
 
 def spectrum(family: str, beta: float, rng: np.random.Generator) -> np.ndarray:
     """Eigenvalues whose tail index is beta, in decreasing order."""
     i = np.arange(1.0, COLUMNS + 1.0)
-    l = i**-beta
+    values = i**-beta
     if family == "raised head":
-        l = l * np.where(i <= 3.0, rng.uniform(2.0, 50.0), 1.0)
+        values = values * np.where(i <= 3.0, rng.uniform(2.0, 50.0), 1.0)
     if family == "log-periodic":
-        l = l * np.exp(rng.uniform(0.05, 0.4) * np.sin(2.0 * math.pi * np.log(i) / rng.uniform(0.7, 3.0)))
+        values = values * np.exp(rng.uniform(0.05, 0.4) * np.sin(2.0 * math.pi * np.log(i) / rng.uniform(0.7, 3.0)))
     if family.startswith("two tails"):
         steeper, at = beta + rng.uniform(0.5, 3.0), rng.uniform(1.0, float(family.split()[-1]))
-        l = l + i**-steeper * at ** (steeper - beta)
+        values = values + i**-steeper * at ** (steeper - beta)
     if family == "logarithm":
-        l = l * (1.0 + np.log(i))
-    return np.sort(l)[::-1]
+        values = values * (1.0 + np.log(i))
+    return np.sort(values)[::-1]
 
 
 def draw(family: str, samples: int, number: int) -> tuple[bool, bool, float, float] | None:
     rng = stream(0, "benchmark", "tails", family, samples, number)
     beta = float(rng.uniform(1.1, 4.0))
-    l = spectrum(family, beta, rng)
+    values = spectrum(family, beta, rng)
     shape = (samples, COLUMNS)
     law = ("normal", "normal", "sign", "student")[number % 4]
     if law == "normal":
@@ -54,16 +61,16 @@ def draw(family: str, samples: int, number: int) -> tuple[bool, bool, float, flo
     else:
         z = rng.standard_t(6.0, shape) / math.sqrt(1.5)
     width = (math.inf, math.inf, samples, 2 * samples, 8 * samples)[number % 5]
-    features = z * np.sqrt(l)
+    features = z * np.sqrt(values)
     if math.isfinite(width):
         features = features @ (rng.standard_normal((COLUMNS, int(width))) / math.sqrt(width))
     kernel = features @ features.T
     if math.isinf(width):  # what lies beyond the columns acts as a ridge
-        kernel = kernel + np.eye(samples) * l[-1] * COLUMNS / (beta - 1.0)
+        kernel = kernel + np.eye(samples) * values[-1] * COLUMNS / (beta - 1.0)
     found = tail_index(kernel, width=width, seed=number)
     if found.reason:
         return None
-    own = float(_weights(*found.window)[0] @ np.log(l[: found.window[1]]))
+    own = float(_weights(*found.window)[0] @ np.log(values[: found.window[1]]))
     return (
         abs(found.value - beta) <= found.half_width,
         abs(found.value - own) <= found.of_window,

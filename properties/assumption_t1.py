@@ -3,15 +3,15 @@ bi-Lipschitz, so that they leave the tail index as it is; the tail index is the 
 
 What mathematics decides. A network with P parameters has at most P eigenvalues: the power law holds for all i for none of them
 (T1a/for-all-i). Gradients of disjoint parts add, so that the minimum rule over *all* parts is Weyl's inequality
-(T1a/minimum-over-all-parts); the paper's minimum leaves out embeddings, LayerNorms and readout. LayerNorm takes a shift away and is not
-bi-Lipschitz on R^d (T1c/layer-norm-is-bi-lipschitz); Theorem 2, to which the proof appeals, is about linear maps of the features, and
-for a map of the inputs its conclusion fails for an isometry already (T1c/bi-lipschitz-maps), but holds for maps under which the
-law of the inputs keeps its density up to constants (T1c/maps-onto-the-same-set).
+(T1a/minimum-over-all-parts); the paper's minimum leaves out embeddings, LayerNorms and readout. LayerNorm takes a shift away and
+is not bi-Lipschitz on R^d (T1c/layer-norm-is-bi-lipschitz); Theorem 2, to which the proof appeals, is about linear maps of the
+features, and for a map of the inputs its conclusion fails for an isometry already (T1c/bi-lipschitz-maps), but holds for maps
+under which the law of the inputs keeps its density up to constants (T1c/maps-onto-the-same-set).
 
-What is measured, on small transformers at initialisation and Zipf tokens: the tail over the indices that N sequences resolve, i from 4
-to N/8, with an interval (verifier/risk/tails.py). N = 256 in the search, and 512 fresh sequences in a confirmation. A rule about tail
-indices that fails there is no rule for what a learner meets on as many sequences; that it holds farther out nobody can see. These
-readings need the extra [transformers] and are open.
+What is measured, on small transformers at initialisation and Zipf tokens: the tail over the indices that N sequences resolve, i
+from 4 to N/8, with an interval (verifier/risk/tails.py). N = 256 in the search, and 512 fresh sequences in a confirmation. A rule
+about tail indices that fails there is no rule for what a learner meets on as many sequences; that it holds farther out nobody can
+see. These readings need the extra [transformers] and are open.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ READINGS = (
     exact(
         "T1a/for-all-i",
         "the NTK of a transformer has l_i between c1 i^-beta and c2 i^-beta for all i",
-        statement="The NTK of a transformer with finitely many parameters has eigenvalues between c1 i^-beta and c2 i^-beta, c1 > 0, "
-        "for all i.",
+        statement="The NTK of a transformer with finitely many parameters has eigenvalues between c1 i^-beta and c2 i^-beta, "
+        "c1 > 0, for all i.",
         latex=r"c_1 i^{-\beta} \le \lambda_i(\Theta) \le c_2 i^{-\beta} \text{ for all } i",
         proof=ntk_proofs.the_spectrum_ends,
         expected="FALSIFIED",
@@ -70,8 +70,8 @@ READINGS = (
     exact(
         "T1a/minimum-over-all-parts",
         "the tail index of the NTK is the smallest of those of all parts of the parameters",
-        statement="If the kernels of finitely many parts of the parameters obey Assumption R, with tail indices b_k, their sum obeys it "
-        "with min b_k.",
+        statement="If the kernels of finitely many parts of the parameters obey Assumption R, with tail indices b_k, their sum "
+        "obeys it with min b_k.",
         latex=r"\Theta = \sum_k \Theta_k \;\Rightarrow\; \beta(\Theta) = \min_k \beta(\Theta_k)",
         proof=ntk_proofs.minimum_over_all_parts,
         expected="SURVIVED",
@@ -97,8 +97,8 @@ READINGS = (
         latex=r"c\,|x - x'| \le |\mathrm{LN}(x) - \mathrm{LN}(x')| \le C\,|x - x'|",
         proof=ntk_proofs.layer_norm_is_bi_lipschitz,
         expected="FALSIFIED",
-        note="The paper says: on the data manifold. Then it is an assumption about the data, that no two representations differ by a "
-        "shift of all coordinates.",
+        note="The paper says: on the data manifold. Then it is an assumption about the data, that no two representations differ "
+        "by a shift of all coordinates.",
     ),
     exact(
         "T1c/bi-lipschitz-maps",
@@ -113,7 +113,8 @@ READINGS = (
         "T1c/maps-onto-the-same-set",
         "a map under which the law of the inputs keeps a density between two positive constants leaves the tail index as it is",
         statement="If c <= d phi(P)/dP <= C, k(phi(x), phi(x')) has, under P, eigenvalues between c and C times those of k.",
-        latex=r"c \le \tfrac{d\varphi(P)}{dP} \le C \;\Rightarrow\; c\,\lambda_i(k) \le \lambda_i(k \circ \varphi) \le C\,\lambda_i(k)",
+        latex=r"c \le \tfrac{d\varphi(P)}{dP} \le C \;\Rightarrow\; "
+        r"c\,\lambda_i(k) \le \lambda_i(k \circ \varphi) \le C\,\lambda_i(k)",
         proof=ntk_proofs.maps_onto_the_same_set_keep_the_tail,
         expected="SURVIVED",
         note="Bi-Lipschitz maps of a set in R^d onto itself are such maps: the claim in its repairable form.",

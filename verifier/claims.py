@@ -119,15 +119,15 @@ class Proof:
 class Claim:
     """One claim about scaling exponents, as an executable property.
 
-    id: STATEMENT or STATEMENT/reading-in-words. domain: a Hypothesis strategy of instances. predict: instance ->
-    Prediction. tuning: "optimal" (the oracle), "schedule" (lambda_n = n^(-1/(2s + 1/beta))) or f(instance, n) -> lambda.
-    hypotheses: named predicates of an instance; where one fails the instance is out of scope. expected: the verdict that
-    mathematics leads one to expect, None when nobody knows. latex: the statement as mathematics. note: how the statement
-    was read, and why readings that coincide were merged. cells: the cells of a statement's matrix of readings that this
-    one settles. proof: an exact argument that decides the claim instead of a search. simulator: draws the risks instead of
-    kernel ridge regression on Gaussian inputs (see :mod:`verifier.risk.simulators`). exhibit: the figure that the paper offers for
-    the claim, to be drawn again and farther (:mod:`verifier.exhibits`); it has no part in the verdict. examples: the most that a search draws,
-    whatever its budget, for a claim of which one instance costs a large part of a second.
+    id: STATEMENT or STATEMENT/reading-in-words. domain: a Hypothesis strategy of instances. predict: instance -> Prediction.
+    tuning: "optimal" (the oracle), "schedule" (lambda_n = n^(-1/(2s + 1/beta))) or f(instance, n) -> lambda. hypotheses: named
+    predicates of an instance; where one fails the instance is out of scope. expected: the verdict that mathematics leads one to
+    expect, None when nobody knows. latex: the statement as mathematics. note: how the statement was read, and why readings that
+    coincide were merged. cells: the cells of a statement's matrix of readings that this one settles. proof: an exact argument
+    that decides the claim instead of a search. simulator: draws the risks instead of kernel ridge regression on Gaussian inputs
+    (see :mod:`verifier.risk.simulators`). exhibit: the figure that the paper offers for the claim, to be drawn again and farther
+    (:mod:`verifier.exhibits`); it has no part in the verdict. examples: the most that a search draws, whatever its budget, for a
+    claim of which one instance costs a large part of a second.
     """
 
     id: str

@@ -36,8 +36,8 @@ from verifier.verdicts.falsify import (
 )
 from verifier.verdicts.findings import counterexample_record, explain
 from verifier.verdicts.judge import look
-from verifier.verdicts.measurement import missing
 from verifier.verdicts.judgement import CONSISTENT, OUT_OF_SCOPE, VIOLATED, Judgement
+from verifier.verdicts.measurement import missing
 
 EXAMPLES = {"quick": 40, "ci": 50, "nightly": 2000}
 PREFIX = "verifier-"  # the plain words belong to whoever's tests these are, and "ci" to Hypothesis
@@ -83,10 +83,10 @@ class ClaimError(AssertionError):
 def check(claim: Claim, *, seed: int = 0, pack: str | None = None) -> Finding:
     """Falsify a claim with the examples of the active Hypothesis profile, or of :func:`default_profile` where none was chosen.
 
-    Raises Counterexample when the claim is falsified, Undecided when the search was too weak to say, ClaimError when the
-    claim could not be judged, and returns the finding when the claim survived; unittest.SkipTest, which pytest shows as skipped, where
-    an optional package is missing. ``pack`` (module:attribute) is named in the
-    command that replays a counterexample; without it the claim is looked for in the module of its ``predict``.
+    Raises Counterexample when the claim is falsified, Undecided when the search was too weak to say, ClaimError when the claim
+    could not be judged, and returns the finding when the claim survived; unittest.SkipTest, which pytest shows as skipped, where
+    an optional package is missing. ``pack`` (module:attribute) is named in the command that replays a counterexample; without it
+    the claim is looked for in the module of its ``predict``.
     """
     absent = missing(claim)
     if absent:

@@ -1,5 +1,5 @@
-r"""A small transformer at initialisation, as a source of eigenvalues: those of its empirical neural tangent kernel (NTK) on sequences
-of Zipf tokens.
+r"""A small transformer at initialisation, as a source of eigenvalues: those of its empirical neural tangent kernel (NTK) on
+sequences of Zipf tokens.
 
 Data only: shapes, switches and seeds. What is computed from them is in :mod:`verifier.risk.transformer`, which needs jax and
 equinox (the extra ``transformers``); constructing, recording and describing one does not.

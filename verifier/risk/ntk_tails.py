@@ -1,8 +1,8 @@
 r"""Observables of the tail of a transformer's NTK, measured with an interval of their own (:mod:`verifier.risk.tails`).
 
-Such an observable has a method ``measure`` beside those of :class:`verifier.risk.observables.Observable`: it returns a number with
-its interval, which takes the place of an exponent that is extrapolated from a curve (:mod:`verifier.verdicts.measurement`). It has a
-method ``missing``, which says what has to be installed.
+Such an observable has a method ``measure`` beside those of :class:`verifier.risk.observables.Observable`: it returns a number
+with its interval, which takes the place of an exponent that is extrapolated from a curve (:mod:`verifier.verdicts.measurement`).
+It has a method ``missing``, which says what has to be installed.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class _Measured:
         return ntk.missing()
 
     def measure(self, instance: Instance, *, key: tuple[str | int, ...], z: float, farther: bool) -> TailIndex:
-        """The number with its interval, on the instance's own sequences; ``farther``: on more of them, of the stream ``key``, and at
-        the level of ``z`` normal standard errors.
+        """The number with its interval, on the instance's own sequences; ``farther``: on more of them, of the stream ``key``, and
+        at the level of ``z`` normal standard errors.
         """
         transformer = transformer_of(instance)
         if not farther:
@@ -97,8 +97,8 @@ class _Measured:
 
 @dataclass(frozen=True)
 class TailAboveHeaviest(_Measured):
-    """How much larger the tail index of the kernel of all parameters in ``whole`` is than the smallest of those of the heads and MLPs
-    in ``parts``; both are one of GROUPS. Everything holds embeddings, LayerNorms and readout too.
+    """How much larger the tail index of the kernel of all parameters in ``whole`` is than the smallest of those of the heads and
+    MLPs in ``parts``; both are one of GROUPS. Everything holds embeddings, LayerNorms and readout too.
     """
 
     whole: str = "everything"

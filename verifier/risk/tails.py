@@ -4,18 +4,19 @@ The estimate is minus the slope of :math:`\ln\hat l_i` on :math:`\ln i` over i f
 weight; :math:`\hat l_i` are the eigenvalues of K/N. The window depends on the size of the matrix alone. Four things go into the
 interval:
 
-- *finite samples, bias*: :math:`\hat l_i = l_i (1 + c\,i/N + ...)` (for Gaussian features of a power law
-  :math:`c = -(\pi/\beta)\cot(\pi/\beta)`, from :math:`\sum_{j\ne i} l_j/(l_i - l_j)`; Anderson 1963, equation 2.13). It is taken off by
+- *finite samples, bias*: :math:`\hat l_i = l_i (1 + c\,i/N + ...)` (for Gaussian features of a power law :math:`c =
+  -(\pi/\beta)\cot(\pi/\beta)`, from :math:`\sum_{j\ne i} l_j/(l_i - l_j)`; Anderson 1963, equation 2.13). It is taken off by
   comparison with half-samples, :math:`2 b_N - b_{N/2}` (Quenouille 1956), which asks nothing of the law of the features; what is
   left of it is allowed for as a share of what was taken off;
-- *finite samples, variance*: random disjoint halves A, B; :math:`\mathrm{se}^2 = \mathrm{mean}\,(b_A - b_B)^2/4` (Shao and Wu 1989);
-- *curvature*: the slopes of the lower and the upper half of the window, in ln i, both lie in the interval, and as much beyond as they
-  differ by more than their standard error. A spectrum that decays exponentially, or a sum of tails that is still on its way from one
-  to the other, has a wide one;
+- *finite samples, variance*: random disjoint halves A, B; :math:`\mathrm{se}^2 = \mathrm{mean}\,(b_A - b_B)^2/4` (Shao and Wu
+  1989);
+- *curvature*: the slopes of the lower and the upper half of the window, in ln i, both lie in the interval, and as much beyond as
+  they differ by more than their standard error. A spectrum that decays exponentially, or a sum of tails that is still on its way
+  from one to the other, has a wide one;
 - *finite width*: m parameters bend the spectrum as N samples do, so that the bias found is allowed for once more, N/m times.
 
-The interval is for the index of a spectrum that goes on as it does in the window; without the part for curvature it is one for the
-slope of the population's own eigenvalues over the window. A heavier tail that takes over beyond N/8, or a logarithm, is not
+The interval is for the index of a spectrum that goes on as it does in the window; without the part for curvature it is one for
+the slope of the population's own eigenvalues over the window. A heavier tail that takes over beyond N/8, or a logarithm, is not
 seen by anybody. Coverage is measured by ``benchmarks/tails.py`` (``docs/transformers.md``).
 
 Tail indices of kernels on the *same* samples are compared by their difference (:func:`compared`): what the samples do to both
@@ -62,9 +63,9 @@ RESOLVED = 1e-13
 class TailIndex:
     """A tail index, or a difference of two, with its interval.
 
-    value +- half_width contains it at the level asked for, LEVEL by default. ``sampling``, ``bias`` and ``curvature`` are the parts of the half-width.
-    ``window`` holds the first and the last index looked at. Where nothing can be said ``half_width`` is infinite, and ``reason``
-    says why.
+    value +- half_width contains it at the level asked for, LEVEL by default. ``sampling``, ``bias`` and ``curvature`` are the
+    parts of the half-width. ``window`` holds the first and the last index looked at. Where nothing can be said ``half_width`` is
+    infinite, and ``reason`` says why.
     """
 
     value: float
@@ -107,9 +108,8 @@ def window(samples: int) -> tuple[int, int]:
 def slopes(kernel: Array, *, width: float = math.inf, seed: int = 0, splits: int = SPLITS) -> Slopes:
     """Slopes of a kernel matrix K of shape (N, N), positive semidefinite, on all samples and on random halves.
 
-    ``width`` is the number of parameters behind it; ``seed`` chooses the halves, ``splits`` times two of them: kernels to be compared
-    take the same ones.
-    ValueError for a matrix that is not square, or not finite.
+    ``width`` is the number of parameters behind it; ``seed`` chooses the halves, ``splits`` times two of them: kernels to be
+    compared take the same ones. ValueError for a matrix that is not square, or not finite.
     """
     kernel = np.asarray(kernel, dtype=np.float64)
     if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1]:
@@ -164,7 +164,8 @@ def tail_index(kernel: Array, *, width: float = math.inf, seed: int = 0) -> Tail
 def estimated(found: Slopes, other: Slopes | None = None, *, comparisons: int = 1, level: float = LEVEL) -> TailIndex:
     """The tail index, or how much larger it is than that of ``other``, a kernel on the same samples and halves.
 
-    ``comparisons`` is the number of intervals that are to hold together (Bonferroni) at ``level``. ValueError for kernels of different samples.
+    ``comparisons`` is the number of intervals that are to hold together (Bonferroni) at ``level``. ValueError for kernels of
+    different samples.
     """
     reason = found.reason or (other.reason if other is not None else "")
     if reason:

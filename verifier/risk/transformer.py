@@ -15,7 +15,7 @@ import importlib.util
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -182,7 +182,12 @@ def _batches(transformer: TransformerNTK, model: Any, tokens: Tokens, program: C
         filled = np.concatenate([batch, np.repeat(batch[:1], BATCH - len(batch), axis=0)])
         with jax.enable_x64(True):
             found = program(model, filled, np.asarray(transformer.layer_norm), np.asarray(transformer.residual))
-        yield jax.tree.map(lambda leaf, count=len(batch): np.asarray(leaf)[:count], found)
+        yield jax.tree.map(partial(_first, len(batch)), found)
+
+
+def _first(count: int, leaf: Any) -> Array:
+    """The first rows of what jax returned, as an array of numpy."""
+    return np.asarray(leaf)[:count]
 
 
 def _leaves(gradient: Any) -> dict[str, list[Any]]:

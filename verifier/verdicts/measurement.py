@@ -1,8 +1,9 @@
 """Observables that are measured with an interval of their own, and not extrapolated from a curve.
 
-Such an observable has a method ``measure(instance, *, key, z, farther)``, which returns a number with its half-width and, where there is
-none, the reason; the number takes the place of the exponent of a prediction. It was fixed before the prediction was seen. A search
-measures on what the instance names, a confirmation (``farther``) on fresh randomness, and on more of it, at the level of z standard errors.
+Such an observable has a method ``measure(instance, *, key, z, farther)``, which returns a number with its half-width and, where
+there is none, the reason; the number takes the place of the exponent of a prediction. It was fixed before the prediction was
+seen. A search measures on what the instance names, a confirmation (``farther``) on fresh randomness, and on more of it, at the
+level of z standard errors.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ def missing(claim: Claim) -> str:
 def judge_by_measurement(
     claim: Claim, instance: Instance, *, key: tuple[str | int, ...], z: float, farther: bool
 ) -> Judgement:
-    """Judge an instance that meets the claim's hypotheses by what its observable measures; ValueError where a package is missing."""
+    """Judge an instance that meets the claim's hypotheses by what its observable measures; ValueError where a package is
+    missing.
+    """
     predicted = claim.predicted(instance)
     if not isinstance(predicted, (Exponent, AtLeast, AtMost)):
         return undecided(predicted, f"a number with an interval cannot decide {predicted.describe()}", route="B")

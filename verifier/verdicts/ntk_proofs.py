@@ -112,8 +112,8 @@ def an_isometry_keeps_the_tail() -> Proof:
         "Σ j^(−4). The tail index is 2.",
         "φ(u_1, u_2) = (u_2, u_1) keeps all distances (checked): bi-Lipschitz with both constants one.",
         "k(φ(u), φ(v)) has, on the same inputs, the eigenvalues j^(−4)/2 and Σ j^(−2) for the constant: the tail index is 4.",
-        "Theorem 2 is about a linear map of the features, which turns the spectrum by bounded factors; a map of the inputs is another "
-        "map of the features.",
+        "Theorem 2 is about a linear map of the features, which turns the spectrum by bounded factors; a map of the inputs is "
+        "another map of the features.",
     )
     return Proof(False, "An isometry of the inputs can change the tail index of a kernel, here from 2 to 4.", steps)
 
