@@ -3,9 +3,9 @@ network.
 
     python benchmarks/transformers.py [--out benchmarks/results]
 
-Needs the extra [transformers]; four minutes of CPU time. Writes transformer_tails.csv (the tail index of each part of the parameters on 800
-sequences with its interval, and the minimum rule) and transformer_curves.csv (exponents: predicted, of ridge regression with the
-NTK, of the trained network).
+Needs the extra [transformers]; four minutes of CPU time. Writes transformer_tails.csv (the tail index of each part of the
+parameters on 800 sequences with its interval, and the minimum rule) and transformer_curves.csv (exponents: predicted, of ridge
+regression with the NTK, of the trained network).
 
 The target is the output of another random transformer (the same shape, another seed), scaled to variance one, with label noise
 sigma. Predicted: with sum over j > k of f_j^2 ~ k^-t, t = 2 beta s, the exponent is 2s'/(2s' + 1/beta), s' = min(s, 1), and 2

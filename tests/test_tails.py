@@ -113,8 +113,9 @@ def test_the_same_samples_compare_more_sharply_than_two_intervals() -> None:
 def test_the_minimum_rule_on_kernels_of_known_tails() -> None:
     rng = stream(0, "tests", "tails", "minimum")
     parts = []
-    for beta in (1.8, 3.0, 2.5):
-        features = rng.standard_normal((320, COLUMNS)) * np.sqrt(power(beta))
+    # Of equal scale, the lighter tails would still steepen the sum over the window (benchmarks/tails.py, two tails).
+    for beta, scale in ((1.8, 1.0), (3.0, 0.1), (2.5, 0.1)):
+        features = rng.standard_normal((320, COLUMNS)) * np.sqrt(scale * power(beta))
         parts.append(features @ features.T)
     whole = slopes(sum(parts))
     found = compared(whole, [slopes(part) for part in parts])
