@@ -9,8 +9,8 @@ from hypothesis.strategies import SearchStrategy
 
 from verifier.instances import Instance, TransformerNTK
 
-SHAPES: tuple[dict[str, int], ...] = ({}, {"heads": 4})
-"""What a program is compiled for: one block of width 32 on 8 tokens of 256, with two heads and with four."""
+SHAPES: tuple[dict[str, int], ...] = ({"vocabulary": 128}, {"vocabulary": 128, "heads": 4})
+"""What a program is compiled for: one block of width 32 on 8 tokens of 128, with two heads and with four."""
 
 
 def transformers(**fixed: Any) -> SearchStrategy[TransformerNTK]:

@@ -60,7 +60,7 @@ MOSTLY_UNDECIDED = 0.2
 LEAST_POWER = 0.9
 FEWEST = 10
 
-EVALUATIONS = 1.5
+EVALUATIONS = 1.25
 """Most instances judged in a search, over the examples that a claim allows at most."""
 
 
