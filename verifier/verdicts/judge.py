@@ -186,6 +186,8 @@ def _assess_as_given(claim: Claim, instance: Instance, farther: bool) -> Judgeme
     unmet = claim.unmet(instance)
     if unmet is not None:
         return _out_of_scope(unmet)
+    if isinstance(claim.observable, Measurable):
+        return judge_by_measurement(claim, instance, key=("assess",), z=CERTIFICATION_Z, farther=farther)
     predicted = claim.predicted(instance)
     if isinstance(predicted, Bound):
         return _assess_bound(claim, instance, predicted, farther)
