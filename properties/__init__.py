@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from properties import (
+    assumption_t1,
     assumption_t4,
     corollary_1,
     corollary_2,
@@ -54,6 +55,7 @@ STATEMENTS = (
     theorem_5_fourier,
     lemma_6,
     remark_4,
+    assumption_t1,
     theorem_6,
     theorem_7,
     assumption_t4,

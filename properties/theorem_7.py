@@ -20,13 +20,10 @@ Stopped by the schedule, t = n^(1/(2s + 1/b)), the lower end needs the b of the 
 variance is t^(1/b-)/n at a later time. A drift of constants, and one that stops at a fixed time, keep the exponent that the target
 has with Sigma, :math:`2\beta S/(2\beta S + 1)`.
 
-*Eigenvectors* are the subject of no reading yet (docs/kernel-drift.md). With :math:`K_t = \Sigma^{1/2}M_t\Sigma^{1/2}` and :math:`a^2 \le M_t \le b^2`, b- = b+ = beta and the
-interval is alpha. The variance is N(1/t)/n whatever :math:`M_t`, since :math:`\|(P_t - 1)e_i\|^2 \le b^2 t\,l_i/2`. For the bias,
-:math:`V = r'K_t^{-1}r` falls while M stays, and a jump from M to M' multiplies it by at most the largest eigenvalue of
-:math:`MM'^{-1}`. If ln V grows by at most v a unit of ln t, then :math:`\|\Sigma^{-1/2}P_t\Sigma^{1/2}\|^2 \le Ct^v`, and
-:math:`(\|r\|^2)' \le -2a^2\|\Sigma^{1/2}r\|^2` with interpolation between :math:`\Sigma^{-s}` and :math:`\Sigma^{1/2}` gives
-:math:`\|P_tf\|^2 \le Ct^{-2s(1-v)}` for s <= 1/2: alpha if the total variation of ln M up to t grows more slowly than ln t. If it
-does not, a turn at every scale hands on what is about to be learnt to a slower direction, and the exponent falls.
+*Eigenvectors* are the subject of no reading yet (docs/kernel-drift.md). With :math:`K_t = \Sigma^{1/2}M_t\Sigma^{1/2}` and
+:math:`a^2 \le M_t \le b^2`, b- = b+ = beta, the interval is the point alpha. A turn at every scale can hand on what is about to be
+learnt to a slower direction, and cost a piece of the exponent; if the variation of ln M up to t grows more slowly than ln t, it
+should not.
 """
 
 from __future__ import annotations

@@ -53,6 +53,7 @@ from verifier.instances import (
 from verifier.risk.asymptotics import theorem_exponent
 from verifier.verdicts.judge import assess
 from verifier.verdicts.judgement import CONSISTENT
+from verifier.verdicts.measurement import missing
 
 ALL = ("S-L2", "S-tail", "S-H")
 
@@ -253,6 +254,8 @@ FALSE_EVERYWHERE = {
 )
 def test_each_domain_has_instances_for_which_the_claim_is_true(claim: Claim) -> None:
     """A domain that was narrowed to its counterexamples would have none among the first that it draws."""
+    if missing(claim):
+        pytest.skip(missing(claim))
     assert any(assess(claim, instance).verdict == CONSISTENT for instance in drawn(claim.domain, 25))
 
 

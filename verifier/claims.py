@@ -119,14 +119,15 @@ class Proof:
 class Claim:
     """One claim about scaling exponents, as an executable property.
 
-    id: STATEMENT or STATEMENT/reading-in-words. domain: a Hypothesis strategy of instances. predict: instance ->
-    Prediction. tuning: "optimal" (the oracle), "schedule" (lambda_n = n^(-1/(2s + 1/beta))) or f(instance, n) -> lambda.
-    hypotheses: named predicates of an instance; where one fails the instance is out of scope. expected: the verdict that
-    mathematics leads one to expect, None when nobody knows. latex: the statement as mathematics. note: how the statement
-    was read, and why readings that coincide were merged. cells: the cells of a statement's matrix of readings that this
-    one settles. proof: an exact argument that decides the claim instead of a search. simulator: draws the risks instead of
-    kernel ridge regression on Gaussian inputs (see :mod:`verifier.risk.simulators`). exhibit: the figure that the paper offers for
-    the claim, to be drawn again and farther (:mod:`verifier.exhibits`); it has no part in the verdict.
+    id: STATEMENT or STATEMENT/reading-in-words. domain: a Hypothesis strategy of instances. predict: instance -> Prediction.
+    tuning: "optimal" (the oracle), "schedule" (lambda_n = n^(-1/(2s + 1/beta))) or f(instance, n) -> lambda. hypotheses: named
+    predicates of an instance; where one fails the instance is out of scope. expected: the verdict that mathematics leads one to
+    expect, None when nobody knows. latex: the statement as mathematics. note: how the statement was read, and why readings that
+    coincide were merged. cells: the cells of a statement's matrix of readings that this one settles. proof: an exact argument
+    that decides the claim instead of a search. simulator: draws the risks instead of kernel ridge regression on Gaussian inputs
+    (see :mod:`verifier.risk.simulators`). exhibit: the figure that the paper offers for the claim, to be drawn again and farther
+    (:mod:`verifier.exhibits`); it has no part in the verdict. examples: the most that a search draws, whatever its budget, for a
+    claim of which one instance costs a large part of a second.
     """
 
     id: str
@@ -146,6 +147,7 @@ class Claim:
     proof: Callable[[], Proof] | None = None
     simulator: Simulator | None = None
     exhibit: Exhibit | None = None
+    examples: int | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.id, str) or not _ID.fullmatch(self.id):
@@ -175,6 +177,9 @@ class Claim:
             )
         if self.exhibit is not None and not isinstance(self.exhibit, Exhibit):
             raise ValueError(f"exhibit of claim {self.id} must be an Exhibit, got {self.exhibit!r}")
+        counted = isinstance(self.examples, int) and not isinstance(self.examples, bool)
+        if self.examples is not None and not (counted and self.examples >= 1):
+            raise ValueError(f"examples={self.examples!r} of claim {self.id} must be a whole number of at least 1")
         if not callable(self.predict):
             raise ValueError(f"predict of claim {self.id} must be a function of an instance, got {self.predict!r}")
         if not (callable(self.tuning) or self.tuning in ("optimal", "schedule")):

@@ -11,6 +11,7 @@ import json
 import os
 import shlex
 import sys
+import unittest
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from verifier.verdicts.falsify import ERROR, FALSIFIED, SURVIVED, Counterexample
 from verifier.verdicts.findings import counterexample_record, explain
 from verifier.verdicts.judge import look
 from verifier.verdicts.judgement import CONSISTENT, OUT_OF_SCOPE, VIOLATED, Judgement
+from verifier.verdicts.measurement import missing
 from verifier.verdicts.search import Budget, confirm
 
 EXAMPLES = {"quick": 40, "ci": 50, "nightly": 2000}
@@ -72,10 +74,14 @@ class ClaimError(AssertionError):
 def check(claim: Claim, *, seed: int = 0, pack: str | None = None) -> Finding:
     """Falsify a claim with the examples of the active Hypothesis profile, or of :func:`default_profile` where none was chosen.
 
-    Raises Counterexample when the claim is falsified, Undecided when the search was too weak to say, ClaimError when the
-    claim could not be judged, and returns the finding when the claim survived. ``pack`` (module:attribute) is named in the
-    command that replays a counterexample; without it the claim is looked for in the module of its ``predict``.
+    Raises Counterexample when the claim is falsified, Undecided when the search was too weak to say, ClaimError when the claim
+    could not be judged, and returns the finding when the claim survived; unittest.SkipTest, which pytest shows as skipped, where
+    an optional package is missing. ``pack`` (module:attribute) is named in the command that replays a counterexample; without it
+    the claim is looked for in the module of its ``predict``.
     """
+    absent = missing(claim)
+    if absent:
+        raise unittest.SkipTest(absent)
     active = _active()
     with threadpoolctl.threadpool_limits(limits=1, user_api="blas"):
         finding = falsify(claim, budget=Budget(examples=active.max_examples), seed=seed, database=active.database)

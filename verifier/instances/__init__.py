@@ -59,6 +59,7 @@ from verifier.instances.targets import (
     SmootherTarget,
     Target,
 )
+from verifier.instances.transformer import TransformerNTK
 from verifier.instances.transforms import (
     Axis,
     BandedShear,
@@ -162,6 +163,7 @@ __all__ = [
     "StudentDesign",
     "Target",
     "Transform",
+    "TransformerNTK",
     "Truncated",
     "TurningDrift",
     "UncentredDesign",

@@ -42,6 +42,7 @@ from verifier.verdicts.database import example_database
 from verifier.verdicts.drawing import repeatable_draws
 from verifier.verdicts.judge import look
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Evidence, Judgement
+from verifier.verdicts.measurement import missing
 from verifier.verdicts.parameters import numbers_of
 
 # The search of falsify, whose parts a night puts together in another order: what counts as a violation stays written down once.
@@ -104,8 +105,9 @@ class _Recording(Search):
     """A search that keeps the choices of what it judged, and can draw in other ways."""
 
     def __init__(self, claim: Claim, order: Mapping[str, Any], database: ExampleDatabase | None) -> None:
-        super().__init__(claim, Budget(examples=order["examples"]), order["seed"], database)
-        self.order = order
+        examples = min(order["examples"], claim.examples or order["examples"])
+        super().__init__(claim, Budget(examples=examples), order["seed"], database)
+        self.order = {**order, "examples": examples}
         self.nodes: dict[str, Drawn] = {}
         words = hashlib.sha256(repr((order["seed"], order["id"], order["number"])).encode()).digest()
         self.rng = random.Random(int.from_bytes(words[:8], "little"))
@@ -113,7 +115,7 @@ class _Recording(Search):
 
     def go(self) -> None:
         """Draw and judge as the order says."""
-        if self.claim.domain.is_empty:
+        if missing(self.claim) or self.claim.domain.is_empty:
             return
         if self.order["purpose"] == "search" or not choices.available():
             self._by_hypothesis()

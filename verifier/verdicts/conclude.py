@@ -33,6 +33,7 @@ from verifier.verdicts.falsify import (
     finding_of,
     shortfall_of,
 )
+from verifier.verdicts.measurement import missing
 from verifier.verdicts.search import Budget, Counts, Search
 
 MOST_ROWS = 200_000
@@ -56,6 +57,9 @@ def merged(claim: Claim, seed: int, bouts: Iterable[Mapping[str, Any]], confirm:
     try:
         if claim.proof is not None:
             return by_proof(claim, seed, started)
+        absent = missing(claim)
+        if absent:
+            return finding_of(search, VACUOUS, started, message=f"claim {claim.id} was not judged: {absent}")
         if claim.domain.is_empty:
             text = f"the domain of claim {claim.id} is empty: it draws no instance"
             return finding_of(search, VACUOUS, started, message=text)

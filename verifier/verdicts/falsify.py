@@ -24,6 +24,7 @@ from hypothesis.errors import Unsatisfiable
 from verifier.claims import Bound, Claim, Proof
 from verifier.instances import Instance
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Judgement
+from verifier.verdicts.measurement import missing
 from verifier.verdicts.search import CONFIRMATIONS, FALSE_ALARMS, Budget, Case, Counts, Search
 
 SURVIVED, FALSIFIED, UNDERPOWERED, VACUOUS, ERROR = (
@@ -122,6 +123,9 @@ def falsify(
     try:
         if claim.proof is not None:
             return by_proof(claim, seed, started)
+        absent = missing(claim)
+        if absent:
+            return finding_of(search, VACUOUS, started, message=f"claim {claim.id} was not judged: {absent}")
         if claim.domain.is_empty:
             return finding_of(
                 search, VACUOUS, started, message=f"the domain of claim {claim.id} is empty: it draws no instance"

@@ -5,7 +5,8 @@ exponent with an error bar (:mod:`verifier.verdicts.extrapolate`); simulation ce
 that it can reach: the simulated points agree with it within z standard errors plus c/n, and so does the simulated slope.
 The tolerance is the error bar of the extrapolation plus that of the certified slope, and neither looks at the claim.
 
-Route B (:mod:`verifier.verdicts.reference`) serves instances without an equivalent.
+Route B (:mod:`verifier.verdicts.reference`) serves instances without an equivalent. An observable that is measured with an interval
+of its own (:mod:`verifier.verdicts.measurement`) asks for neither.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from verifier.verdicts.certify import (
 from verifier.verdicts.compare import by_growth, compare, growth_verdict, saturating_exp
 from verifier.verdicts.extrapolate import Asymptote, asymptote
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, OUT_OF_SCOPE, VIOLATED, Evidence, Judgement, undecided
+from verifier.verdicts.measurement import Measurable, judge_by_measurement
 from verifier.verdicts.reference import REFERENCE_SIZES, judge_by_reference
 
 Array = NDArray[np.float64]
@@ -92,6 +94,8 @@ def judge(
     unmet = claim.unmet(instance)
     if unmet is not None:
         return _out_of_scope(unmet)
+    if isinstance(claim.observable, Measurable):
+        return judge_by_measurement(claim, instance, key=key, z=z, farther=farther)
     if route == "B" or (route is None and not has_equivalent(instance, claim.simulator)):
         return judge_by_reference(
             claim,
@@ -136,7 +140,8 @@ def look(claim: Claim, instance: Instance, seed: int) -> Judgement:
 
     A violation is looked at twice, as a confirmation does: one that the longer curve takes back must not end a search.
     """
-    if claim.unmet(instance) is None and not has_equivalent(instance, claim.simulator):
+    measured = isinstance(claim.observable, Measurable)
+    if claim.unmet(instance) is None and (measured or not has_equivalent(instance, claim.simulator)):
         return judge(claim, instance, seed, key=("search",))
     found = assess(claim, instance)
     return _second_look(claim, instance, found) if found.verdict == VIOLATED else found
@@ -181,6 +186,8 @@ def _assess_as_given(claim: Claim, instance: Instance, farther: bool) -> Judgeme
     unmet = claim.unmet(instance)
     if unmet is not None:
         return _out_of_scope(unmet)
+    if isinstance(claim.observable, Measurable):
+        return judge_by_measurement(claim, instance, key=("assess",), z=CERTIFICATION_Z, farther=farther)
     predicted = claim.predicted(instance)
     if isinstance(predicted, Bound):
         return _assess_bound(claim, instance, predicted, farther)

@@ -40,6 +40,9 @@ CONFIRMATIONS = 400
 CONFIRMATION_SIZES = (64, 128, 3200)
 CONFIRMATION_REPLICATES = 16
 
+EVALUATIONS = 1.25
+"""Most instances judged in a search, over the examples that a claim allows at most."""
+
 
 def confirmation_z() -> float:
     """Normal quantile of one two-sided confirmation."""
@@ -142,11 +145,15 @@ class Search:
         self.seen: dict[str, tuple[Instance, Judgement]] = {}
         self.minimal: tuple[Instance, Judgement] | None = None
         self.confirmations = 0
+        # A costly claim: what shrinking and the worst violation may add to the examples is limited as well.
+        self.most = math.inf if claim.examples is None else EVALUATIONS * claim.examples
         self.deadline = math.inf if budget.seconds is None else time.monotonic() + budget.seconds
 
     def run(self) -> None:
         """Draw and shrink until a violation is minimal; then look for the worst one."""
         examples = self.budget.examples or 1_000_000
+        if self.claim.examples is not None:
+            examples = min(examples, self.claim.examples)
         try:
             self._pass(self._violate, examples, (Phase.reuse, Phase.generate, Phase.target, Phase.shrink), "search")
         except Violation:
@@ -172,7 +179,7 @@ class Search:
         @hypothesis.seed(int.from_bytes(words[:8], "little"))
         @given(drawn(self.claim))
         def examine(instance: Instance) -> None:
-            if time.monotonic() > self.deadline:
+            if time.monotonic() > self.deadline or len(self.seen) >= self.most:
                 raise OutOfTime
             body(instance)
 
