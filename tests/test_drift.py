@@ -136,3 +136,13 @@ def test_growth_counts_the_jumps_of_the_matrix():
     assert TurningDrift(4, 0.0, ((0.5, 9.0, 45.0),)).growth() == pytest.approx(math.log(9.0))
     assert TurningDrift(4, 0.0, ((0.5, 9.0, 45.0),), moves=2).growth() == 0.0
     assert Noise(1.0) == drifting(TURNS).noise
+
+
+def test_the_last_kink_is_no_end():
+    """Noise at ln t = 240, where the panels used to end on the kink and rounding errors counted as learnt."""
+    drifting = FrontDrift((1.1,), (1.0, 0.6))
+    instance = Instance(PowerLaw(5.0, 0.5), CriticalTarget(1.11), filter=GradientFlow(), drift=drifting)
+    engine = DriftEquivalent(instance, 10.0)
+    log_time = np.arange(40.0, 300.0, 0.5)
+    _, noise = engine.leading(log_time)
+    np.testing.assert_allclose(np.log(noise), 1.1 * log_time / 5.0, atol=0.2)
