@@ -356,8 +356,8 @@ def test_the_search_does_not_simulate_and_confirmations_use_randomness_of_their_
 
 def test_confirmations_share_the_false_alarms_of_a_run() -> None:
     found = falsify(TRUE, budget=FEW)
-    assert found.size == pytest.approx(1e-3 / 400)
-    assert 2.0 * float(stats.norm.sf(confirmation_z())) == pytest.approx(1e-3 / 400, rel=1e-9)
+    assert found.size == pytest.approx(1e-3 / 500)
+    assert 2.0 * float(stats.norm.sf(confirmation_z())) == pytest.approx(1e-3 / 500, rel=1e-9)
 
 
 # ------------------------------------------------------------------------------------------------ counterexamples

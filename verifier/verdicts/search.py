@@ -34,7 +34,7 @@ from verifier.verdicts.reference import REFERENCE_CONFIRMATION_SIZES
 FALSE_ALARMS = 1e-3
 """Probability, over the sampling of a whole run, that any confirmation is wrong."""
 
-CONFIRMATIONS = 400
+CONFIRMATIONS = 500
 """Simulated comparisons that a run may make; each is made at level FALSE_ALARMS / CONFIRMATIONS."""
 
 CONFIRMATION_SIZES = (64, 128, 3200)
