@@ -80,6 +80,11 @@ def away_from_both_degrees(instance: Instance) -> bool:
     return away_from_the_critical_degree(instance) and abs(degree(instance) - saturated) >= NEAR_CRITICAL
 
 
+def width_grows_fast_enough(instance: Instance) -> bool:
+    """q >= 1/4: a slower width is still on its way between two regimes at every n that can be reached."""
+    return degree(instance) >= 0.25
+
+
 def beyond_saturation(instance: Instance) -> Exponent:
     """min(2 s q, max(1 - q/beta, 2/(2 + 1/beta))), for s > 1."""
     q, inverse = degree(instance), 1.0 / instance.beta
@@ -179,15 +184,17 @@ READINGS = (
     reading(
         "fourier-beyond-saturation",
         "for 1 < s <= 2 and the oracle's ridge m = c n^q frequencies have the exponent min(2 s q, max(1 - q/beta, 2/(2 + 1/beta)))",
-        hypotheses=(assumption_r, noisy_labels, away_from_both_degrees),
-        domain=with_frequencies(critical_instances(smoothness(1.1, 2.0))).filter(away_from_both_degrees),
+        hypotheses=(assumption_r, noisy_labels, away_from_both_degrees, width_grows_fast_enough),
+        domain=with_frequencies(critical_instances(smoothness(1.1, 2.0)))
+        .filter(away_from_both_degrees)
+        .filter(width_grows_fast_enough),
         predict=beyond_saturation,
         prediction="exponent = min(2 s q, max(1 - q/beta, 2/(2 + 1/beta)))",
         latex=r"\mathcal{E}(n) \sim n^{-\min(2sq,\, \max(1 - q/\beta,\, 2/(2 + 1/\beta)))}",
         statement="For critical targets, 1 < s <= 2, with label noise and random Fourier features on the torus, with the oracle's "
         "ridge the exponent is min(2 s q, max(1 - q/beta, 2/(2 + 1/beta))) for m = c n^q frequencies.",
         expected="SURVIVED",
-        note="Ridge regression on the kernel saturates at 2/(2 + 1/beta); few frequencies are learnt without a ridge.",
+        note="Ridge regression on the kernel saturates at 2/(2 + 1/beta); few frequencies are learnt without a ridge. q >= 1/4.",
     ),
 )
 

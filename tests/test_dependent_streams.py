@@ -151,19 +151,19 @@ def test_memory_does_not_grow_with_the_columns_of_a_sample() -> None:
 
 def test_a_curve_passes_from_sequences_to_streams() -> None:
     instance, draws = Instance(PowerLaw(1.5), dependence=Dependent(AR1(0.5), AR1(0.5))), Replicates(2)
-    found = _dependent(instance, [(3000, np.array([0.01])), (200, np.array([0.02]))], draws, 16)
+    found = _dependent(instance, [(3000, 0.01), (200, 0.02)], draws, 16)
     np.testing.assert_array_equal(found[:, 0], simulate_dependent_stream(instance, [(3000, 0.01)], draws, 16)[:, 0])
     np.testing.assert_array_equal(found[:, 1], simulate_dependent(instance, [(200, 0.02)], draws, 16)[:, 0])
 
 
 def test_what_a_stream_would_lose_is_refused() -> None:
     instance = Instance(PowerLaw(1.5), dependence=Dependent(AR1(0.5), FractionalNoise(0.9)))
-    assert _dependent(instance, [(2100, np.array([0.01]))], Replicates(2), 4).shape == (
+    assert _dependent(instance, [(2100, 0.01)], Replicates(2), 4).shape == (
         2,
         1,
     )  # a sequence, not a stream
     with pytest.raises(ValueError, match="n=5000.*up to n=4096"):
-        _dependent(instance, [(200, np.array([0.02])), (5000, np.array([0.01]))], Replicates(2), 4)
+        _dependent(instance, [(200, 0.02), (5000, 0.01)], Replicates(2), 4)
 
 
 @pytest.mark.parametrize("size", [2, 10, 64])

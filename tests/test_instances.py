@@ -404,7 +404,7 @@ GOOD = EVERY[0].to_json()
         (None, ("spectrum, target and noise", "None")),
         ([], ("spectrum, target and noise",)),
         ({}, ("spectrum, target and noise",)),
-        (GOOD | {"drift": 1}, ("drift", "spectrum, target and noise")),
+        (GOOD | {"speed": 1}, ("speed", "spectrum, target and noise")),
         ({k: v for k, v in GOOD.items() if k != "noise"}, ("spectrum, target and noise",)),
         (GOOD | {"spectrum": None}, ("kind", "None")),
         (GOOD | {"spectrum": {"beta": 2.0}}, ("kind=None", "PowerLaw")),

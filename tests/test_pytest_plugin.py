@@ -80,7 +80,9 @@ def run(where: Path, *arguments: str, **environment: str) -> SimpleNamespace:
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "CI", "HYPOTHESIS"))
     }
-    command = [sys.executable, "-m", "pytest", "-p", "verifier.pytest_plugin", "-p", "no:cacheprovider", "-rA", "-q"]
+    # jaxtyping, which the extra [transformers] installs, has a plugin that loads numpy by itself.
+    foreign = ["-p", "no:jaxtyping", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-p", "verifier.pytest_plugin", *foreign, "-rA", "-q"]
     done = subprocess.run(
         [*command, *arguments],
         capture_output=True,

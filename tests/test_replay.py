@@ -174,7 +174,7 @@ def test_records_are_plain_json(findings: dict[str, Finding]) -> None:
         record = finding_record(found)
         assert json.loads(json.dumps(record, allow_nan=False)) == record
         assert record["verdict"] == "FALSIFIED"
-        assert record["size"]["level"] == pytest.approx(1e-3 / 400)
+        assert record["size"]["level"] == pytest.approx(1e-3 / 500)
         for role in ("minimal", "worst"):
             assert Instance.from_json(record[role]["instance"]).digest == record[role]["digest"]
     assert finding_record(findings["exponent"])["minimal"]["predicted"]["kind"] == "Exponent"

@@ -66,6 +66,7 @@ def test_fields_outside_their_ranges_are_refused(field: str, value: object, said
 
 def test_without_the_extra_a_claim_is_vacuous_skipped_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    ntk._classes.cache_clear()  # another test may have made them
     reading = next(each for each in assumption_t1.READINGS if each.id == "T1b/minimum-over-heads")
     finding = vf.falsify(reading, budget=vf.Budget(examples=40))
     assert finding.verdict == VACUOUS
