@@ -82,7 +82,7 @@ def of_the_heavier_tail(instance: Instance) -> Exponent:
 def power_of_the_effective_ridge(instance: Instance) -> float:
     """x = p - a g: kappa/w = n^-x at the schedule."""
     weighting = float(getattr(instance.context, "weighting", 0.0))
-    return 1.0 / (2.0 * instance.s + 1.0 / instance.beta) - weighting * growth(instance)
+    return instance.schedule_power - weighting * growth(instance)
 
 
 def _scheduled(instance: Instance) -> tuple[float, tuple[float, float]]:

@@ -83,7 +83,7 @@ def critical_growth(instance: Instance) -> float:
     """g*, up to which disjoint heads leave the exponent under the best ridge as it is, for s <= 1 (derived in
     properties/corollary_2.py): (1/beta - 1/beta_a)/(2s + 1/beta); negative for heavier tails.
     """
-    return (1.0 / instance.beta - 1.0 / added_tail(instance)) / (2.0 * instance.s + 1.0 / instance.beta)
+    return (1.0 / instance.beta - 1.0 / added_tail(instance)) * instance.schedule_power
 
 
 def growth_below_the_critical_one(instance: Instance) -> bool:

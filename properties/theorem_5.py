@@ -106,14 +106,14 @@ def at_the_effective_dimension(instance: Instance) -> Exponent:
     return Exponent(instance.schedule_power)
 
 
-def reading(name: str, title: str, **parts: Any) -> Reading:
-    """A reading of Theorem 5: m = c n^q Gaussian features, critical targets, s <= 1, with noise."""
+def reading(name: str, title: str, features: str = "Gaussian random features", **parts: Any) -> Reading:
+    """A reading of Theorem 5: m = c n^q features, critical targets, s <= 1, with noise."""
     upper = parts["predict"] is at_least
     defaults: dict[str, Any] = {
         "source": SOURCE,
         "hypotheses": (assumption_r, noisy_labels),
         "latex": UPPER_LATEX if upper else LATEX,
-        "statement": f"For critical targets, s <= 1, with label noise and Gaussian random features, {title}.",
+        "statement": f"For critical targets, s <= 1, with label noise and {features}, {title}.",
         "prediction": "exponent >= 2s/(2s + 1/beta)" if upper else "exponent = 2s/(2s + 1/beta)",
     }
     return Reading(id=f"T5/{name}", title=title, **(defaults | parts))

@@ -27,8 +27,9 @@ ridge. The exponent is min(2 s q, max(1 - q/beta, 2/(2 + 1/beta))), which at q =
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
+from properties import theorem_5
 from properties.hypotheses import alpha, assumption_r, critical_degree, degree, noisy_labels
 from properties.strategies import power_tails, smoothness
 from properties.strategies.features import critical_instances
@@ -39,14 +40,12 @@ from properties.strategies.fourier import (
     finitely_many_frequencies,
     with_frequencies,
 )
-from properties.theorem_5 import degree_of_rudi_and_rosasco
-from verifier.claims import AtLeast, Exponent, Reading
+from properties.theorem_5 import at_least, degree_of_rudi_and_rosasco, exactly
+from verifier.claims import Exponent, Reading
 from verifier.instances import Instance
 from verifier.testing import check
 
-SOURCE = "Theorem 5, section 2.2; proof in appendix A.12"
-LATEX = r"m \ge n^q \;\Rightarrow\; \mathcal{E}(n) \sim n^{-\alpha}, \quad \alpha = \frac{2s}{2s + 1/\beta}"
-UPPER_LATEX = LATEX.replace(r"\sim", r"\lesssim")
+reading = partial(theorem_5.reading, features="random Fourier features on the torus")
 
 
 def above_the_critical_degree(instance: Instance) -> bool:
@@ -57,16 +56,6 @@ def above_the_critical_degree(instance: Instance) -> bool:
 def away_from_the_critical_degree(instance: Instance) -> bool:
     """|q - q*| >= .1, q* = 1/(2s + 1/beta): closer, two powers of n differ by too little for either to lead."""
     return abs(degree(instance) - critical_degree_of_frequencies(instance)) >= NEAR_CRITICAL
-
-
-def exactly(instance: Instance) -> Exponent:
-    """The exponent of the risk is alpha, that of the kernel."""
-    return Exponent(alpha(instance))
-
-
-def at_least(instance: Instance) -> AtLeast:
-    """The risk is at most of the order n^-alpha."""
-    return AtLeast(alpha(instance))
 
 
 def at_every_degree(instance: Instance) -> Exponent:
@@ -99,19 +88,6 @@ def none(instance: Instance) -> Exponent:
 def finitely_many(instance: Instance) -> bool:
     """The number of frequencies does not depend on n."""
     return not instance.features.grows
-
-
-def reading(name: str, title: str, **parts: Any) -> Reading:
-    """A reading of Theorem 5: m = c n^q frequencies, critical targets, s <= 1, with noise."""
-    upper = parts["predict"] is at_least
-    defaults: dict[str, Any] = {
-        "source": SOURCE,
-        "hypotheses": (assumption_r, noisy_labels),
-        "latex": UPPER_LATEX if upper else LATEX,
-        "statement": f"For critical targets, s <= 1, with label noise and random Fourier features on the torus, {title}.",
-        "prediction": "exponent >= 2s/(2s + 1/beta)" if upper else "exponent = 2s/(2s + 1/beta)",
-    }
-    return Reading(id=f"T5/{name}", title=title, **(defaults | parts))
 
 
 READINGS = (

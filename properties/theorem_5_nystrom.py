@@ -22,8 +22,9 @@ exponents.
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
+from properties import theorem_5
 from properties.hypotheses import alpha, assumption_r, degree, noisy_labels
 from properties.strategies import power_tails, smoothness
 from properties.strategies.features import critical_instances
@@ -34,13 +35,12 @@ from properties.strategies.nystrom import (
     finitely_many_landmarks,
     with_landmarks,
 )
-from verifier.claims import AtLeast, Exponent, Reading
+from properties.theorem_5 import at_least, exactly
+from verifier.claims import Exponent, Reading
 from verifier.instances import Instance
 from verifier.testing import check
 
-SOURCE = "Theorem 5, section 2.2; proof in appendix A.12"
-LATEX = r"m \ge n^q \;\Rightarrow\; \mathcal{E}(n) \sim n^{-\alpha}, \quad \alpha = \frac{2s}{2s + 1/\beta}"
-UPPER_LATEX = LATEX.replace(r"\sim", r"\lesssim")
+reading = partial(theorem_5.reading, features="Nystrom features")
 
 
 def above_the_critical_degree(instance: Instance) -> bool:
@@ -53,32 +53,9 @@ def away_from_the_critical_degree(instance: Instance) -> bool:
     return abs(degree(instance) - critical_degree_of_landmarks(instance)) >= NEAR_CRITICAL
 
 
-def exactly(instance: Instance) -> Exponent:
-    """The exponent of the risk is alpha, that of the kernel."""
-    return Exponent(alpha(instance))
-
-
-def at_least(instance: Instance) -> AtLeast:
-    """The risk is at most of the order n^-alpha."""
-    return AtLeast(alpha(instance))
-
-
 def at_every_degree(instance: Instance) -> Exponent:
     """alpha, or 2 beta s q where that is smaller (s <= 1)."""
     return Exponent(min(alpha(instance), 2.0 * instance.beta * instance.s * degree(instance)))
-
-
-def reading(name: str, title: str, **parts: Any) -> Reading:
-    """A reading of Theorem 5: m = c n^q landmarks, critical targets, s <= 1, with noise."""
-    upper = parts["predict"] is at_least
-    defaults: dict[str, Any] = {
-        "source": SOURCE,
-        "hypotheses": (assumption_r, noisy_labels),
-        "latex": UPPER_LATEX if upper else LATEX,
-        "statement": f"For critical targets, s <= 1, with label noise and Nystrom features, {title}.",
-        "prediction": "exponent >= 2s/(2s + 1/beta)" if upper else "exponent = 2s/(2s + 1/beta)",
-    }
-    return Reading(id=f"T5/{name}", title=title, **(defaults | parts))
 
 
 READINGS = (

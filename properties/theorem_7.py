@@ -31,7 +31,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from properties.hypotheses import noisy_labels
+from properties.hypotheses import alpha, noisy_labels
 from properties.strategies import hardest_targets, instances, noises, power_laws, smoothness
 from properties.strategies.drift import (
     drifting,
@@ -94,7 +94,7 @@ class Schedule:
 
 def unchanged(instance: Instance) -> Exponent:
     """The exponent of the target with Sigma, whatever the ratio of the last kernel: S/rho and rho beta have the same product."""
-    return Exponent(2.0 * instance.s / (2.0 * instance.s + 1.0 / instance.beta))
+    return Exponent(alpha(instance))
 
 
 def what_is_half_learnt_leads(instance: Instance) -> bool:

@@ -6,7 +6,7 @@ import sympy
 
 from verifier.claims import Proof
 from verifier.verdicts import proofs
-from verifier.verdicts.proofs import _convex, _limit, _monotone, _sign
+from verifier.verdicts.proofs import _convex, _limit, _monotone, sign_of
 
 s, beta, rho, lam, t = sympy.symbols("s beta rho lambda t", positive=True)
 ALPHA = 2 * s / (2 * s + 1 / beta)
@@ -109,16 +109,16 @@ def test_the_second_derivative_is_the_one_that_numbers_give():
 
 def test_signs_by_structure():
     free, weak = sympy.Symbol("x"), sympy.Symbol("y", nonnegative=True)
-    assert _sign(s + beta) == 1
-    assert _sign(weak + 1) == 1
-    assert _sign(weak * s) == 0
-    assert _sign(sympy.Integer(3)) == 1
-    assert _sign(sympy.Integer(0)) == 0
-    assert _sign(sympy.Integer(-1)) is None
-    assert _sign(s - beta) is None
-    assert _sign((s - beta) ** 2 + 1) is None  # positive, but not by its coefficients
-    assert _sign(free**2 + 1) is None
-    assert _sign(1 / s) is None
+    assert sign_of(s + beta) == 1
+    assert sign_of(weak + 1) == 1
+    assert sign_of(weak * s) == 0
+    assert sign_of(sympy.Integer(3)) == 1
+    assert sign_of(sympy.Integer(0)) == 0
+    assert sign_of(sympy.Integer(-1)) is None
+    assert sign_of(s - beta) is None
+    assert sign_of((s - beta) ** 2 + 1) is None  # positive, but not by its coefficients
+    assert sign_of(free**2 + 1) is None
+    assert sign_of(1 / s) is None
 
 
 def test_sympy_is_imported_only_when_a_proof_is_asked_for():

@@ -24,7 +24,7 @@ def critical_degree_of_frequencies(instance: Instance) -> float:
     """Degree from which on m = c n^q Fourier features keep the exponent of the best ridge, 1/(2s + 1/beta), for s <= 1 (derived in
     properties/theorem_5_fourier.py).
     """
-    return 1.0 / (2.0 * instance.s + 1.0 / instance.beta)
+    return instance.schedule_power
 
 
 def _absolute(degree: float) -> Callable[[Instance], float]:

@@ -218,7 +218,7 @@ def _of_heads(instance: Instance, tuning: Tuning, tail: float, formula: Formula)
     if not isinstance(context, DisjointHeads | CodiagonalHeads) or tuning not in ("optimal", "schedule"):
         return None
     growth, added = context.degree, context.added.beta
-    power = 1.0 / (2.0 * instance.s + 1.0 / beta) - context.weighting * growth
+    power = instance.schedule_power - context.weighting * growth
     if isinstance(context, DisjointHeads):
         tail = min(tail, formula.tail * beta * formula.saturation)
         if not math.isfinite(tail):
@@ -287,7 +287,7 @@ def _of_frequencies(instance: Instance, tuning: Tuning, tail: float, doubled: fl
     if tuning == "optimal":
         return min(lost, max(tail / (tail + 1.0), every))
     if tuning == "schedule":
-        power = 1.0 / (2.0 * instance.s + 1.0 / beta)
+        power = instance.schedule_power
         return min(power * tail / beta, lost, 1.0 - min(power, features.degree) / beta)
     return None
 

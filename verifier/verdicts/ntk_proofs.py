@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from verifier.claims import Proof
-from verifier.verdicts.proofs import _show, _sign, _sympy
+from verifier.verdicts.proofs import shown, sign_of, sympy_module
 
 if TYPE_CHECKING:
     import sympy
@@ -21,7 +21,7 @@ FUNCTIONS = 2
 
 def the_spectrum_ends() -> Proof:
     """Whether l_i ~ i^-beta for all i holds of the NTK of some network with finitely many parameters; refuted by its rank."""
-    sp = _sympy()
+    sp = sympy_module()
     examples = []
     for parameters in LISTED_WIDTHS:
         # Gradients at P + 1 inputs as rows: a Vandermonde matrix, of the largest rank there is.
@@ -47,19 +47,19 @@ def the_spectrum_ends() -> Proof:
 
 def minimum_over_all_parts() -> Proof:
     r"""If A_1, ..., A_m >= 0 have c_k i^-b_k <= l_i(A_k) <= C_k i^-b_k, their sum has tail index b = min b_k."""
-    sp = _sympy()
+    sp = sympy_module()
     parts, i = sp.symbols("m i", positive=True)
     rest = sp.Symbol("q", nonnegative=True)  # j = m (i - 1) + r with r = m - q, 1 <= r <= m
     margin = sp.expand(parts * i - (parts * (i - 1) + (parts - rest)))
     slower, first = sp.Symbol("d", nonnegative=True), sp.Symbol("t", nonnegative=True)
     # i^-b - i^-(b + d) >= 0 is ln(i^d) >= 0; i = e^t.
     decay = sp.expand(sp.expand_log(sp.log(sp.exp(first) ** slower), force=True))
-    holds = _sign(margin) is not None and _sign(decay) is not None
+    holds = sign_of(margin) is not None and sign_of(decay) is not None
     steps = (
         "Below: the sum is at least each A_k, so λ_j(ΣA) ≥ λ_j(A_k) ≥ c_k·j^(−b) for the k with b_k = b (Courant, Fischer).",
         "Above: λ_(m(i−1)+1)(ΣA) ≤ Σ_k λ_i(A_k) (Weyl, m − 1 times), for operators in any position to each other.",
-        f"With b_k = b + d, d ≥ 0, and i = e^t: ln(i^(−b)/i^(−b_k)) = {_show(decay)} ≥ 0, so that Σ_k λ_i(A_k) ≤ (Σ C_k)·i^(−b).",
-        f"j = m(i − 1) + m − q, 0 ≤ q < m, has m·i − j = {_show(margin)} ≥ 0: i ≥ j/m, so λ_j(ΣA) ≤ (Σ C_k)·m^b·j^(−b).",
+        f"With b_k = b + d, d ≥ 0, and i = e^t: ln(i^(−b)/i^(−b_k)) = {shown(decay)} ≥ 0, so that Σ_k λ_i(A_k) ≤ (Σ C_k)·i^(−b).",
+        f"j = m(i − 1) + m − q, 0 ≤ q < m, has m·i − j = {shown(margin)} ≥ 0: i ≥ j/m, so λ_j(ΣA) ≤ (Σ C_k)·m^b·j^(−b).",
         "Gradients of disjoint parts of the parameters add up: the NTK is such a sum over all parts.",
     )
     text = "The tail index of a sum of finitely many kernels is the smallest of theirs, whatever their eigenvectors."
@@ -68,7 +68,7 @@ def minimum_over_all_parts() -> Proof:
 
 def layer_norm_is_bi_lipschitz() -> Proof:
     """Whether LayerNorm is bi-Lipschitz on R^d; refuted by a shift of all coordinates, which it takes away."""
-    sp = _sympy()
+    sp = sympy_module()
     eps, shift = sp.symbols("epsilon b", positive=True)
     for size in LISTED_DIMENSIONS:
         x = sp.Matrix(sp.symbols(f"x1:{size + 1}", real=True))
@@ -93,7 +93,7 @@ def layer_norm_is_bi_lipschitz() -> Proof:
 
 def an_isometry_keeps_the_tail() -> Proof:
     """Whether a kernel composed with a bi-Lipschitz map of the inputs keeps its tail index; refuted by an exchange of two axes."""
-    sp = _sympy()
+    sp = sympy_module()
     t = sp.Symbol("t", real=True)
     functions = [sp.cos(j * sp.pi * t) for j in range(FUNCTIONS + 1)]
     for j, first in enumerate(functions):
@@ -120,7 +120,7 @@ def an_isometry_keeps_the_tail() -> Proof:
 
 def maps_onto_the_same_set_keep_the_tail() -> Proof:
     """If the inputs after the map have a density between c > 0 and C with respect to those before, the tail index stays."""
-    sp = _sympy()
+    sp = sympy_module()
     lower = sp.Symbol("c", positive=True)
     weights = sp.symbols("w1:4", nonnegative=True)
     above, squares = sp.symbols("v1:4", nonnegative=True), sp.symbols("h1:4", nonnegative=True)
@@ -128,12 +128,12 @@ def maps_onto_the_same_set_keep_the_tail() -> Proof:
         sum((lower + v) * w * h for v, w, h in zip(above, weights, squares, strict=True))
         - lower * sum(w * h for w, h in zip(weights, squares, strict=True))
     )
-    holds = _sign(margin) is not None
+    holds = sign_of(margin) is not None
     steps = (
         "The operator of k(φ(·), φ(·)) under the law P of the inputs has the eigenvalues of k under the law φ(P): the change of "
         "variables f ↦ f∘φ keeps inner products.",
         "For any law μ the nonzero eigenvalues of k are those of S_μ = ∫ k_x ⊗ k_x dμ(x) on its RKHS, ⟨h, S_μ h⟩ = ∫ h² dμ.",
-        f"With dφ(P)/dP = c + v, v ≥ 0, and weights w: ∫ h² dφ(P) − c·∫ h² dP = {_show(margin)} ≥ 0, and likewise with C from "
+        f"With dφ(P)/dP = c + v, v ≥ 0, and weights w: ∫ h² dφ(P) − c·∫ h² dP = {shown(margin)} ≥ 0, and likewise with C from "
         "above: c·S_P ≤ S_φ(P) ≤ C·S_P.",
         "Courant, Fischer: c·λ_i ≤ λ_i(φ) ≤ C·λ_i for all i. The tail index is the same.",
         "A bi-Lipschitz φ of a set in R^d onto itself, |x − y|·a ≤ |φ(x) − φ(y)| ≤ b·|x − y|, has it if P has a density between p "

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def corollary_1_increasing() -> Proof:
     """alpha increases strictly in beta and decreases strictly in 1/beta, for beta, s > 0."""
-    sp = _sympy()
+    sp = sympy_module()
     s, beta, rho = sp.symbols("s beta rho", positive=True)
     in_beta = _monotone(2 * s / (2 * s + 1 / beta), beta, sign=1)
     in_redundancy = _monotone(2 * s / (2 * s + rho), rho, sign=-1)
@@ -31,28 +31,28 @@ def corollary_1_increasing() -> Proof:
 
 def corollary_1_limit_infinity() -> Proof:
     """alpha -> 1 as beta -> infinity."""
-    sp = _sympy()
+    sp = sympy_module()
     s, beta = sp.symbols("s beta", positive=True)
     return _limit(2 * s / (2 * s + 1 / beta), beta, sp.oo, sp.Integer(1))
 
 
 def corollary_1_limit_one() -> Proof:
     """alpha -> 2s/(2s + 1) as beta decreases to 1."""
-    sp = _sympy()
+    sp = sympy_module()
     s, beta = sp.symbols("s beta", positive=True)
     return _limit(2 * s / (2 * s + 1 / beta), beta, sp.Integer(1), 2 * s / (2 * s + 1))
 
 
 def corollary_1_limit_zero() -> Proof:
     """alpha -> 0 as beta decreases to 0."""
-    sp = _sympy()
+    sp = sympy_module()
     s, beta = sp.symbols("s beta", positive=True)
     return _limit(2 * s / (2 * s + 1 / beta), beta, sp.Integer(0), sp.Integer(0))
 
 
 def convexity_for_s_at_least_half() -> Proof:
     """A lam^(2s) + B lam^(-1/beta) is strictly convex in lam > 0 for s >= 1/2, A >= 0, B > 0."""
-    sp = _sympy()
+    sp = sympy_module()
     excess, bias = sp.symbols("t A", nonnegative=True)
     variance, rho, lam = sp.symbols("B rho lambda", positive=True)
     source = sp.Rational(1, 2) + excess
@@ -63,7 +63,7 @@ def eigenvalues_above_a_perturbation() -> Proof:
     r"""If c1 i^-beta <= l_i(K) <= c2 i^-beta and |K_m - K| <= eps, then (c1/2) i^-beta <= l_i(K_m) <= (c2 + c1/2) i^-beta for all
     i <= (c1 / (2 eps))^(1/beta).
     """
-    sp = _sympy()
+    sp = sympy_module()
     c1, power = sp.symbols("c1 t", positive=True)  # t = i^-beta
     excess, slack, margin, spread = sp.symbols("a v u d", nonnegative=True)
     c2, eps = c1 + spread, c1 * power / 2 - margin
@@ -74,16 +74,16 @@ def eigenvalues_above_a_perturbation() -> Proof:
 
 def _bounded_by_weyl(below: sympy.Expr, above: sympy.Expr) -> Proof:
     """Whether both margins, polynomials in nonnegative symbols, are nonnegative."""
-    sp = _sympy()
+    sp = sympy_module()
     margins = sp.expand(below), sp.expand(above)
-    holds = all(_sign(margin) is not None for margin in margins)
+    holds = all(sign_of(margin) is not None for margin in margins)
     steps = (
         "Weyl: λ_i(K) = max over subspaces V of dimension i of min ⟨h, Kh⟩ over unit vectors h of V (Courant, Fischer).",
         "For every unit vector |⟨h, K_m h⟩ − ⟨h, Kh⟩| ≤ ‖K_m − K‖ ≤ ε, so max and min move by at most ε: "
         "|λ_i(K_m) − λ_i(K)| ≤ ε.",
         "Write t = i^(−β). i ≤ (c1/(2ε))^(1/β) says ε ≤ c1·t/2, since x^(−β) decreases: ε = c1·t/2 − u, u ≥ 0.",
-        f"Below: λ_i(K) = c1·t + a moves by −ε + v with a, v ≥ 0, and λ_i(K_m) − c1·t/2 = {_show(margins[0])}.",
-        f"Above, with c2 = c1 + d: λ_i(K) = c2·t − a moves by ε − v, and (c2 + c1/2)·t − λ_i(K_m) = {_show(margins[1])}.",
+        f"Below: λ_i(K) = c1·t + a moves by −ε + v with a, v ≥ 0, and λ_i(K_m) − c1·t/2 = {shown(margins[0])}.",
+        f"Above, with c2 = c1 + d: λ_i(K) = c2·t − a moves by ε − v, and (c2 + c1/2)·t − λ_i(K_m) = {shown(margins[1])}.",
         "No coefficient is negative: both bounds hold."
         if holds
         else "A coefficient is negative, so it is not shown that both bounds hold.",
@@ -99,7 +99,7 @@ def eigenvalues_up_to_the_perturbation() -> Proof:
     """Whether some c > 0 has l_i(K_m) >= c i^-beta for all i <= eps^(-1/beta), whatever K_m with |K_m - K| <= eps; refuted by
     the truncations of K = diag(i^-beta), in exact arithmetic. ValueError where they do not refute it: that would prove nothing.
     """
-    sp = _sympy()
+    sp = sympy_module()
     m, beta = sp.symbols("m beta", positive=True)
     eps = (m + 1) ** (-beta)
     reach = sp.powdenest(eps ** (-1 / beta), force=True)
@@ -118,7 +118,7 @@ def eigenvalues_up_to_the_perturbation() -> Proof:
         )
     steps = (
         "Let K = diag(i^(−β)) and let K_m keep its first m eigenvalues: ‖K_m − K‖ = λ_(m+1)(K) = (m+1)^(−β) = ε.",
-        f"Then ε^(−1/β) = {_show(reach)}, so that i = m + 1 satisfies i ≤ ε^(−1/β).",
+        f"Then ε^(−1/β) = {shown(reach)}, so that i = m + 1 satisfies i ≤ ε^(−1/β).",
         "But K_m has rank m: λ_(m+1)(K_m) = 0, below c·(m+1)^(−β) for every c > 0.",
         f"Exactly, for β = 2: {'; '.join(examples)}.",
         "So no c > 0 serves: the statement needs a factor below 1 before ε^(−1/β).",
@@ -127,7 +127,7 @@ def eigenvalues_up_to_the_perturbation() -> Proof:
     return Proof(holds=False, text=text, steps=steps)
 
 
-def _sympy() -> Any:
+def sympy_module() -> Any:
     """Sympy, imported when a proof is asked for: the import takes longer than the proof."""
     import sympy
 
@@ -136,19 +136,19 @@ def _sympy() -> Any:
 
 def _monotone(expression: sympy.Expr, variable: sympy.Symbol, sign: int) -> Proof:
     """Whether sign * d expression / d variable > 0 for all positive values of the symbols."""
-    sp = _sympy()
+    sp = sympy_module()
     derivative = sp.factor(sp.diff(expression, variable))
     numerator, denominator = sp.fraction(sp.together(sign * derivative))
     holds = _is_positive(numerator) and _is_positive(denominator)
     word = "increases" if sign > 0 else "decreases"
     quotient = f"{_bracketed(numerator)} / {_bracketed(denominator)}"
     minus = "" if sign > 0 else "−"
-    where = _show(variable)
+    where = shown(variable)
     steps = [
-        f"α = {_show(expression)}, with {_symbols(expression)} > 0.",
-        f"Differentiate: ∂α/∂{where} = {_show(derivative)}.",
+        f"α = {shown(expression)}, with {_symbols(expression)} > 0.",
+        f"Differentiate: ∂α/∂{where} = {shown(derivative)}.",
         f"As a quotient of polynomials, {minus}∂α/∂{where} = {quotient}.",
-        f"The denominator expands to {_show(sp.expand(denominator))}.",
+        f"The denominator expands to {shown(sp.expand(denominator))}.",
         f"Every coefficient above and below is positive, so α {word} strictly in {where}."
         if holds
         else f"Not every coefficient is positive, so it is not shown that α {word} in {where}.",
@@ -162,7 +162,7 @@ def _limit(expression: sympy.Expr, variable: sympy.Symbol, at: sympy.Expr, expec
     Shown twice: by the limit itself, and by the difference, a quotient of polynomials (at infinity in
     1/variable) whose numerator vanishes in the limit while its denominator stays positive.
     """
-    sp = _sympy()
+    sp = sympy_module()
     to_infinity = at == sp.oo
     limit = sp.limit(expression, variable, at, "-" if to_infinity else "+")
     difference = sp.factor(sp.together(expression - expected))
@@ -175,13 +175,13 @@ def _limit(expression: sympy.Expr, variable: sympy.Symbol, at: sympy.Expr, expec
     by_limit = sp.simplify(limit - expected) == 0
     continuous = small.is_polynomial(variable) and large.is_polynomial(variable)
     by_difference = continuous and small_there == 0 and _is_positive(large_there)
-    where = f"{_show(variable)} → {'∞' if to_infinity else _show(at) + '⁺'}"
-    written = f"written in 1/{_show(variable)}, " if to_infinity else ""
+    where = f"{shown(variable)} → {'∞' if to_infinity else shown(at) + '⁺'}"
+    written = f"written in 1/{shown(variable)}, " if to_infinity else ""
     steps = [
-        f"α = {_show(expression)}, with {_symbols(expression)} > 0.",
-        f"The limit as {where} is {_show(limit)}; claimed is {_show(expected)}.",
-        f"The difference is α − {_bracketed(expected)} = {_show(difference)}.",
-        f"As {where}, {written}its numerator tends to {_show(small_there)}, its denominator to {_show(large_there)}.",
+        f"α = {shown(expression)}, with {_symbols(expression)} > 0.",
+        f"The limit as {where} is {shown(limit)}; claimed is {shown(expected)}.",
+        f"The difference is α − {_bracketed(expected)} = {shown(difference)}.",
+        f"As {where}, {written}its numerator tends to {shown(small_there)}, its denominator to {shown(large_there)}.",
         "So the difference vanishes in the limit."
         if by_difference
         else "So it is not shown that the difference vanishes.",
@@ -195,7 +195,7 @@ def _convex(expression: sympy.Expr, variable: sympy.Symbol) -> Proof:
     """Whether the second derivative is positive: a sum of powers of the variable with coefficients that are
     polynomials in nonnegative symbols, none with a negative coefficient, one of them strictly positive.
     """
-    sp = _sympy()
+    sp = sympy_module()
     second = sp.expand(sp.powsimp(sp.expand(sp.diff(expression, variable, 2))))
     coefficients: dict[Any, Any] = {}
     powers_only = True
@@ -206,16 +206,16 @@ def _convex(expression: sympy.Expr, variable: sympy.Symbol) -> Proof:
         powers_only = powers_only and (base == variable or power == 1)
         exponent = sp.expand(exponent) if power != 1 else sp.Integer(0)
         coefficients[exponent] = coefficients.get(exponent, 0) + coefficient
-    signs = {exponent: _sign(coefficient) for exponent, coefficient in coefficients.items()}
+    signs = {exponent: sign_of(coefficient) for exponent, coefficient in coefficients.items()}
     holds = powers_only and all(sign is not None for sign in signs.values()) and 1 in signs.values()
     steps = [
-        f"b(λ) = {_show(expression)}, with s = 1/2 + t, t ≥ 0, A ≥ 0, ρ = 1/β > 0, B > 0, λ > 0.",
-        f"Differentiate twice: b''(λ) = {_show(second)}.",
+        f"b(λ) = {shown(expression)}, with s = 1/2 + t, t ≥ 0, A ≥ 0, ρ = 1/β > 0, B > 0, λ > 0.",
+        f"Differentiate twice: b''(λ) = {shown(second)}.",
     ]
     words = {1: "positive", 0: "nonnegative", None: "of no definite sign"}
     for exponent, coefficient in sorted(coefficients.items(), key=str):
         steps.append(
-            f"The coefficient of {_show(variable**exponent)} is {_show(sp.factor(coefficient))}: "
+            f"The coefficient of {shown(variable**exponent)} is {shown(sp.factor(coefficient))}: "
             f"{words[signs[exponent]]}."
         )
     steps.append(
@@ -229,15 +229,15 @@ def _convex(expression: sympy.Expr, variable: sympy.Symbol) -> Proof:
 
 def _is_positive(expression: sympy.Expr) -> bool:
     """Whether an expression is a polynomial that its coefficients show to be positive."""
-    return _sign(expression) == 1
+    return sign_of(expression) == 1
 
 
-def _sign(expression: sympy.Expr) -> int | None:
+def sign_of(expression: sympy.Expr) -> int | None:
     """1 for a polynomial shown to be positive, 0 for one shown to be nonnegative, None for any other.
 
     All symbols must be nonnegative, no coefficient negative; positive needs a monomial in positive symbols.
     """
-    sp = _sympy()
+    sp = sympy_module()
     expression = sp.expand(expression)
     symbols = sorted(expression.free_symbols, key=str)
     if not all(symbol.is_nonnegative for symbol in symbols):
@@ -260,7 +260,7 @@ def _sign(expression: sympy.Expr) -> int | None:
 _LETTERS = {"beta": "β", "rho": "ρ", "lambda": "λ"}
 
 
-def _show(expression: Any) -> str:
+def shown(expression: Any) -> str:
     """An expression on one line of plain text."""
     text = str(expression).replace("**", "^").replace("*", "·")
     for name, letter in _LETTERS.items():
@@ -269,8 +269,8 @@ def _show(expression: Any) -> str:
 
 
 def _bracketed(expression: Any) -> str:
-    return _show(expression) if expression.is_Atom else f"({_show(expression)})"
+    return shown(expression) if expression.is_Atom else f"({shown(expression)})"
 
 
 def _symbols(expression: sympy.Expr) -> str:
-    return ", ".join(_show(symbol) for symbol in sorted(expression.free_symbols, key=str))
+    return ", ".join(shown(symbol) for symbol in sorted(expression.free_symbols, key=str))
