@@ -166,9 +166,17 @@ class DependentEquivalent(Equivalent):
         """The n, a power of e^(1/2), from which on the ridge that minimises the risk has at most this kappa; infinite where
         there is none.
         """
-        log_n = np.arange(0.5, FARTHEST, 0.5)
-        n = np.exp(log_n)
-        df1 = float(self.sums(np.array([kappa])).df1[0])
-        n = n[df1 < self.capacity(n)]
-        falls = np.flatnonzero(self._slope(n, np.full_like(n, math.log(kappa))) >= 0.0)
-        return float(n[falls[0]]) if falls.size else math.inf
+        n = np.exp(np.arange(0.5, FARTHEST, 0.5))
+        n = n[float(self.sums(np.array([kappa])).df1[0]) < self.capacity(n)]
+
+        def first(sizes: Array) -> int:
+            """Place of the first n at which the risk rises with kappa, their number where there is none."""
+            rises = self._slope(sizes, np.full_like(sizes, math.log(kappa))) >= 0.0
+            return int(np.argmax(rises)) if rises.any() else len(sizes)
+
+        # A sample that is large enough is so with more: among a few first, then among those before the first of them.
+        stride = math.isqrt(len(n)) + 1
+        end = (first(n[stride - 1 :: stride]) + 1) * stride
+        between = n[max(end - stride, 0) : end]
+        place = first(between) if between.size else 0
+        return float(between[place]) if place < len(between) else math.inf
