@@ -338,6 +338,7 @@ CLAIMS = [
 """
 
 
+@pytest.mark.thorough
 def test_a_worker_that_is_killed_costs_no_other_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "deadly_pack.py").write_text(DEADLY)
     monkeypatch.syspath_prepend(tmp_path)

@@ -13,6 +13,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 SCRIPT = BENCHMARKS / "speed.py"
 
 
+@pytest.mark.thorough
 def test_speed_at_small_sizes(tmp_path, capsys):
     out = tmp_path / "speed.json"
     results = runpy.run_path(str(SCRIPT))["main"](["--quick", "--out", str(out)])
@@ -40,6 +41,7 @@ def test_speed_measures_a_part_and_keeps_the_rest(tmp_path):
         main(["--only", "speed"])
 
 
+@pytest.mark.thorough
 def test_effective_sample_size_at_small_sizes(tmp_path):
     out = tmp_path / "page.md"
     script = runpy.run_path(str(BENCHMARKS / "effective_sample_size.py"))
@@ -66,6 +68,7 @@ def test_a_power_law_is_summed_beyond_its_last_lag(power, total):
     assert power_sum(coefficients, power) == pytest.approx(1.0 + 2.0 * total, rel=1e-6)
 
 
+@pytest.mark.thorough
 def test_critical_degree_at_small_sizes(tmp_path, capsys):
     out = tmp_path / "page.md"
     script = runpy.run_path(str(BENCHMARKS / "critical_degree.py"))

@@ -267,6 +267,7 @@ def test_simulation_agrees_with_the_equivalent(dependence: Vector) -> None:
     assert 4.0 * curve.stderr[1] / expected[1] < 0.095
 
 
+@pytest.mark.thorough
 def test_simulation_tells_a_wrong_equivalent() -> None:
     """That of the diagonal of the matrix alone."""
     for dependence in (ROTATION, TURNED):

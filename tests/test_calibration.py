@@ -300,6 +300,7 @@ def test_corners_are_found_as_often_as_instances_fall_into_them(registered: Call
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.thorough
 def test_simulation_alone_asks_only_for_errors_that_its_grid_permits(
     monkeypatch: pytest.MonkeyPatch, registered: Callable[[Claim], str]
 ) -> None:
@@ -327,6 +328,7 @@ PARTS = 4
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", range(PARTS))
+@pytest.mark.thorough
 def test_an_audit_of_what_should_survive_raises_no_alarm(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """An audit of the published table, on seeds of its own and with fewer instances: of every other reading, which the published
     table audits all, and a quarter of those at a time.
@@ -496,6 +498,7 @@ def test_the_order_of_the_table_is_not_that_of_the_work(stub: Stub, tmp_path: Pa
     assert backwards | {"seconds": 0.0} == forwards | {"seconds": 0.0}
 
 
+@pytest.mark.thorough
 def test_two_workers_measure_the_same_as_one(tmp_path: Path) -> None:
     """Real parts, of a reading that costs little."""
     claims = [one for one in properties.CLAIMS if one.id == "F5/spectra"]
@@ -513,6 +516,7 @@ def names() -> list[str]:
     return [one.id for one in exponent_readings(properties.CLAIMS)]
 
 
+@pytest.mark.thorough
 def test_parts_have_names_of_their_own_and_every_reading_comes_before_any_second_part(names: list[str]) -> None:
     wanted = parts(properties.CLAIMS, Effort())
     assert len({part.name for part in wanted}) == len(wanted)

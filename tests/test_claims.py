@@ -361,6 +361,7 @@ def test_a_cell_is_judged_by_a_reading_of_its_own_tuning() -> None:
             assert cell.split(" · ")[0] == ("schedule" if reading.tuning == "schedule" else "tuned")
 
 
+@pytest.mark.thorough
 def test_properties_import_without_pytest() -> None:
     code = "import sys; sys.modules['pytest'] = None; import properties; print(len(properties.CLAIMS))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)

@@ -693,6 +693,7 @@ def test_the_process_exits_with_the_code() -> None:
     assert "--only" in done.stderr
 
 
+@pytest.mark.thorough
 def test_a_closed_pipe_does_not_change_the_verdict() -> None:
     code = (
         "import sys\nfrom verifier import cli\nconsole = cli._console()\n"

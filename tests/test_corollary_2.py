@@ -48,6 +48,7 @@ def test_the_critical_growth_is_where_alpha_is_lost() -> None:
 
 
 @pytest.mark.parametrize("off", [-0.05, 0.05])
+@pytest.mark.thorough
 def test_an_exponent_off_by_a_twentieth_is_noticed(off: float) -> None:
     claim = CLAIMS["exponent-at-every-growth"]
 

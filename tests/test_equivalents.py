@@ -108,6 +108,7 @@ def reference_sums(instance: Instance, log_kappa: float) -> tuple[float, ...]:
 
 
 @pytest.mark.parametrize("beta", BETAS)
+@pytest.mark.thorough
 def test_sums_agree_with_a_million_terms(beta: float) -> None:
     for s in (0.05, 3.0):
         instance = Instance(Truncated(PowerLaw(beta), 10**6), CriticalTarget(s))
@@ -203,6 +204,7 @@ EVERYWHERE: list[Target] = [
 
 
 @pytest.mark.parametrize("spectrum", INFINITE, ids=lambda spectrum: spectrum.describe())
+@pytest.mark.thorough
 def test_sums_over_infinite_spectra_agree_with_brute_force(spectrum: Spectrum) -> None:
     for target in EVERYWHERE:
         instance = Instance(spectrum, target)
@@ -364,6 +366,7 @@ def brute_force(instance: Instance, n: float, count: int) -> float:
     [CriticalTarget(0.3), CriticalTarget(3.0), LacunaryTarget(0.4, ratio=30.0), SingleEigenfunction(1.0, index=3)],
     ids=lambda target: target.describe(),
 )
+@pytest.mark.thorough
 def test_tuned_risk_is_the_smallest_over_a_dense_grid(target: Target, n: int, sigma: float) -> None:
     for spectrum in (Truncated(PowerLaw(1.5), 150), Truncated(PowerLaw(4.0), 150)):
         instance = Instance(spectrum, target, Noise(sigma))

@@ -101,6 +101,7 @@ def test_an_exhibit_has_no_part_in_the_measured_code() -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["F2/slope", "F4/heaviest-tail"])
+@pytest.mark.thorough
 def test_simulated_slopes_agree_with_the_equivalent(drawn: dict[str, dict[str, Any]], name: str) -> None:
     """Two routes to every slope: simulation by generalised least squares, and the equivalent with the same weights."""
     compared = 0
@@ -161,6 +162,7 @@ def test_a_small_weight_bends_figure_4_until_its_crossover_ends(drawn: dict[str,
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_exhibits_are_the_same_numbers_again_and_make_a_record(
     drawn: dict[str, dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -279,6 +281,7 @@ def test_the_explanation_is_that_of_the_module_that_declares_the_claim() -> None
 # ------------------------------------------------------------------------------------------------------- in an audit
 
 
+@pytest.mark.thorough
 def test_an_audit_draws_exhibits_and_survives_one_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     claim = SHOWN["F4/heaviest-tail"]
     events: list[AuditEvent] = []

@@ -232,6 +232,7 @@ def test_the_same_seed_gives_the_same_finding(planted: Claim) -> None:
     assert summary(falsify(planted, budget=FEW, seed=6)) != summary(first)
 
 
+@pytest.mark.thorough
 def test_another_process_gives_the_same_finding() -> None:
     code = (
         "import json, properties; from verifier.verdicts.falsify import Budget, falsify\n"

@@ -89,6 +89,7 @@ def real_descents(
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting[4].describe())
+@pytest.mark.thorough
 def test_equivalent_and_simulation_agree_with_real_descents(
     setting: tuple[float, float, float, float, Filter, int, int],
 ) -> None:
@@ -252,6 +253,7 @@ def test_certification_accepts_the_equivalent_and_refuses_another(s: float, monk
     assert not certify(experiment, seed=3, replicates=16, z=4.7).agrees
 
 
+@pytest.mark.thorough
 def test_the_error_of_the_equivalent_is_what_is_allowed() -> None:
     """2s (2s + 1)/n of the bias, from the scatter of a sample's eigenvalues, where the bias is most of the risk."""
     n = 100
@@ -339,6 +341,7 @@ def test_the_risk_of_a_single_pass_is_that_of_its_recursion(
 
 
 @pytest.mark.parametrize("averaged", [False, True])
+@pytest.mark.thorough
 def test_passes_that_are_made_have_that_mean(averaged: bool) -> None:
     """Explicit stochastic descents with drawn labels, and the simulation with few and many directions."""
     p, n, lam, sigma = 60, 150, 0.08, 0.3

@@ -316,6 +316,7 @@ def test_the_command_prints_and_writes_what_it_found(curve: Path) -> None:
     assert page.count("<svg") == 1
 
 
+@pytest.mark.thorough
 def test_a_figure_is_an_svg_as_well_and_drawn_from_the_record_alone(curve: Path) -> None:
     assert run("fit", curve.name, "--json", "fit.json", "--out", "fit.svg").exit_code == 0
     code = (

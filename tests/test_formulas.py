@@ -167,6 +167,7 @@ def searched(truth: Factor, formulas: Any = FORMULAS, **more: Any) -> FormulaRep
 
 
 @pytest.mark.parametrize("truth", [NoFactor(), LagSum(SCORE), MixingSum(INPUTS, 0.5)])
+@pytest.mark.thorough
 def test_the_planted_formula_is_found_and_no_other(truth: Factor) -> None:
     found = searched(truth)
     assert (found.status, found.exit_code) == (REPAIRED, 0)

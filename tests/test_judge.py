@@ -334,6 +334,7 @@ def test_the_seam_between_the_routes() -> None:
         judge(claim(Exponent(0.5)), PLAIN, route="C")
 
 
+@pytest.mark.thorough
 def test_without_an_equivalent_the_simulated_slope_is_compared_with_a_reference() -> None:
     assert TRUTH is not None
     found = judge(claim(Exponent(TRUTH)), TREATED, **SMALL)

@@ -128,6 +128,7 @@ def test_saturation_ignored_breaks_at_one() -> None:
 
 @pytest.mark.parametrize("side", ["above", "below"])
 @pytest.mark.parametrize("place", [0.37, 0.5, 0.8])
+@pytest.mark.thorough
 def test_a_kink_is_found_from_either_side(place: float, side: str) -> None:
     wrong = beyond(place) if side == "above" else lambda i: 0.3 * max(0.0, place - i.s)
     (boundary,) = along_s(claim(wrong), 0.1, 0.95).boundaries
@@ -391,6 +392,7 @@ def test_the_line_and_the_parabola() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.thorough
 def test_intervals_take_in_the_truth(seed: int) -> None:
     """Onsets of random place, slope, power and side."""
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))

@@ -64,6 +64,7 @@ def test_the_function_after_purification_is_rougher_from_one_half_on() -> None:
         ("P1/function-held-fixed", 0.1, False),
     ],
 )
+@pytest.mark.thorough
 def test_the_power_of_purification_is_an_axis(name: str, s: float, fails_above: bool) -> None:
     """Without purification, q = 1, nothing changes; more redundancy, q < 1, changes the sign of what happens."""
     found = mapped(name, x="power", ranges={"x": (0.85, 1.6)}, fixed={"s": s, "sigma": 1.0, "beta": 2.0})
@@ -84,6 +85,7 @@ def test_the_function_of_one_component_is_smooth_enough_from_one_half_on() -> No
     assert boundary.fails < boundary.holds
 
 
+@pytest.mark.thorough
 def test_coefficients_of_a_turned_component_lose_beyond_one_half() -> None:
     found = mapped("T3/rotated-coefficients", x="s", ranges={"x": (0.4, 0.7)}, judgements=120)
     boundary = boundary_of(found, 0.5, 0.2)

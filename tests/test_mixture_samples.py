@@ -203,6 +203,7 @@ def test_a_rotated_mixture_has_no_common_eigenbasis() -> None:
         mixture_risk(turned, n=10, lam=0.1)
 
 
+@pytest.mark.thorough
 def test_a_rare_component_does_not_loosen_the_certificate() -> None:
     # An allowance of 4/(n min pi), a hundred times as large here, would leave the exponent known to +-.07 only, and let the
     # equivalent of the mixed covariance pass at every n.

@@ -22,6 +22,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(cli.app, arguments, prog_name="verifier")
 
 
+@pytest.mark.thorough
 def test_what_it_writes_runs_as_it_is() -> None:
     result = run("new-pack", "fresh_pack")
     assert result.exit_code == 0

@@ -193,6 +193,7 @@ def test_a_killed_night_goes_on_and_ends_as_if_it_had_not_been(
     assert result.night["resumed"] == 1
 
 
+@pytest.mark.thorough
 def test_ctrl_c_writes_the_report_first_and_the_night_goes_on(
     place: Path, claims: dict[str, Claim], tmp_path: Path, no_controls: None
 ) -> None:
@@ -355,6 +356,7 @@ def test_examples_end_a_night() -> None:
 # ------------------------------------------------------------------------------------------------ where it looks
 
 
+@pytest.mark.thorough
 def test_a_falsehood_in_a_rare_corner_is_found(claims: dict[str, Claim], tmp_path: Path, no_controls: None) -> None:
     rare = claims["corner"]  # a thousandth of the domain's betas, beside an end of their range but not at it
     plain = falsify(rare, budget=Budget(examples=200), seed=2)

@@ -114,6 +114,7 @@ def total(h: Callable[[Any], Any], reach: float, first: int = 40) -> Any:
 
 
 @pytest.mark.parametrize("log_kappa", [-8.0, -300.0])
+@pytest.mark.thorough
 def test_infinite_sums_against_forty_digits(log_kappa: float) -> None:
     # T = 1 + c e_1 v*, beta = 2, gamma = 1, s = 9/10: by quadratic forms, whose terms cancel, in 40 digits.
     with mp.workdps(40):
@@ -374,6 +375,7 @@ def _claim(exponent: float, tuning: str = "optimal") -> vf.Claim:
 @pytest.mark.parametrize(
     "transform", [*(transform for transform, _, _ in INDEX_CASES[2:5]), INFINITE[1], INFINITE[3], INFINITE[4]]
 )
+@pytest.mark.thorough
 def test_exponents_of_transformed_instances(transform: vf.Transform, sigma: float, tuning: str) -> None:
     for beta, s in ((2.0, 0.8), (1.5, 0.3)):
         instance = vf.Instance(vf.PowerLaw(beta), vf.CriticalTarget(s=s), vf.Noise(sigma), transform=transform)

@@ -40,6 +40,7 @@ def claim(name: str) -> Claim:
     return next(claim for claim in CLAIMS if claim.id == name)
 
 
+@pytest.mark.thorough
 def test_coverage_and_the_command_line_of_hypothesis(tmp_path: Path) -> None:
     """A property, a ghostwritten test and the file of the guide, in one run under coverage."""
     pytest.importorskip("coverage", reason="coverage, of the extra dev, is not installed")

@@ -148,6 +148,7 @@ def test_bundled_ingredients_are_recorded_as_before() -> None:
     assert recorded("spectrum", vf.Finite((2.0, 1.0))) == {"kind": "Finite", "eigenvalues": [2.0, 1.0]}
 
 
+@pytest.mark.thorough
 def test_a_counterexample_with_foreign_parts_replays_with_its_pack(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

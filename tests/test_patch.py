@@ -45,6 +45,7 @@ def write(path: Path, record: dict[str, Any]) -> Path:
     return path
 
 
+@pytest.mark.thorough
 def test_git_applies_it_and_the_test_that_it_adds_holds(run: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     for name in ("verifier", "properties", "reports"):
@@ -165,6 +166,7 @@ import verifier as vf
     ("name", "open_", "close", "held"), [("CLAIMS", "(", ",)", "CLAIMS"), ("ONE", "", "", "(ONE,)")]
 )
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+@pytest.mark.thorough
 def test_a_pack_of_ones_own_is_patched_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, open_: str, close: str, held: str, end: str
 ) -> None:

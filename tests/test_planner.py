@@ -81,6 +81,7 @@ def test_by_simulation_the_answer_is_sizes_and_replicates() -> None:
     assert plan(claim(), margin=0.05)[0].to_json()["n"] is None
 
 
+@pytest.mark.thorough
 def test_a_judgement_made_as_planned_notices_the_margin() -> None:
     """And keeps the tolerance within about two thirds of it: a third each for finite samples and for sampling."""
     margin = 0.06

@@ -560,6 +560,7 @@ def test_the_plain_case_is_accepted_under_anything() -> None:
     assert kept.dependence == Independent()
 
 
+@pytest.mark.thorough
 def test_what_dependences_shrink_to() -> None:
     assert find(strategies.short_memory(), lambda _: True) == White()
     assert find(strategies.processes(), lambda p: p.hurst > 0.5) == FractionalNoise(0.7)

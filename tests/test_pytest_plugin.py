@@ -123,6 +123,7 @@ def test_a_few_lines_test_a_pack(repository: Path) -> None:
     assert "open: open-and-vacuous" in done.out
 
 
+@pytest.mark.thorough
 def test_unexpected_verdicts_are_red_with_the_finding_and_a_replay(repository: Path) -> None:
     done = run(repository, "--verifier-pack", "my_pack:WRONG")
     assert done.code == 1, done.out
@@ -135,6 +136,7 @@ def test_unexpected_verdicts_are_red_with_the_finding_and_a_replay(repository: P
     assert (repository / "runs/pytest/Q-false-and-not-known.minimal.json").exists()
 
 
+@pytest.mark.thorough
 def test_a_pack_is_collected_without_a_file_and_a_broken_one_fails_alone(repository: Path) -> None:
     (repository / "pytest.ini").write_text("[pytest]\nverifier_packs =\n    my_pack:RIGHT\n    my_pack:NOTHING\n")
     counting(repository, testing.EXAMPLES["ci"])  # the profile that the command names
@@ -148,6 +150,7 @@ def test_a_pack_is_collected_without_a_file_and_a_broken_one_fails_alone(reposit
     assert "3 failed, 2 passed" in done.out
 
 
+@pytest.mark.thorough
 def test_items_of_a_pack_can_be_chosen_and_distributed(repository: Path) -> None:
     counting(repository, 40)  # where nobody names a profile, in a worker as well
     words = ("-k", "vacuous-and-known or test_count", "-n", "1")
@@ -165,6 +168,7 @@ def counting(repository: Path, examples: int) -> None:
     )
 
 
+@pytest.mark.thorough
 def test_the_profile_of_the_environment_says_how_many_examples(repository: Path) -> None:
     counting(repository, testing.EXAMPLES["ci"])
     done = run(repository, HYPOTHESIS_PROFILE="verifier-ci")
@@ -172,6 +176,7 @@ def test_the_profile_of_the_environment_says_how_many_examples(repository: Path)
     assert "1 passed" in done.out
 
 
+@pytest.mark.thorough
 def test_a_profile_that_nobody_has_is_bad_usage(repository: Path) -> None:
     done = run(repository, HYPOTHESIS_PROFILE="verifier-slow")
     assert done.code == pytest.ExitCode.USAGE_ERROR

@@ -123,6 +123,7 @@ def test_a_pilot_says_how_many_and_is_then_forgotten(curves: list[tuple[str, int
     assert (again.verdict, again.exponent, again.tolerance) == (found.verdict, found.exponent, found.tolerance)
 
 
+@pytest.mark.thorough
 def test_a_judgement_that_counts_its_own_replicates_is_repeatable() -> None:
     first = judge(claim(), COINS, seed=3, **SMALL)
     assert first.verdict == CONSISTENT

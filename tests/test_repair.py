@@ -73,6 +73,7 @@ def wrong_beyond(instance: vf.Instance) -> float:
     return 0.1 * (instance.s > 0.6)
 
 
+@pytest.mark.thorough
 def test_a_constant_is_found_and_its_edge_is_confirmed() -> None:
     found = repaired()
     assert (found.status, found.exit_code, texts(found)) == (REPAIRED, 0, ["s <= 0.6"])
@@ -121,6 +122,7 @@ def test_noise_is_needed() -> None:
     assert found.best.added[0].needed.instance.sigma == 0.0
 
 
+@pytest.mark.thorough
 def test_each_condition_of_a_conjunction_is_shown_to_be_needed() -> None:
     found = fixed(lambda i: 0.1 * (i.s > 0.6 or i.sigma == 0.0))
     assert found.status == REPAIRED
@@ -133,6 +135,7 @@ def test_each_condition_of_a_conjunction_is_shown_to_be_needed() -> None:
         assert all(condition(added.needed.instance) for condition in others)
 
 
+@pytest.mark.thorough
 def test_what_is_wrong_only_for_a_conjunction_has_two_repairs() -> None:
     found = fixed(lambda i: 0.1 * (i.s > 0.6 and i.sigma == 0.0))
     every = {found.best.text if found.best else "", *(item.text for item in found.alternatives)}
@@ -146,6 +149,7 @@ def test_nothing_repairs_what_is_wrong_everywhere() -> None:
     assert "no conjunction" in found.text
 
 
+@pytest.mark.thorough
 def test_where_the_domain_leaves_nothing_it_is_tried_beside_it() -> None:
     found = fixed(lambda i: 0.1 * (i.sigma == 0.0), _domain(sigma=st.just(0.0)))
     assert (found.status, found.exit_code, found.best) == (BESIDE, 0, None)
@@ -162,6 +166,7 @@ def test_what_is_not_falsified_has_nothing_to_repair() -> None:
     assert (single.status, single.exit_code) == (UNDECIDED, 2)
 
 
+@pytest.mark.thorough
 def test_a_condition_of_ones_own_is_one_line() -> None:
     steep = vf.Condition("steep", "beta is at least 2", lambda i: i.beta >= 2.0)
     error: Callable[[vf.Instance], float] = lambda i: 0.1 * (i.beta < 2.0)  # noqa: E731

@@ -140,6 +140,7 @@ def _plain() -> SearchStrategy[vf.Instance]:
     )
 
 
+@pytest.mark.thorough
 def test_a_bound_is_weaker_than_the_predicate_that_keeps_the_same_draws() -> None:
     """Ratios drawn are 1, 2 and 4; the claim is wrong from a ratio of 1.5 on: "T is unitary" would be too much."""
     transforms = st.sampled_from([(1.0, 1.0), (1.0, 2.0), (0.5, 2.0)]).map(
@@ -164,6 +165,7 @@ def test_a_bound_is_weaker_than_the_predicate_that_keeps_the_same_draws() -> Non
     assert 1.5 < edge.broken < 1.55
 
 
+@pytest.mark.thorough
 def test_a_bound_where_draws_only_lean_is_not_kept() -> None:
     """Wrong without noise; and at the largest beta, there alone, off by less than is noticed, which no attack finds violated."""
     domain = st.builds(
@@ -177,6 +179,7 @@ def test_a_bound_where_draws_only_lean_is_not_kept() -> None:
     assert (found.status, texts(found)) == (REPAIRED, ["sigma > 0"])
 
 
+@pytest.mark.thorough
 def test_what_restates_is_joined_by_what_says_it_directly() -> None:
     """In mixtures of tails 3 and 2, the function of the first one is too rough for s < 1/2, that of the second never."""
 
@@ -207,6 +210,7 @@ def test_what_restates_is_joined_by_what_says_it_directly() -> None:
     assert any(item.text == "s >= 0.5" for item in found.alternatives)
 
 
+@pytest.mark.thorough
 def test_the_direct_condition_is_preferred_where_both_keep_the_same() -> None:
     restates = Condition("restates", "all is well", lambda i: i.sigma > 0.0, indirect=True)
     found = vf.repair(

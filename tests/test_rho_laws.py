@@ -97,6 +97,7 @@ def test_the_simulation_does_what_the_estimator_does(route: str) -> None:
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.describe())
+@pytest.mark.thorough
 def test_simulation_agrees_with_the_equivalent(law: vf.SpreadRhos) -> None:
     """Also where next to all of the risk is that of coordinates beyond those that are drawn (s = .05)."""
     for parts in ({"beta": 1.4}, {"beta": 4.0, "s": 0.05, "sigma": 0.02}):

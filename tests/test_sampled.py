@@ -104,6 +104,7 @@ def definition(instance: Instance, z: np.ndarray, lam: float) -> float:
         (700, 130, 1e-6, 0.1),
     ],
 )
+@pytest.mark.thorough
 def test_each_replicate_is_the_definition_on_the_same_sample(n, p, lam, sigma, beta, target, design):
     instance = finite(p, beta, sigma, design, target)
     ours = sampled_risk(instance, n=n, lam=lam, replicates=2, seed=6, key=("a",))
@@ -143,6 +144,7 @@ def exact_risk(instance: Instance, z: np.ndarray, lam: float) -> float:
     ("n", "p", "lam"),
     [(8, 24, 0.0), (8, 24, 1e-6), (8, 24, 1e-12), (20, 10, 1e-10), (20, 10, 1e-4), (10, 10, 1e-6), (12, 14, 1e-9)],
 )
+@pytest.mark.thorough
 def test_steep_spectra_keep_their_digits(n, p, lam, spectrum, target, sigma):
     """Risks down to 1e-20 at a target of size one, where the textbook formula has no correct digit left."""
     law = Truncated(PowerLaw(6.0), p) if spectrum == "power 6" else Finite(tuple(np.exp(-np.arange(float(p)))))
@@ -224,6 +226,7 @@ def own_inputs(design: Design, rng: np.random.Generator, shape: tuple[int, ...])
 
 @pytest.mark.parametrize("design", DESIGNS)
 @pytest.mark.parametrize(("p", "n", "lam", "sigma"), AGAINST_SKLEARN)
+@pytest.mark.thorough
 def test_replicates_are_distributed_as_scikit_learn_fits(p, n, lam, sigma, design):
     """scikit-learn fits each unit target and each unit of noise; by linearity their errors give the averaged risk."""
     instance = finite(p, 1.5, sigma, design)
@@ -258,6 +261,7 @@ def test_the_comparison_of_distributions_tells_designs_apart():
 
 @pytest.mark.parametrize("design", DESIGNS)
 @pytest.mark.parametrize(("p", "n"), [(10, 30), (30, 10)])
+@pytest.mark.thorough
 def test_averaging_signs_and_noise_keeps_the_mean_of_single_fits(p, n, design):
     """A target with all coefficients positive and sampled noise, one fit each: level 1e-3 over the eight."""
     instance, count, averages = finite(p, 1.5, 0.5, design), 8000, 1000
@@ -317,6 +321,7 @@ GAUSSIAN_CASES = [  # spectrum, sigma, n, directions
 
 
 @pytest.mark.parametrize(("spectrum", "sigma", "n", "directions"), GAUSSIAN_CASES, ids=repr)
+@pytest.mark.thorough
 def test_gaussian_inputs_through_real_samples_agree_with_bartlett(spectrum, sigma, n, directions):
     """With the far tail of an infinite spectrum; level 1e-3 over two tests of each case."""
     instance = Instance(spectrum, CriticalTarget(0.5), Noise(sigma))
@@ -350,6 +355,7 @@ def gaussian_risk(n: int, directions: int) -> float:
 
 
 @pytest.mark.parametrize(("design", "at_100", "at_1000"), UNIVERSALITY)
+@pytest.mark.thorough
 def test_universality_is_approached_like_one_over_n(design, at_100, at_1000):
     """By how much the risks of other designs differ from the Gaussian one: two percent at most at n = 100."""
     gaussian = Instance(PowerLaw(1.5))
@@ -509,6 +515,7 @@ def test_curves_of_other_designs_are_made_of_real_samples():
 
 
 @pytest.mark.parametrize("design", [RademacherDesign(), Skewed()], ids=lambda design: design.describe())
+@pytest.mark.thorough
 def test_route_b_finds_the_exponent_of_another_design(design):
     instance = Instance(PowerLaw(1.5), CriticalTarget(0.5), Noise(1.0), design)
     theorem = theorem_exponent(treatment_free(instance))

@@ -89,6 +89,7 @@ FAMILY = 1e-3 / (4 * len(AGAINST_SKLEARN))  # two tests of the mean, one of the 
 
 
 @pytest.mark.parametrize(("instance", "p", "n", "lam", "noise"), AGAINST_SKLEARN)
+@pytest.mark.thorough
 def test_replicates_are_distributed_as_scikit_learn_fits(instance, p, n, lam, noise):
     count = 500
     ours = simulated_risk(instance, n=n, lam=lam, replicates=count, seed=3, noise=noise, signs="fixed")
@@ -289,6 +290,7 @@ def test_controls_stay_off_where_their_expansion_fails():
     # Measured: variances 8, 35 and 3.8 times smaller, at twice the cost.
     [(1.0, True, 24, 5.0), (1.0, False, 256, 15.0), (0.0, False, 256, 2.0)],
 )
+@pytest.mark.thorough
 def test_mirrored_samples_keep_the_mean_and_pay_for_themselves(sigma, controls, directions, gain):
     instance = Instance(spectrum=PowerLaw(1.5), target=CriticalTarget(0.5), noise=Noise(sigma))
     lam = float(optimal_ridge(instance, 200))

@@ -43,6 +43,7 @@ def octaves(points, first=100):
         (32, 8, 0.3, 0.03, True, 2000, 0.022),
     ],
 )
+@pytest.mark.thorough
 def test_coverage_of_the_interval_of_the_slope(count, points, sd, bend, lognormal, curves, margin):
     """The estimand is the projection of the true log risk (bent where bend > 0) with the fit's weights."""
     n = octaves(points)
@@ -146,6 +147,7 @@ def test_lack_of_fit_has_its_level_and_sees_a_bend():
 @pytest.mark.parametrize(
     ("amplitude", "power"), [(0.0, 1.0), (3.0, 0.5), (-0.9, 0.3), (20.0, 1.0)], ids=lambda value: f"{value:g}"
 )
+@pytest.mark.thorough
 def test_correction_to_scaling_finds_the_asymptotic_exponent(amplitude, power):
     """Coverage of the profile interval at 95%: measured .94 to 1; conservative with no correction."""
     n = octaves(8)

@@ -225,6 +225,7 @@ CONTAINED: dict[str, list[Callable[[Instance], bool]]] = {
 
 
 @pytest.mark.parametrize("name", CONTAINED)
+@pytest.mark.thorough
 def test_domains_contain_true_and_false_instances_alike(name: str) -> None:
     domain = next(claim for claim in properties.CLAIMS if claim.id == name).domain
     values = drawn(domain, 120)

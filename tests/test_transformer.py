@@ -133,6 +133,7 @@ def test_the_counterexample_to_bi_lipschitz_maps_in_numbers() -> None:
 
 
 @needs_jax
+@pytest.mark.thorough
 def test_gradients_agree_with_finite_differences() -> None:
     import jax
 
@@ -194,6 +195,7 @@ def test_the_spectrum_is_that_of_the_kernel() -> None:
 
 
 @needs_jax
+@pytest.mark.thorough
 def test_a_claim_that_is_far_off_is_falsified() -> None:
     claim = Claim(
         id="X1/head-against-embeddings",

@@ -98,6 +98,7 @@ def test_a_replicate_is_ridge_regression_with_a_constant_column(dependence: Depe
 
 @pytest.mark.parametrize("dependence", PAIRS, ids=str)
 @pytest.mark.parametrize(("mean", "intercept"), [(1.0, 0.0), (0.3, 2.0)])
+@pytest.mark.thorough
 def test_the_equivalent_against_textbook_regression(dependence: Dependence, mean: float, intercept: float) -> None:
     # A second route: nothing of the equivalent, nor of the simulator, is used for it.
     n, lam, p, count = 60, 0.03, 240, 48

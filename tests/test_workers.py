@@ -75,6 +75,7 @@ def test_one_blas_thread_a_worker():
 
 
 @pytest.mark.parametrize("deaths", [1, 2])
+@pytest.mark.thorough
 def test_a_worker_that_is_killed_costs_nothing(tmp_path, deaths):
     damage = Damage()
     tasks = [Task(deadly, (k, str(tmp_path), deaths)) for k in range(8)]
@@ -206,6 +207,7 @@ def cluster(port, tmp_path) -> Iterator[Cluster]:
         started.stop()
 
 
+@pytest.mark.thorough
 def test_a_cluster_of_which_one_after_the_other_is_killed(cluster, tmp_path, capfd):
     """A worker in the middle of the run, then the scheduler: everything is there, once, and both are named."""
     seen = tmp_path / "seen"
@@ -230,6 +232,7 @@ def test_a_cluster_of_which_one_after_the_other_is_killed(cluster, tmp_path, cap
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.thorough
 def test_a_task_that_kills_every_worker_of_a_cluster(cluster, tmp_path, monkeypatch):
     """Here nobody starts them again: the run goes on on this machine, where the task is found out and given up."""
     monkeypatch.setattr("verifier.verdicts.workers.WORKER_SECONDS", 1.0)

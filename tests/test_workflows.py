@@ -49,6 +49,7 @@ def test_what_is_given_from_outside_reaches_no_script_as_text() -> None:
         assert "${{" not in script
 
 
+@pytest.mark.thorough
 def test_every_statement_is_in_one_shard(tmp_path: Path) -> None:
     script = step("Split the statements").replace(".venv/bin/python", sys.executable)
     done = shell(script, tmp_path, PYTHONPATH=str(Path(cli.__file__).parents[1]))
@@ -98,6 +99,7 @@ def test_many_summaries_make_one_exit_code(tmp_path: Path, codes: tuple[int, ...
         assert f"| all {len(codes)} readings | | | {4000 * len(codes)} |" in summary
 
 
+@pytest.mark.thorough
 def test_two_nights_are_compared(tmp_path: Path) -> None:
     script = step("What changed since the night before")
     script = script.replace(".venv/bin/verifier", f"{sys.executable} -m verifier")

@@ -96,6 +96,7 @@ def opened(closed: Page) -> Page:
     return closed
 
 
+@pytest.mark.thorough
 def test_it_is_quiet_and_asks_for_nothing(closed: Page) -> None:
     closed.open_reading()
     closed.run("document.querySelectorAll('details').forEach(d => { d.open = true; })")

@@ -286,6 +286,7 @@ def test_marks_that_reorder_a_line_are_taken_out(make_run: Make, make_finding: M
     assert not set("\u202e\x00\ud800") & set(text)
 
 
+@pytest.mark.thorough
 def test_sixty_readings_stay_below_five_megabytes(
     tmp_path: Path,
     make_run: Make,
