@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -69,6 +70,12 @@ def drawn(strategy: SearchStrategy[Any], examples: int = 150) -> list[Any]:
 
     collect()
     return values
+
+
+@cache
+def drawn_for(claim: Claim) -> list[Instance]:
+    """What the domain of a reading draws first; several tests look at it."""
+    return drawn(claim.domain, 25)
 
 
 def simplest(strategy: SearchStrategy[Any]) -> Any:
@@ -152,14 +159,15 @@ def test_decimals_stay_in_their_interval_and_reach_its_ends(
 
 @pytest.mark.parametrize("claim", properties.CLAIMS, ids=lambda claim: claim.id)
 def test_what_a_domain_draws_is_a_valid_instance_of_its_claim(claim: Claim) -> None:
-    values = drawn(claim.domain, 15)
+    values = drawn_for(claim)
     assert len({instance.digest for instance in values}) > 7
     for instance in values:
         assert isinstance(instance, Instance)
         assert Instance.from_json(instance.to_json()) == instance
         claim.predicted(instance)
     inside = sum(claim.unmet(instance) is None for instance in values)
-    assert inside == 0 if claim.expected == "VACUOUS" else inside >= 0.4 * len(values)
+    # The least share, measured on 100 draws, is .42 (R3/in-n-eff); of 25 with that chance fewer than a quarter are one in thirty.
+    assert inside == 0 if claim.expected == "VACUOUS" else inside >= 0.25 * len(values)
 
 
 def test_spectra_satisfy_what_their_strategy_is_named_after() -> None:
@@ -257,7 +265,7 @@ def test_each_domain_has_instances_for_which_the_claim_is_true(claim: Claim) -> 
     """A domain that was narrowed to its counterexamples would have none among the first that it draws."""
     if missing(claim):
         pytest.skip(missing(claim))
-    assert any(assess(claim, instance).verdict == CONSISTENT for instance in drawn(claim.domain, 25))
+    assert any(assess(claim, instance).verdict == CONSISTENT for instance in drawn_for(claim))
 
 
 def test_readings_without_a_true_instance_have_a_true_neighbour() -> None:
