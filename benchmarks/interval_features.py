@@ -51,6 +51,17 @@ LEAST = 1e-10
 """Least kappa: eigenvalues below 1e-13 are rounding, and what the span holds in their directions counts as missing."""
 
 SEEN = 1e-13
+
+MANY = 1024
+"""Frequencies beyond which the matrix of their kernel in the eigenfunctions takes the place of their Gram matrix."""
+
+REACH, FAR = 64, 16
+"""Eigenfunctions i <= REACH m^(1/beta), or FAR m^(1/beta) beyond ``MANY``, are looked at, about m^(1/beta) of which are learnt; the
+energy beyond counts as missing.
+"""
+
+CHUNK = 4096  # frequencies worked on at a time
+SLICE = 4096  # eigenfunctions in a simulated regression
 PARITIES = (0, 1)
 """Even, odd."""
 
@@ -84,11 +95,11 @@ class Kernel(Protocol):
     def frequencies(self, m: int, generator: np.random.Generator) -> Array:
         """m draws from the spectral law, positive."""
 
-    def products(self, w: Array, parity: int) -> Array:
-        """Inner products of cos wt or sin wt with the eigenfunctions of a parity, shape (m, i)."""
+    def products(self, w: Array, parity: int, count: int) -> Array:
+        """Inner products of cos wt or sin wt with those of a parity among the first ``count`` eigenfunctions, shape (m, i)."""
 
-    def values(self, t: Array) -> Array:
-        """The eigenfunctions at points, shape (points, i)."""
+    def values(self, t: Array, count: int) -> Array:
+        """The first ``count`` eigenfunctions at points, shape (points, i)."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +110,7 @@ class Laplace:
     """
 
     length: float = 1.0
-    count: int = 4096
+    count: int = 2**15
 
     name = "Laplace"
     beta = 2.0
@@ -134,14 +145,14 @@ class Laplace:
     def frequencies(self, m: int, generator: np.random.Generator) -> Array:
         return np.asarray(np.abs(generator.standard_cauchy(m))) / self.length
 
-    def products(self, w: Array, parity: int) -> Array:
-        v, sign = self.roots[parity::2], 1.0 - 2.0 * parity
+    def products(self, w: Array, parity: int, count: int) -> Array:
+        v, sign = self.roots[parity:count:2], 1.0 - 2.0 * parity
         both = sinc((w[:, None] - v) / 2.0) + sign * sinc((w[:, None] + v) / 2.0)
-        return np.asarray(0.5 * both / self.norms[parity::2])
+        return np.asarray(0.5 * both / self.norms[parity:count:2])
 
-    def values(self, t: Array) -> Array:
-        angle = t[:, None] * self.roots
-        return np.asarray(np.where(np.arange(self.count) % 2 == 0, np.cos(angle), np.sin(angle)) / self.norms)
+    def values(self, t: Array, count: int) -> Array:
+        angle = t[:, None] * self.roots[:count]
+        return np.asarray(np.where(np.arange(count) % 2 == 0, np.cos(angle), np.sin(angle)) / self.norms[:count])
 
 
 @dataclass(frozen=True)
@@ -181,19 +192,19 @@ class Matern:
     def frequencies(self, m: int, generator: np.random.Generator) -> Array:
         return np.asarray(np.abs(generator.standard_t(3.0, m))) / self.length
 
-    def products(self, w: Array, parity: int) -> Array:
+    def products(self, w: Array, parity: int, count: int) -> Array:
         t, weights, parts = self._system
         wave = np.sin if parity else np.cos
-        return np.asarray(2.0 * (wave(w[:, None] * t) * weights) @ parts[parity][1])
+        return np.asarray(2.0 * (wave(w[:, None] * t) * weights) @ parts[parity][1][:, : (count + 1 - parity) // 2])
 
-    def values(self, t: Array) -> Array:
+    def values(self, t: Array, count: int) -> Array:
         nodes, weights, parts = self._system
         result = np.empty((len(t), self.count))
         for parity, (ell, vectors) in enumerate(parts):
             sign = 1.0 - 2.0 * parity
             folded = self._at(t[:, None] - nodes) + sign * self._at(t[:, None] + nodes)
             result[:, parity::2] = (folded * weights) @ vectors / ell
-        return result
+        return result[:, :count]
 
 
 KERNELS: dict[str, Callable[[], Kernel]] = {"laplace": Laplace, "matern": Matern}
@@ -227,17 +238,26 @@ class Drawn:
         return share.sum(axis=1), (share**2).sum(axis=1), (left @ self.kept).T + self.missing[:, None]
 
 
-def drawn(kernel: Kernel, m: int, of: Array, generator: np.random.Generator) -> Drawn:
-    """The kernel of m drawn frequencies and what it makes of targets with energies ``of``."""
+def drawn(kernel: Kernel, m: int, of: Array, generator: np.random.Generator, many: bool | None = None) -> Drawn:
+    """The kernel of m drawn frequencies and what it makes of targets with energies ``of``; ``many``: by which of the two matrices."""
     w = kernel.frequencies(m, generator)
+    many = m > MANY if many is None else many
+    count = min(len(of), int((FAR if many else REACH) * m ** (1.0 / kernel.beta)))
     ells, kept = [], []
     for parity in PARITIES:
-        ell, vectors = eigh(gram(w, parity))
+        if many:
+            own = sum(
+                each.T @ each
+                for each in (kernel.products(w[at : at + CHUNK], parity, count) for at in range(0, m, CHUNK))
+            )
+            ell, along = eigh(own / m)
+            along = along.T
+        else:
+            ell, vectors = eigh(gram(w, parity))
+            along = vectors.T @ kernel.products(w, parity, count) / np.sqrt(m * np.maximum(ell, SEEN))[:, None]
         seen = ell > SEEN
-        ell, vectors = ell[seen], vectors[:, seen]
-        along = vectors.T @ kernel.products(w, parity) / np.sqrt(m * ell)[:, None]
-        ells.append(ell)
-        kept.append(along**2 @ of[parity::2])
+        ells.append(ell[seen])
+        kept.append(along[seen] ** 2 @ of[parity:count:2])
     together = np.concatenate(kept)
     return Drawn(np.concatenate(ells), together, of.sum(axis=0) - together.sum(axis=0))
 
@@ -342,12 +362,13 @@ def simulated(kernel: Kernel, s: float, n: int, m: int, replicate: int) -> tuple
     w = kernel.frequencies(m, stream(0, *key, "frequencies"))
     t = stream(0, *key, "inputs").uniform(-0.5, 0.5, n)
     phi = np.concatenate([np.cos(t[:, None] * w), np.sin(t[:, None] * w)], axis=1) / math.sqrt(m)
-    values = kernel.values(t)
+    values = kernel.values(t, min(len(of), SLICE))
+    of = of[: values.shape[1]]
     cross = np.zeros((2 * m, values.shape[1]))  # of features and eigenfunctions
     inner = np.zeros((2 * m, 2 * m))
     for parity in PARITIES:
         rows = slice(parity * m, (parity + 1) * m)
-        cross[rows, parity::2] = kernel.products(w, parity) / math.sqrt(m)
+        cross[rows, parity::2] = kernel.products(w, parity, values.shape[1]) / math.sqrt(m)
         inner[rows, rows] = gram(w, parity)
     # By the kernel matrix, which is well conditioned however nearly dependent the features are.
     fit = phi.T @ cho_solve(cho_factor(phi @ phi.T + n * lam * np.eye(n)), np.eye(n))
@@ -478,8 +499,8 @@ def main() -> None:
     """Write the tables to standard output or a file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kernel", choices=[*KERNELS, "both"], default="both")
-    parser.add_argument("--draws", type=int, default=12, help="draws of the frequencies at each m")
-    parser.add_argument("--widest", type=int, default=1024, help=f"largest m, at least {4 * NARROWEST}")
+    parser.add_argument("--draws", type=int, default=8, help="draws of the frequencies at each m")
+    parser.add_argument("--widest", type=int, default=16384, help=f"largest m, at least {4 * NARROWEST}")
     parser.add_argument("--replicates", type=int, default=40, help="simulated regressions for each row")
     parser.add_argument("--out", type=Path, help="file for the tables, instead of standard output")
     options = parser.parse_args()
@@ -489,8 +510,7 @@ def main() -> None:
         parser.error(f"--widest {options.widest} must be at least {4 * NARROWEST}")
     names = list(KERNELS) if options.kernel == "both" else [options.kernel]
     kernels = [KERNELS[name]() for name in names]
-    steps = int(2.0 * math.log2(options.widest / NARROWEST))
-    widths = np.round(NARROWEST * 2.0 ** (0.5 * np.arange(steps + 1)))
+    widths = NARROWEST * 2.0 ** np.arange(int(math.log2(options.widest / NARROWEST)) + 1)
     lines: list[str] = []
     for kernel in kernels:
         lines += exponents_page(kernel, widths, options.draws)
