@@ -247,10 +247,8 @@ def drawn(kernel: Kernel, m: int, of: Array, generator: np.random.Generator, man
     ells, kept = [], []
     for parity in PARITIES:
         if many:
-            own = sum(
-                each.T @ each
-                for each in (kernel.products(w[at : at + CHUNK], parity, count) for at in range(0, m, CHUNK))
-            )
+            blocks = (kernel.products(w[at : at + CHUNK], parity, count) for at in range(0, m, CHUNK))
+            own = np.sum([block.T @ block for block in blocks], axis=0)
             ell, along = eigh(own / m)
             along = along.T
         else:
@@ -435,7 +433,7 @@ def exponents_page(kernel: Kernel, widths: Array, draws: int) -> Iterator[str]:
     yield ""
     yield (
         f"beta = {kernel.beta:g}, l = 1, sigma = {SIGMA:g}; m = {widths[0]:g} to {widths[-1]:g} frequencies, n = m^(1/q), {draws} "
-        "draws of the frequencies at each m. Slopes over all m, and over the upper half of them. The torus beside it: the same n, m "
+        "draws of the frequencies at each m. Slopes over all m, and over the upper half. The torus beside it: the same n, m "
         "and ridge, eigenvalues k^-beta. Ridge n^-p but in the last column."
     )
     yield ""
@@ -518,7 +516,7 @@ def main() -> None:
         parser.error(f"--widest {options.widest} must be at least {4 * NARROWEST}")
     names = list(KERNELS) if options.kernel == "both" else [options.kernel]
     kernels = [KERNELS[name]() for name in names]
-    widths = NARROWEST * 2.0 ** np.arange(int(math.log2(options.widest / NARROWEST)) + 1)
+    widths = NARROWEST * 2.0 ** np.arange(int(math.log2(options.widest / NARROWEST)) + 1, dtype=np.float64)
     lines: list[str] = []
     for kernel in kernels:
         lines += exponents_page(kernel, widths, options.draws)
