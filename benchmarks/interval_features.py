@@ -451,6 +451,23 @@ def exponents_page(kernel: Kernel, widths: Array, draws: int) -> Iterator[str]:
     yield ""
 
 
+def dimensions_page(kernel: Kernel, widths: Array) -> Iterator[str]:
+    """How many eigenvalues of drawn kernels there are above powers of m, over m^(1/beta)."""
+    powers, of = (1.0, 1.5, 2.0), energies(kernel, (1.0,))
+    yield f"## {kernel.name}: dimensions above a power of m"
+    yield ""
+    yield f"D, the number of eigenvalues of K_W above m^-r, over m^(1/beta) = m^(1/{kernel.beta:g}); mean of four draws."
+    yield ""
+    yield "| m | " + " | ".join(f"r = {power:g}" for power in powers) + " |"
+    yield "| ---: " * (1 + len(powers)) + "|"
+    for m in widths:
+        key = ("interval", "dimensions", kernel.name, int(m))
+        systems = [drawn(kernel, int(m), of, stream(0, *key, r)).ell for r in range(4)]
+        counts = (np.mean([(ell > m**-power).sum() for ell in systems]) for power in powers)
+        yield f"| {m:g} | " + " | ".join(f"{count / m ** (1.0 / kernel.beta):.2f}" for count in counts) + " |"
+    yield ""
+
+
 def simulations_page(kernels: Sequence[Kernel], replicates: int) -> Iterator[str]:
     """Simulated regressions beside the equivalent."""
     yield "## Simulated regressions"
@@ -520,6 +537,8 @@ def main() -> None:
     lines: list[str] = []
     for kernel in kernels:
         lines += exponents_page(kernel, widths, options.draws)
+    for kernel in kernels:
+        lines += dimensions_page(kernel, widths[::2])
     lines += simulations_page(kernels, options.replicates)
     lines += precise_page(Laplace())
     text = "\n".join(lines)
