@@ -101,7 +101,7 @@ class SinglePass(Ingredient):
 @dataclass(frozen=True)
 class MultiPass(Ingredient):
     r"""Stochastic gradient descent from zero that draws one of the n samples at each of :math:`T = n^a` steps, with replacement and
-    uniformly, ``degree`` a in [1, 3]; of the constant step :math:`\eta = 1/(\lambda T)`, at most half of the inverse trace
+    uniformly, ``degree`` a in [1, 3]; of the constant step :math:`\eta = 1/(\lambda T)`, at most a quarter of the inverse trace
     (:mod:`verifier.risk.multi_pass`). ``averaged``: the mean of the iterates, of the qualification 1, instead of the last one.
     ValueError otherwise.
 

@@ -12,9 +12,15 @@ The first part is that of gradient flow, or of the mean of the flow over [0, T],
 
 A draw adds noise of the covariance :math:`\eta^2\frac1n\sum_i r_i^2x_ix_i'`, to leading order
 :math:`\eta^2(\sigma^2 + R_t)\Sigma` (Paquette, Lee, Pedregosa and Paquette 2021, where :math:`R_t` follows a Volterra equation):
-that of T steps on fresh samples, so V is what residuals make in :mod:`verifier.risk.single_pass` with T in the place of n. Residuals
-on the samples are smaller than on fresh ones, and the directions of the samples are not those of :math:`\Sigma`, by shares of the
-order N/n, N the effective dimension at lambda: V is off by that share (:meth:`MultiPassEquivalent.missed`).
+that of T steps on fresh samples, so V is what residuals make in :mod:`verifier.risk.single_pass` with T in the place of n, but for
+the mean square of residuals on the samples, which are smaller than those on fresh ones: by
+:math:`\frac1n\sum_a g(x_a)^2 \approx 1 - D/n`, :math:`D = \sum_i (1 - e^{-2l_it})` at the time :math:`t = 1/\lambda`. V is
+multiplied by :math:`e^{-D/n}`, or by its mean over the times of the steps that are averaged. What is left is a share of the order
+N/n of V, N the effective dimension (:meth:`MultiPassEquivalent.missed`).
+
+*The step.* It is at most ``LARGEST_STEP`` over the trace, half of that of a single pass: a sample with one input so long that its
+step goes astray, :math:`\eta|x|^2 > 2`, meets it again in every pass. The probability of that falls exponentially with the inverse
+of the step, but is never zero with Gaussian inputs; the equivalent is the risk on typical samples.
 
 In powers of n, with :math:`\lambda = n^{-g}`: bias 2 s g (2 min(s, 1) g of the mean), variance :math:`1 - g/\beta`, and V
 :math:`a - g` of the last iterate, :math:`\eta\,\mathrm{tr}\Sigma\,\sigma^2/2`, :math:`a - g/\beta` of the mean,
@@ -29,12 +35,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifier.instances import GradientFlow, Instance, MultiPass, SinglePass
-from verifier.risk.engine import Equivalent
+from verifier.risk.engine import DiagonalSums, Equivalent
 from verifier.risk.filters import FilterEquivalent, contour
-from verifier.risk.single_pass import LARGEST_STEP, SinglePassEquivalent
+from verifier.risk.single_pass import SinglePassEquivalent
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
+
+LARGEST_STEP = 0.25
+"""Largest step times the trace of the covariance."""
+
+MEAN_TIMES = (0.125, 0.375, 0.625, 0.875)
+"""Shares of T at which the residuals of the steps that are averaged are evaluated."""
 
 
 class _MeanFlow(FilterEquivalent):
@@ -73,6 +85,7 @@ class MultiPassEquivalent(Equivalent):
         super().__init__(instance, log_reach)
         assert isinstance(instance.filter, MultiPass)
         averaged = instance.filter.averaged
+        self._times = MEAN_TIMES if averaged else (1.0,)
         self._degree = instance.filter.degree
         self._flow = (_MeanFlow if averaged else FilterEquivalent)(
             dataclasses.replace(instance, filter=GradientFlow()), log_reach
@@ -107,13 +120,21 @@ class MultiPassEquivalent(Equivalent):
         """Terms of the excess risk from target and noise at (n, 1/(eta T))."""
         flow = self._flow.terms(n, self._flow.effective_ridge(n, kappa))
         added = self._draws.terms(n**self._degree, kappa)
-        return flow[0] + added[0], flow[1] + added[1]
+        share = self._residuals(n, kappa)
+        return flow[0] + share * added[0], flow[1] + share * added[1]
+
+    def _residuals(self, n: Array, kappa: Array) -> Array:
+        """Mean square of the residuals on the samples over that on fresh ones, exp(-D/n), shape of n."""
+        assert isinstance(self._sums, DiagonalSums)
+        ell, count = self._sums.modes.eigenvalues, self._sums.modes.multiplicity
+        taken = [-np.expm1(-2.0 * part * ell / kappa[:, None]) @ count for part in self._times]
+        return np.asarray(np.mean([np.exp(-learnt / n) for learnt in taken], axis=0))
 
     def missed(self, n: Array, kappa: Array) -> Array:
-        """2 min(1, N/n) V/E at each (n, 1/(eta T)), shape (k,): what V leaves out, relative to the risk."""
+        """min(1, N/n) V/(2 E) at each (n, 1/(eta T)), shape (k,): what V is off by, relative to the risk."""
         share = np.minimum(self.sums(kappa).df1 / n, 1.0)
-        return np.asarray(2.0 * share * self.from_draws(n, kappa) / sum(self.terms(n, kappa)))
+        return np.asarray(0.5 * share * self.from_draws(n, kappa) / sum(self.terms(n, kappa)))
 
     def from_draws(self, n: Array, kappa: Array) -> Array:
         """V at each (n, 1/(eta T)), shape (k,)."""
-        return np.asarray(sum(self._draws.terms(n**self._degree, kappa)))
+        return np.asarray(self._residuals(n, kappa) * sum(self._draws.terms(n**self._degree, kappa)))

@@ -132,8 +132,8 @@ def relative_error(instance: Instance, n: Array, lam: Array) -> Array:
     where the sample is nearly interpolated the gaps between the inputs count, at any n. Measured at the oracle's ridge, n = 50 to
     200: .02 to .9 of (d1/n)^2, nothing once d1 is a tenth of n (tests/test_fourier.py). Against noise d1/n tends to zero.
 
-    Where steps draw from the samples, 2 min(1, N/n) of what the draws add in addition, N the effective dimension: measured, .7
-    to 1.7 of N/n at n = 50 and 200 (docs/early-stopping.md).
+    Where steps draw from the samples, half of min(1, N/n) of what the draws add in addition, N the effective dimension:
+    measured, it is what was found within the errors at n = 50 and 150 (docs/early-stopping.md).
     """
     error = agreement_constant(instance) * (1.0 / n + 1.0 / np.maximum(instance.features.width(n), 1.0))
     if isinstance(instance.features, FourierFeatures):
@@ -182,7 +182,7 @@ def certify(
     agrees = not bool(off.any()) and not slope_off
     where = f"at n = {n[int(np.argmax(off))]}" if off.any() else "in the slope"
     law = "c (1/n + 1/m)" if instance.features.finite else "c/n"
-    law += " + 2 N/n of what draws add" if isinstance(instance.filter, MultiPass) else ""
+    law += " + N/(2n) of what draws add" if isinstance(instance.filter, MultiPass) else ""
     law += " + (d1/n)^2" if isinstance(instance.features, FourierFeatures) else ""
     within = f"{quantile:.1f} standard errors + {law}, c = {agreement_constant(instance):g}"
     text = (
