@@ -102,6 +102,7 @@ LARGEST_SAMPLE = 9e18  # a sample size that is an integer of 64 bits
 AMPLE_SAMPLE = 1e12  # the last sample size of a simulation at a fixed width
 AS_MATRICES = 1600  # the last sample size of a simulation whose correlations over time are handled as matrices
 MOST_STEPS = 6000  # steps of the longest simulation that draws from its samples
+LEAST_DRAWN = 50  # its first sample size
 MOST_DRAWN = 400  # its last sample size
 
 
@@ -238,8 +239,12 @@ class ExcessRisk:
         """
         features = instance.features
         if isinstance(instance.filter, MultiPass):
-            last = int(MOST_STEPS ** (1.0 / instance.filter.degree))
-            sizes = (*(n for n in sizes[:-1] if n < last), min(sizes[-1], last, MOST_DRAWN))
+            last = min(int(MOST_STEPS ** (1.0 / instance.filter.degree)), MOST_DRAWN)
+            sizes = (
+                LEAST_DRAWN,
+                round(math.sqrt(LEAST_DRAWN * last)),
+                last,
+            )  # as far apart as steps that are made allow
         if not can_be_streamed(instance):
             sizes = (*(n for n in sizes[:-1] if n < AS_MATRICES), min(sizes[-1], AS_MATRICES))
         if features.finite and len(sizes) > 1:
