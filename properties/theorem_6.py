@@ -25,6 +25,14 @@ order lambda^(2s), as long as eta tr Sigma is bounded, lambda >= c/n; the noise 
 * *mean of the iterates* (Polyak and Juditsky 1992): the noise is of the order N(lambda)/n and the bias has the qualification 1. The
   exponent is alpha for s <= 1 as long as the schedule is within reach, p <= 1; for 2s < 1 - 1/beta one pass is not enough, lambda
   stays at c/n, and the exponent is 2s (Dieuleveut and Bach 2016; several passes mend it: Pillaud-Vivien, Rudi and Bach 2018).
+
+With T = n^a draws from the n samples, with replacement, and eta = 1/(lambda T) (verifier/risk/multi_pass.py), the mean over the
+draws is full-batch descent, whose exponent is alpha once the schedule is within reach, a >= p. The draws add
+
+* to the *last iterate* eta sigma^2 tr(Sigma)/2, of the order n^(p - a): alpha takes a >= p + alpha = (2s + 1)p draws, that is
+  n^((1 - 1/beta)p) passes, and fewer leave the exponent a - p;
+* to the *mean of the iterates* sigma^2 N(lambda)/T, no more than the variance as soon as a >= 1: alpha for s <= 1 as long as
+  a >= p, that is n^(p - 1) passes where one is not enough, and 2 s a otherwise.
 """
 
 from __future__ import annotations
@@ -36,9 +44,16 @@ from hypothesis.strategies import SearchStrategy
 
 from properties.hypotheses import alpha, assumption_r, noisy_labels
 from properties.strategies import hardest_targets, instances, noises, power_tails, smoothness
-from properties.strategies.filters import descents, filtered, last_iterate, mean_iterate
+from properties.strategies.filters import (
+    as_many_draws_as_samples,
+    descents,
+    filtered,
+    last_iterate,
+    mean_iterate,
+    several_passes,
+)
 from verifier.claims import AtLeast, Bound, Exponent, Reading, Theta
-from verifier.instances import Instance
+from verifier.instances import Instance, MultiPass
 from verifier.risk.descent import RiskBesideRidge, RiskOffRidge
 from verifier.testing import check
 
@@ -57,6 +72,10 @@ up_to_2_5, below_1 = filtered(critical_targets(2.5), descents()), filtered(criti
 one_pass, one_averaged_pass = (filtered(critical_targets(0.95), each) for each in (last_iterate(), mean_iterate()))
 
 
+last_draws, mean_draws = (filtered(critical_targets(0.95), several_passes(averaged)) for averaged in (False, True))
+one_averaged_pass_of_draws = filtered(critical_targets(0.95), as_many_draws_as_samples(averaged=True))
+
+
 @dataclass(frozen=True)
 class BestConstantStep:
     """The step n^(-2s/(2s + 1)), which balances bias and noise of the last iterate: 1/(eta n) = n^(-1/(2s + 1))."""
@@ -72,6 +91,27 @@ class BestConstantStep:
 def one_pass_is_more_or_less_than_enough(instance: Instance) -> bool:
     """|p - 1| >= .05: the schedule's lambda is above 1/n, or below it, by a power of n."""
     return abs(instance.schedule_power - 1.0) >= 0.05
+
+
+def draws(instance: Instance) -> float:
+    """The a of n^a draws."""
+    assert isinstance(instance.filter, MultiPass)
+    return instance.filter.degree
+
+
+def enough_draws(instance: Instance) -> bool:
+    """a >= p + .05: the schedule's time is reached by a step that is within its bound."""
+    return draws(instance) >= instance.schedule_power + 0.05
+
+
+def more_or_less_than_enough_draws(instance: Instance) -> bool:
+    """|p - a| >= .05: the schedule's lambda is above 1/T, or below it, by a power of n."""
+    return abs(instance.schedule_power - draws(instance)) >= 0.05
+
+
+def of_the_last_draw(instance: Instance) -> Exponent:
+    """alpha, or a - p where what the draws add is larger."""
+    return Exponent(min(alpha(instance), draws(instance) - instance.schedule_power))
 
 
 def of_the_last_iterate(instance: Instance) -> Exponent:
@@ -197,6 +237,48 @@ READINGS = (
         prediction="exponent = min(2s/(2s + 1/beta), 2s)",
         latex=r"\mathcal{E}(n) \sim n^{-\min(\alpha, 2s)}",
         note="Single-pass SGD is optimal for 2s + 1/beta > 1 only.",
+    ),
+    reading(
+        "passes-averaged",
+        "the mean of the iterates of n^a draws from the samples, eta n^a = n^(1/(2s + 1/beta)), a >= 1, has the exponent alpha "
+        "once a exceeds 1/(2s + 1/beta)",
+        domain=mean_draws,
+        hypotheses=(assumption_r, noisy_labels, enough_draws),
+        predict=exactly,
+        prediction="exponent = 2s/(2s + 1/beta)",
+        note="Several passes mend what one cannot do: n^(p - 1) of them where p = 1/(2s + 1/beta) exceeds one.",
+    ),
+    reading(
+        "passes-last-iterate",
+        "the last iterate of n^a draws from the samples, eta n^a = n^(1/(2s + 1/beta)), has the exponent alpha once a exceeds "
+        "1/(2s + 1/beta)",
+        domain=last_draws,
+        hypotheses=(assumption_r, noisy_labels, enough_draws),
+        predict=exactly,
+        prediction="exponent = 2s/(2s + 1/beta)",
+        expected="FALSIFIED",
+        note="The step leaves a floor of the order eta, however many passes brought the mean there.",
+    ),
+    reading(
+        "passes-last-iterate-exponent",
+        "the last iterate of n^a draws from the samples, eta n^a = n^p, p = 1/(2s + 1/beta) < a, has the exponent "
+        "min(alpha, a - p)",
+        domain=last_draws,
+        hypotheses=(assumption_r, noisy_labels, enough_draws),
+        predict=of_the_last_draw,
+        prediction="exponent = min(2s/(2s + 1/beta), a - 1/(2s + 1/beta))",
+        latex=r"\mathcal{E}(n) \sim n^{-\min(\alpha, a - p)}",
+        note="Early-stopped SGD keeps alpha with n^((1 - 1/beta)p) passes, more than one at any smoothness.",
+    ),
+    reading(
+        "passes-one",
+        "the mean of the iterates of n draws from n samples, eta n = n^(1/(2s + 1/beta)), has the exponent alpha",
+        domain=one_averaged_pass_of_draws,
+        hypotheses=(assumption_r, noisy_labels, more_or_less_than_enough_draws),
+        predict=exactly,
+        prediction="exponent = 2s/(2s + 1/beta)",
+        expected="FALSIFIED",
+        note="A number of passes that does not grow is not enough for 2s + 1/beta < 1.",
     ),
 )
 

@@ -7,7 +7,7 @@ import dataclasses
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from verifier.instances import Filter, GradientDescent, GradientFlow, HeavyBall, Instance, SinglePass
+from verifier.instances import Filter, GradientDescent, GradientFlow, HeavyBall, Instance, MultiPass, SinglePass
 
 STEPS = (0.5, 0.2, 0.1, 0.01)
 """Steps of gradient descent, in units of 1/l_1."""
@@ -30,6 +30,16 @@ def last_iterate() -> SearchStrategy[Filter]:
 def mean_iterate() -> SearchStrategy[Filter]:
     """A single pass, of which the iterates are averaged."""
     return st.just(SinglePass(averaged=True))
+
+
+def several_passes(averaged: bool) -> SearchStrategy[Filter]:
+    """Draws from the samples, n^a of them, of which the last iterate is taken or the mean."""
+    return st.sampled_from((1.5, 1.4, 1.25, 1.1)).map(lambda degree: MultiPass(degree, averaged))
+
+
+def as_many_draws_as_samples(averaged: bool) -> SearchStrategy[Filter]:
+    """n draws from n samples."""
+    return st.just(MultiPass(1.0, averaged))
 
 
 def filtered(base: SearchStrategy[Instance], filters: SearchStrategy[Filter]) -> SearchStrategy[Instance]:

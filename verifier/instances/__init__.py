@@ -18,7 +18,16 @@ from verifier.instances.designs import (
 from verifier.instances.drift import DiagonalDrift, Drift, FrontDrift, NoDrift, SteppedDrift, TurningDrift
 from verifier.instances.empirical import EmpiricalSpectrum, FittedTail
 from verifier.instances.features import AllFeatures, Features, FourierFeatures, GaussianFeatures, NystromFeatures
-from verifier.instances.filters import Descent, Filter, GradientDescent, GradientFlow, HeavyBall, Ridge, SinglePass
+from verifier.instances.filters import (
+    Descent,
+    Filter,
+    GradientDescent,
+    GradientFlow,
+    HeavyBall,
+    MultiPass,
+    Ridge,
+    SinglePass,
+)
 from verifier.instances.ingredient import Ingredient, register_ingredient
 from verifier.instances.instance import Instance
 from verifier.instances.mixtures import DisjointMixture, Mixture, RotatedMixture
@@ -132,6 +141,7 @@ __all__ = [
     "Mixture",
     "MixtureSamples",
     "MovingAverage",
+    "MultiPass",
     "NoDrift",
     "Noise",
     "NystromFeatures",

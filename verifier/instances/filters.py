@@ -99,6 +99,32 @@ class SinglePass(Ingredient):
 
 
 @dataclass(frozen=True)
+class MultiPass(Ingredient):
+    r"""Stochastic gradient descent from zero that draws one of the n samples at each of :math:`T = n^a` steps, with replacement and
+    uniformly, ``degree`` a in [1, 3]; of the constant step :math:`\eta = 1/(\lambda T)`, at most a quarter of the inverse trace
+    (:mod:`verifier.risk.multi_pass`). ``averaged``: the mean of the iterates, of the qualification 1, instead of the last one.
+    ValueError otherwise.
+
+    ``degree=1`` sees every sample once on average. Pillaud-Vivien, Rudi and Bach 2018.
+    """
+
+    degree: float = 1.5
+    averaged: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "degree", within("degree", self.degree, 1.0, 3.0))
+        if not isinstance(self.averaged, bool):
+            raise ValueError(f"averaged={self.averaged!r} must be True or False")
+
+    @property
+    def qualification(self) -> float:
+        return 1.0 if self.averaged else math.inf
+
+    def describe(self) -> str:
+        return f"SGD of n^{self.degree:g} steps, {'mean of the iterates' if self.averaged else 'last iterate'}"
+
+
+@dataclass(frozen=True)
 class GradientFlow(Ingredient):
     r"""Gradient flow of the squared loss from zero until the time :math:`t = 1/\lambda`: :math:`g_\lambda(x) = e^{-x/\lambda}`."""
 

@@ -53,6 +53,7 @@ from verifier.instances import (
     Instance,
     LacunaryTarget,
     LogCorrected,
+    MultiPass,
     NoDrift,
     NystromFeatures,
     RandomTarget,
@@ -158,6 +159,8 @@ def _of_the_risk(instance: Instance, tuning: Tuning, index: float | None, formul
         return _of_features(instance, tuning, tail, formula.tail * beta * min(index, 0.5))
     if isinstance(instance.filter, SinglePass):
         return _of_a_single_pass(instance, tuning, index)
+    if isinstance(instance.filter, MultiPass):
+        return _of_draws(instance, instance.filter, tuning, index)
     if instance.context.several:
         return _of_heads(instance, tuning, formula.tail * beta * index, formula)
     if tuning == "optimal":
@@ -194,6 +197,21 @@ def _of_a_single_pass(instance: Instance, tuning: Tuning, index: float) -> float
     averaged = isinstance(instance.filter, SinglePass) and instance.filter.averaged
     bias = 2.0 * min(index, instance.filter.qualification) * power
     return min(bias, 1.0 - power / (instance.beta if averaged else 1.0))
+
+
+def _of_draws(instance: Instance, drawn: MultiPass, tuning: Tuning, index: float) -> float | None:
+    """The exponent with 1/(eta T) = n^-g, T = n^a: bias, variance, and what the draws add (:mod:`verifier.risk.multi_pass`)."""
+    known = getattr(tuning, "power", None)
+    if tuning == "schedule":
+        power = instance.schedule_power
+    elif callable(known):
+        power = float(known(instance))
+    else:
+        return None
+    power = min(power, drawn.degree)
+    bias = 2.0 * min(index, drawn.qualification) * power
+    added = drawn.degree - power / (instance.beta if drawn.averaged else 1.0)
+    return min(bias, 1.0 - power / instance.beta, added)
 
 
 def _balanced(instance: Instance, tail: float) -> float:

@@ -27,6 +27,7 @@ from verifier.risk.filter_samples import simulate_filter
 from verifier.risk.fourier_samples import simulate_fourier
 from verifier.risk.kinds import Kind, kind
 from verifier.risk.mixtures import simulate_mixture
+from verifier.risk.multi_pass_samples import simulate_multi_pass
 from verifier.risk.multihead_samples import multihead_problems
 from verifier.risk.nystrom_samples import simulate_nystrom
 from verifier.risk.profile_samples import simulate_profile
@@ -267,6 +268,8 @@ SIMULATORS: dict[Kind, Callable[[Instance, Pairs, Replicates, int | None], Array
     Kind.DESCENT: simulate_filter,
     # exact in the mean whatever its directions
     Kind.SINGLE_PASS: lambda inst, pairs, draws, directions: simulate_single_pass(inst, pairs, draws),
+    # more directions than the leading ones of other samples cost next to nothing
+    Kind.MULTI_PASS: lambda inst, pairs, draws, directions: simulate_multi_pass(inst, pairs, draws),
     Kind.MIXTURE_SAMPLES: lambda inst, pairs, draws, directions: simulate_mixture(inst, pairs, draws),
 }
 """How the risks of an instance are simulated at each (n, ridge), by its kind; plain ones share their draws, other designs are

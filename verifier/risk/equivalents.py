@@ -36,6 +36,7 @@ from verifier.risk.finite_width import FeatureEquivalent, LandmarkEquivalent
 from verifier.risk.fourier import FourierEquivalent
 from verifier.risk.kinds import Kind, kind
 from verifier.risk.means import UncentredEquivalent
+from verifier.risk.multi_pass import MultiPassEquivalent
 from verifier.risk.multihead import multihead_equivalent
 from verifier.risk.single_pass import SinglePassEquivalent
 from verifier.risk.turning import TurningEquivalent
@@ -54,6 +55,7 @@ ENGINES: dict[Kind, Callable[[Instance, float], Equivalent]] = {
     Kind.TURNING: TurningEquivalent,
     Kind.DESCENT: FilterEquivalent,
     Kind.SINGLE_PASS: SinglePassEquivalent,
+    Kind.MULTI_PASS: MultiPassEquivalent,
 }
 """The engine of every kind of instance that does not have the plain one."""
 

@@ -99,6 +99,15 @@ class FilterEquivalent(Equivalent):
         self._modes = self._sums.modes
         self._earliest = self._descent.earliest(largest_eigenvalue(instance))
 
+    def _ridges(self, lam: Array) -> tuple[Complex, Complex]:
+        """Complex ridges and weights of the filter at each lambda, as :func:`ridges` gives them."""
+        return ridges(self.instance, lam)
+
+    def _left(self, ell: Array, lam: Array) -> Array:
+        """g at eigenvalues (columns) and lambdas (rows, shape (k, 1))."""
+        decay, excess = self._decay(ell)
+        return np.asarray((1.0 + excess) * np.exp(-decay / lam))
+
     def effective_ridge(self, n: Array, lam: Array) -> Array:
         """kappa(n, lambda), shape (k,), at the lambda of the earliest stop for any that is larger."""
         return super().effective_ridge(n, np.minimum(lam, self._earliest))
@@ -107,7 +116,7 @@ class FilterEquivalent(Equivalent):
         """Complex ridges, weights, and effective ridges at each (n, lambda), shape (k, poles/2) each; ``kappa`` (k,) is that of
         lambda itself.
         """
-        z, weight = ridges(self.instance, lam)
+        z, weight = self._ridges(lam)
         found = z * (kappa / lam)[:, None]
         ell, count, size = self._modes.eigenvalues, self._modes.multiplicity, n[:, None]
         active = np.arange(len(n))
@@ -142,7 +151,7 @@ class FilterEquivalent(Equivalent):
         _, weight, found = self.solved(n, lam, kappa)
         modes = self._modes
         near = np.minimum(kappa, self._earliest)
-        plain, plain_weight = ridges(self.instance, near)
+        plain, plain_weight = self._ridges(near)
         share = modes.eigenvalues / (modes.eigenvalues + found[..., None])
         part = 1.0 / (modes.target_eigenvalues + found[..., None])
         # 1 - G and G are those of the filter at about kappa, known exactly, and what the effective ridges of the poles differ by.
@@ -151,8 +160,7 @@ class FilterEquivalent(Equivalent):
         kept = 2.0 * np.real(kept) + self._learnt(modes.eigenvalues, 1.0 / near[:, None])
         beside = 1.0 / (modes.target_eigenvalues + plain[..., None])
         lost = np.einsum("kp,kpi->ki", weight * found, part) - np.einsum("kp,kpi->ki", plain_weight * plain, beside)
-        decay, excess = self._decay(modes.target_eigenvalues)
-        lost = 2.0 * np.real(lost) + (1.0 + excess) * np.exp(-decay / near[:, None])
+        lost = 2.0 * np.real(lost) + self._left(modes.target_eigenvalues, near[:, None])
         # Both kinds of sums over two poles by partial fractions: 1/((l+a)(l+b)) = (1/(l+a) - 1/(l+b))/(b-a).
         both = [found, weight, part @ modes.target_energy, part**2 @ modes.target_energy]
         both += [share @ modes.multiplicity, share**2 @ modes.multiplicity]

@@ -14,6 +14,7 @@ from verifier.instances import (
     Independent,
     Instance,
     MixtureSamples,
+    MultiPass,
     NoDrift,
     NystromFeatures,
     SinglePass,
@@ -38,6 +39,7 @@ class Kind(Enum):
     TURNING = auto()
     DESCENT = auto()
     SINGLE_PASS = auto()
+    MULTI_PASS = auto()
     MIXTURE_SAMPLES = auto()
     OTHER_DESIGN = auto()
 
@@ -62,6 +64,8 @@ def kind(instance: Instance) -> Kind:
         return Kind.DESCENT
     if isinstance(instance.filter, SinglePass):
         return Kind.SINGLE_PASS
+    if isinstance(instance.filter, MultiPass):
+        return Kind.MULTI_PASS
     if isinstance(instance.design, MixtureSamples):
         return Kind.MIXTURE_SAMPLES
     return Kind.PLAIN if isinstance(instance.design, GaussianDesign) else Kind.OTHER_DESIGN

@@ -25,6 +25,7 @@ from verifier.instances import (
     GaussianFeatures,
     Instance,
     MixtureSamples,
+    MultiPass,
     NoDrift,
     Purified,
     RotatedMixture,
@@ -100,6 +101,9 @@ FARTHEST = 600.0  # ln n beyond which no curve is followed
 LARGEST_SAMPLE = 9e18  # a sample size that is an integer of 64 bits
 AMPLE_SAMPLE = 1e12  # the last sample size of a simulation at a fixed width
 AS_MATRICES = 1600  # the last sample size of a simulation whose correlations over time are handled as matrices
+MOST_STEPS = 6000  # steps of the longest simulation that draws from its samples
+LEAST_DRAWN = 50  # its first sample size
+MOST_DRAWN = 400  # its last sample size
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,8 @@ class ExcessRisk:
             power = instance.schedule_power
         elif isinstance(instance.filter, SinglePass):
             power = min(1.0, beta)  # 1/(eta n) is 1/n at least
+        elif isinstance(instance.filter, MultiPass):
+            power = min(instance.filter.degree, beta)
         elif tuning == "optimal" and noisy:
             power = beta * balanced_power(instance.dependence, 2.0 * beta * index)
             if isinstance(features, GaussianFeatures) and index > 0.5:
@@ -146,7 +152,9 @@ class ExcessRisk:
             # Frequencies that are drawn once are followed, and what is lost, m^-2s, must be a double.
             end = min(end, (DEEPEST / max(instance.s, 1.0) - math.log(features.factor)) / features.degree)
         start = max(start, self.log_resolving_size(instance, tuning))
-        if isinstance(instance.filter, SinglePass):
+        if isinstance(instance.filter, MultiPass):
+            end = min(end, FARTHEST / instance.filter.degree)  # the number of steps is a double
+        if isinstance(instance.filter, SinglePass | MultiPass):
             start = max(start, log_free_size(instance, tuning))
         return start, min(end, FARTHEST)
 
@@ -230,6 +238,13 @@ class ExcessRisk:
         sequences are simulated as matrices: then the last one is moved to where that is cheap.
         """
         features = instance.features
+        if isinstance(instance.filter, MultiPass):
+            last = min(int(MOST_STEPS ** (1.0 / instance.filter.degree)), MOST_DRAWN)
+            sizes = (
+                LEAST_DRAWN,
+                round(math.sqrt(LEAST_DRAWN * last)),
+                last,
+            )  # as far apart as steps that are made allow
         if not can_be_streamed(instance):
             sizes = (*(n for n in sizes[:-1] if n < AS_MATRICES), min(sizes[-1], AS_MATRICES))
         if features.finite and len(sizes) > 1:

@@ -50,6 +50,9 @@ _CHUNK = 40_000
 class SinglePassEquivalent(Equivalent):
     """The sums of one instance that is learnt in a single pass; kappa stands for 1/(eta n), the step's bound included."""
 
+    _own = True
+    """Whether what steps leave of the target is a part of its term; otherwise that is the noise alone that residuals make of it."""
+
     def __init__(self, instance: Instance, log_reach: float) -> None:
         super().__init__(instance, log_reach)
         assert isinstance(self._sums, DiagonalSums)
@@ -106,12 +109,13 @@ class SinglePassEquivalent(Equivalent):
         kernel = np.einsum("kpi,ki->kp", share, forcing) / n
         signal = (1.0 / (gone[..., None] + under_v[:, None, :])) @ modes.target_energy
         if not self._averaged:
-            direct = np.exp(n * np.log1p(-under_v / n)) @ modes.target_energy
             passed = turned * kernel / (1.0 - kernel)
-            return direct + _real(passed * signal), _real(passed / gone)
-        forced = turned * np.einsum("kpi,ki->kp", share * _along(gone, u, n), forcing) / n
-        bias = _real(forced * signal / (1.0 - kernel)) + self._lost(n, v, under_v, gone, turned)
-        return bias, _real(forced / (1.0 - kernel) / gone)
+            left = np.exp(n * np.log1p(-under_v / n)) @ modes.target_energy if self._own else np.zeros(len(n))
+        else:
+            forced = turned * np.einsum("kpi,ki->kp", share * _along(gone, u, n), forcing) / n
+            passed = forced / (1.0 - kernel)
+            left = self._lost(n, v, under_v, gone, turned) if self._own else np.zeros(len(n))
+        return left + _real(passed * signal), _real(passed / gone)
 
     def _lost(self, n: Array, v: Array, under: Array, gone: Complex, turned: Complex) -> Array:
         """What the mean iterate has lost of the target where only its own error went on."""

@@ -1,0 +1,140 @@
+r"""The excess risk of stochastic gradient descent that returns to its samples.
+
+At each of T steps one of the n samples is drawn, uniformly and with replacement:
+:math:`\theta_{t+1} = \theta_t + \eta(y_i - x_i'\theta_t)x_i`. Given the samples the mean over the draws is gradient descent on
+all of them, and the risk is that of descent and the variance that the draws add:
+
+.. math:: E = E_{\mathrm{descent}}(n, \lambda) + V, \qquad \lambda = 1/(\eta T).
+
+The first part is that of gradient flow, or of the mean of the flow over [0, T], :math:`g(x) = (1 - e^{-u})/u` at
+:math:`u = x/\lambda`, a sum of complex ridges as in :mod:`verifier.risk.filters` with weights divided once more by
+:math:`\zeta_j`: the flow's share :math:`c_j/(\zeta_j + u)` is integrated over time. Steps of finite size change it by a share 1/T.
+
+A draw adds noise of the covariance :math:`\eta^2\frac1n\sum_i r_i^2x_ix_i'`, to leading order
+:math:`\eta^2(\sigma^2 + R_t)\Sigma` (Paquette, Lee, Pedregosa and Paquette 2021, where :math:`R_t` follows a Volterra equation):
+that of T steps on fresh samples, so V is what residuals make in :mod:`verifier.risk.single_pass` with T in the place of n, but for
+the mean square of residuals on the samples, which are smaller than those on fresh ones: by
+:math:`\frac1n\sum_a g(x_a)^2 \approx 1 - D/n`, :math:`D = \sum_i (1 - e^{-2l_it})` at the time :math:`t = 1/\lambda`. V is
+multiplied by :math:`e^{-D/n}`, or by its mean over the times of the steps that are averaged. What is left is a share of the order
+N/n of V, N the effective dimension (:meth:`MultiPassEquivalent.missed`).
+
+*The step.* It is at most ``LARGEST_STEP`` over the trace, half of that of a single pass: a sample with one input so long that its
+step goes astray, :math:`\eta|x|^2 > 2`, meets it again in every pass. The probability of that falls exponentially with the inverse
+of the step, but is never zero with Gaussian inputs; the equivalent is the risk on typical samples.
+
+In powers of n, with :math:`\lambda = n^{-g}`: bias 2 s g (2 min(s, 1) g of the mean), variance :math:`1 - g/\beta`, and V
+:math:`a - g` of the last iterate, :math:`\eta\,\mathrm{tr}\Sigma\,\sigma^2/2`, :math:`a - g/\beta` of the mean,
+:math:`\sigma^2N/T`, for :math:`T = n^a`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verifier.instances import GradientFlow, Instance, MultiPass, SinglePass
+from verifier.risk.engine import DiagonalSums, Equivalent
+from verifier.risk.filters import FilterEquivalent, contour
+from verifier.risk.single_pass import SinglePassEquivalent
+
+Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+
+LARGEST_STEP = 0.25
+"""Largest step times the trace of the covariance."""
+
+MEAN_TIMES = (0.125, 0.375, 0.625, 0.875)
+"""Shares of T at which the residuals of the steps that are averaged are evaluated."""
+
+
+class _MeanFlow(FilterEquivalent):
+    """The mean of gradient flow over the time 1/lambda."""
+
+    def _ridges(self, lam: Array) -> tuple[Complex, Complex]:
+        zeta, weight = contour()
+        return lam[:, None] * zeta, np.broadcast_to(weight / zeta**2, (len(lam), len(zeta)))
+
+    def _left(self, ell: Array, lam: Array) -> Array:
+        u = np.maximum(ell / lam, np.finfo(np.float64).tiny)
+        return np.asarray(-np.expm1(-u) / u)
+
+    def _learnt(self, ell: Array, time: Array) -> Array:
+        u = ell * time
+        small = np.minimum(u, 0.01)
+        series = small / 2.0 * (1.0 - small / 3.0 * (1.0 - small / 4.0 * (1.0 - small / 5.0)))
+        return np.asarray(np.where(u < 0.01, series, 1.0 + np.expm1(-u) / np.maximum(u, 0.01)))
+
+    def _leading(self, u: Array) -> tuple[Array, Array]:
+        modes, lam = self._modes, np.exp(u)[:, None]
+        left = self._left(modes.target_eigenvalues, lam)
+        return left**2 @ modes.target_energy, self._learnt(modes.eigenvalues, 1.0 / lam) ** 2 @ modes.multiplicity
+
+
+class _Draws(SinglePassEquivalent):
+    """The noise of the steps alone."""
+
+    _own = False
+
+
+class MultiPassEquivalent(Equivalent):
+    """The sums of one instance learnt by draws from its samples; kappa stands for 1/(eta T), the step's bound included."""
+
+    def __init__(self, instance: Instance, log_reach: float) -> None:
+        super().__init__(instance, log_reach)
+        assert isinstance(instance.filter, MultiPass)
+        averaged = instance.filter.averaged
+        self._times = MEAN_TIMES if averaged else (1.0,)
+        self._degree = instance.filter.degree
+        self._flow = (_MeanFlow if averaged else FilterEquivalent)(
+            dataclasses.replace(instance, filter=GradientFlow()), log_reach
+        )
+        self._draws = _Draws(dataclasses.replace(instance, filter=SinglePass(averaged)), log_reach)
+
+    def _bound(self, n: Array) -> Array:
+        """The smallest 1/(eta T)."""
+        return np.asarray(self.trace / LARGEST_STEP * n**-self._degree)
+
+    def effective_ridge(self, n: Array, lam: Array) -> Array:
+        """1/(eta T) with the step that is taken."""
+        return np.maximum(lam, self._bound(n))
+
+    def ridge(self, n: Array, kappa: Array) -> Array:
+        """That of the step."""
+        return kappa
+
+    def ridge_of(self, n: Array, kappa: float) -> Array:
+        """The same at each n; below zero where the step is too large."""
+        return np.where(kappa >= self._bound(n), kappa, -1.0)
+
+    def optimum(self, n: Array) -> Array:
+        """Not known: ValueError."""
+        raise ValueError("the best step of SGD is not looked for; give a rule for lambda = 1/(eta T) as the tuning")
+
+    def size_at_optimum(self, kappa: float) -> float:
+        """Not known: ValueError."""
+        raise ValueError("the best step of SGD is not looked for; give a rule for lambda = 1/(eta T) as the tuning")
+
+    def terms(self, n: Array, kappa: Array) -> tuple[Array, Array]:
+        """Terms of the excess risk from target and noise at (n, 1/(eta T))."""
+        flow = self._flow.terms(n, self._flow.effective_ridge(n, kappa))
+        added = self._draws.terms(n**self._degree, kappa)
+        share = self._residuals(n, kappa)
+        return flow[0] + share * added[0], flow[1] + share * added[1]
+
+    def _residuals(self, n: Array, kappa: Array) -> Array:
+        """Mean square of the residuals on the samples over that on fresh ones, exp(-D/n), shape of n."""
+        assert isinstance(self._sums, DiagonalSums)
+        ell, count = self._sums.modes.eigenvalues, self._sums.modes.multiplicity
+        taken = [-np.expm1(-2.0 * part * ell / kappa[:, None]) @ count for part in self._times]
+        return np.asarray(np.mean([np.exp(-learnt / n) for learnt in taken], axis=0))
+
+    def missed(self, n: Array, kappa: Array) -> Array:
+        """min(1, N/n) V/(2 E) at each (n, 1/(eta T)), shape (k,): what V is off by, relative to the risk."""
+        share = np.minimum(self.sums(kappa).df1 / n, 1.0)
+        return np.asarray(0.5 * share * self.from_draws(n, kappa) / sum(self.terms(n, kappa)))
+
+    def from_draws(self, n: Array, kappa: Array) -> Array:
+        """V at each (n, 1/(eta T)), shape (k,)."""
+        return np.asarray(self._residuals(n, kappa) * sum(self._draws.terms(n**self._degree, kappa)))
