@@ -20,7 +20,7 @@ Stopped by the schedule, t = n^(1/(2s + 1/b)), the lower end needs the b of the 
 variance is t^(1/b-)/n at a later time. A drift of constants, and one that stops at a fixed time, keep the exponent that the target
 has with Sigma, :math:`2\beta S/(2\beta S + 1)`.
 
-*Eigenvectors* are the subject of no reading yet (docs/kernel-drift.md). With :math:`K_t = \Sigma^{1/2}M_t\Sigma^{1/2}` and
+*Eigenvectors* (docs/kernel-drift.md). With :math:`K_t = \Sigma^{1/2}M_t\Sigma^{1/2}` and
 :math:`a^2 \le M_t \le b^2`, b- = b+ = beta, the interval is the point alpha. A turn at every scale can hand on what is about to be
 learnt to a slower direction, and cost a piece of the exponent; if the variation of ln M up to t grows more slowly than ln t, it
 should not.
@@ -28,26 +28,36 @@ should not.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
+from hypothesis import strategies as st
+
 from properties.hypotheses import alpha, noisy_labels
-from properties.strategies import hardest_targets, instances, noises, power_laws, smoothness
+from properties.strategies import betas, hardest_targets, instances, noises, power_laws, smoothness
 from properties.strategies.drift import (
     drifting,
     front_drifts,
     gain_drifts,
     half_learning_drifts,
+    moderate_noises,
     stopping_drifts,
+    turns,
+    turns_that_fade,
+    turns_that_stop,
 )
 from verifier.claims import AtLeast, AtMost, Exponent, Reading
-from verifier.instances import Instance
+from verifier.instances import Instance, PowerLaw, TurningDrift
 from verifier.testing import check
 
 SOURCE = "Theorem 7 and Assumption T3, section 3.2; proof in the appendix"
 LATEX = r"\frac{2s}{2s + 1/b_-} \le \alpha \le \frac{2s}{2s + 1/b_+}"
 
 flows = instances(power_laws(), hardest_targets(smoothness(0.05, 2.0), ("S-tail",)), noises(silent=False))
+rough_flows = instances(
+    st.builds(PowerLaw, beta=betas(1.2, 3.0)), hardest_targets(smoothness(0.2, 0.5), ("S-tail",)), moderate_noises()
+)
 by_the_front = drifting(flows, front_drifts)
 
 
@@ -95,6 +105,14 @@ class Schedule:
 def unchanged(instance: Instance) -> Exponent:
     """The exponent of the target with Sigma, whatever the ratio of the last kernel: S/rho and rho beta have the same product."""
     return Exponent(alpha(instance))
+
+
+def with_what_is_kept(instance: Instance) -> AtLeast:
+    """The exponent of the index s max(1 - v, 0), v the growth of ln r'K^-1 r in ln t."""
+    assert isinstance(instance.drift, TurningDrift)
+    v = instance.drift.growth() / (instance.beta * math.log(instance.drift.ratio))
+    kept = instance.s * max(0.0, 1.0 - v)
+    return AtLeast(2.0 * kept / (2.0 * kept + 1.0 / instance.beta))
 
 
 def what_is_half_learnt_leads(instance: Instance) -> bool:
@@ -189,6 +207,43 @@ READINGS = (
         prediction="exponent = 2s/(2s + 1/b), s and b those of the last kernel",
         latex=r"\mathcal{E}(n) \sim n^{-\alpha}",
         note="What was learnt before is a constant's worth.",
+    ),
+    reading(
+        "turning-for-ever",
+        "eigenvectors that boundedly invertible transforms move for ever leave the exponent alpha, for .2 <= s <= 1/2",
+        domain=drifting(rough_flows, turns),
+        predict=unchanged,
+        prediction="exponent = 2s/(2s + 1/beta), b- = b+ = beta",
+        latex=r"\mathcal{E}(n) \sim n^{-\alpha}",
+        expected="FALSIFIED",
+        note="What is about to be learnt is handed on to a slower direction, at every scale. Repaired by turning-keeps-at-least.",
+    ),
+    reading(
+        "turning-keeps-at-least",
+        "eigenvectors moved for ever leave the exponent of the index s(1 - v) or more, v their variation in ln t, for .2 <= s <= 1/2",
+        domain=drifting(rough_flows, turns),
+        predict=with_what_is_kept,
+        prediction="exponent >= 2s'/(2s' + 1/beta), s' = s max(1 - v, 0)",
+        latex=r"\alpha \ge \frac{2s(1 - v)}{2s(1 - v) + 1/\beta}",
+        note="v is the growth of ln r'K^-1 r by jumps of M, a unit of ln t; a bounded variation has v = 0.",
+    ),
+    reading(
+        "turning-that-stops",
+        "eigenvectors moved a bounded number of times each leave the exponent alpha, for .2 <= s <= 1/2",
+        domain=drifting(rough_flows, turns_that_stop),
+        predict=unchanged,
+        prediction="exponent = 2s/(2s + 1/beta)",
+        latex=r"\mathcal{E}(n) \sim n^{-\alpha}",
+        note="The variation of ln M is bounded.",
+    ),
+    reading(
+        "turning-that-fades",
+        "eigenvectors moved for ever by transforms whose ln(condition) has a finite sum leave the exponent alpha, for .2 <= s <= 1/2",
+        domain=drifting(rough_flows, turns_that_fade),
+        predict=unchanged,
+        prediction="exponent = 2s/(2s + 1/beta)",
+        latex=r"\mathcal{E}(n) \sim n^{-\alpha}",
+        note="The variation of ln M is bounded.",
     ),
 )
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from properties.strategies import decimals
-from verifier.instances import FrontDrift, GradientFlow, Instance, SteppedDrift
+from verifier.instances import FrontDrift, GradientFlow, Instance, Noise, SteppedDrift, TurningDrift
 
 STEEPEST = 2.0
 """Largest ratio of the tail index of a drifting kernel to that of Sigma."""
@@ -89,3 +89,39 @@ def drifting(
         )
 
     return base.flatmap(moved)
+
+
+CONDITIONS = (100.0, 4.0, 50.0, 16.0, 2.0, 9.0)
+"""Condition numbers of the transforms that turn a pair."""
+
+
+def moderate_noises() -> SearchStrategy[Noise]:
+    """Label noise that is heard at the sample sizes of a simulation."""
+    return st.sampled_from([1.0, 2.0, 0.5, 5.0]).map(lambda sigma: Noise(sigma=sigma))
+
+
+@st.composite
+def turns(draw: st.DrawFn, beta: float, conditions: tuple[float, ...] = CONDITIONS) -> TurningDrift:
+    """Transforms of eigenvectors at drawn times, of drawn durations, conditions and angles, at the front of learning, for ever."""
+    count = draw(st.sampled_from([1, 1, 2]))
+    shares = (1.0, 0.5, 0.3) if count == 1 else (0.5, 0.3)
+    stage = st.tuples(
+        st.sampled_from(shares),
+        st.sampled_from(conditions),
+        st.sampled_from([75.0, -75.0, 60.0, -60.0, 45.0, -45.0, 80.0, -80.0, 30.0, -30.0]),
+    )
+    ratio = draw(st.sampled_from([4, 8, 16, 2] if beta >= 1.5 else [4, 8, 16]))
+    start = draw(st.sampled_from([-2.0, -1.0, 0.0, 1.0]))
+    return TurningDrift(ratio=ratio, start=start, stages=tuple(draw(stage) for _ in range(count)))
+
+
+@st.composite
+def turns_that_stop(draw: st.DrawFn, beta: float) -> TurningDrift:
+    """The same for the first one to three pairs of each chain: as many moves of any direction."""
+    return dataclasses.replace(draw(turns(beta)), moves=draw(st.integers(1, 3)))
+
+
+@st.composite
+def turns_that_fade(draw: st.DrawFn, beta: float) -> TurningDrift:
+    """The same with logarithms of the condition numbers that have a finite sum."""
+    return dataclasses.replace(draw(turns(beta, (4.0, 2.0, 9.0, 16.0))), fading=draw(st.sampled_from([2.0, 3.0])))

@@ -120,8 +120,8 @@ def _kept(instance: Instance, log_index: Array, log_l: Array, log_times: Array) 
     return kept
 
 
-FIRST_CHAINS = 64
-"""Chains that are followed one by one."""
+FIRST_CHAINS = 256
+"""Chains that are followed one by one: with 64, the sum over the groups beyond was off by up to 7/n of the risk at q = 16."""
 
 
 def _simulate_turning(instance: Instance, pairs: Sequence[tuple[int, float]], draws: Replicates) -> Array:
@@ -146,9 +146,9 @@ def _simulate_turning(instance: Instance, pairs: Sequence[tuple[int, float]], dr
     )  # of what is beyond all chains, and their ends
     settings = []
     for u in log_tau:
-        place = np.clip((u - beta * np.log(middle) - grid[0]) / STEP, 0.0, len(grid) - 1.001)
-        low = place.astype(np.int64)
-        part = (place - low)[:, None, None]
+        place = np.clip(u - beta * np.log(middle), grid[0], grid[-1])
+        low = np.clip(np.searchsorted(grid, place, side="right") - 1, 0, len(grid) - 2)
+        part = ((place - grid[low]) / (grid[low + 1] - grid[low]))[:, None, None]
         kept = (1.0 - part) * propagators[low] + part * propagators[low + 1]
         learnt = np.eye(size) - kept
         left = kept @ shape
@@ -191,11 +191,17 @@ def _chains(ratio: int, log_last: float) -> tuple[Array, Array]:
 
 
 def _propagators(drift: TurningDrift, beta: float, latest: float) -> tuple[Array, Array]:
-    """ln tau on a grid of step STEP, and the propagator of one chain at each, shape (times, J, J)."""
+    """ln tau on a grid of steps of at most STEP, and the propagator of one chain at each, shape (times, J, J)."""
     period = beta * math.log(drift.ratio)
     size = math.ceil((latest - _slowest(drift)) / period) + 2
     steps = math.ceil((latest - START) / STEP) + 1
     grid: Array = np.asarray(START + STEP * np.arange(steps + 1), dtype=np.float64)
+    # A step that begins in one stage and ends in another would move the end of the stage by up to half a step: an error of
+    # STEP/2 times the largest eigenvalue of M, 5% at a condition number of 100.
+    since = np.cumsum([0.0, *(share * period for share, _, _ in drift.stages)])
+    ends = (drift.start + period * np.arange(size - 1)[:, None] + since).ravel()
+    grid = np.unique(np.concatenate([grid, ends[(ends > grid[0]) & (ends < grid[-1])]]).round(12))
+    steps = len(grid) - 1
     ell = np.exp(-period * np.arange(size))
     root = np.sqrt(ell)
     state = np.diag(np.exp(-math.exp(START) * ell))

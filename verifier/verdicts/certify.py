@@ -29,7 +29,6 @@ from verifier.instances import (
     NoDrift,
     NystromFeatures,
     Repeated,
-    TurningDrift,
     White,
 )
 from verifier.instances.processes import SHORT_MEMORY
@@ -103,11 +102,10 @@ def agreement_constant(instance: Instance) -> float:
     energies of a critical target that is 2s (2s + 1)/n of the bias. Half as much again is allowed; measured, it is what was found
     within the errors (tests/test_filters.py).
 
-    In the sequence model, in which a kernel drifts, the risk is exact; what is allowed is for the steps of the simulated flow,
-    which are matrices where eigenvectors turn.
+    In the sequence model, in which a kernel drifts, the risk is exact; what is allowed is for the steps of the simulated flow.
     """
     if instance.drift != NoDrift():
-        return 4.0 if isinstance(instance.drift, TurningDrift) else 0.5
+        return 0.5
     if isinstance(instance.filter, Descent | MultiPass):
         return max(4.0, 3.0 * instance.s * (2.0 * instance.s + 1.0))
     return max(4.0 if instance.sigma > 0.0 else 12.0, 0.5 * correlation_time(instance.dependence))
