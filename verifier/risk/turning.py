@@ -30,8 +30,8 @@ LATEST = (48.0, 96.0)
 """ln(t l_1) up to which chains are followed: 30 beta, within these bounds."""
 
 STEP = 0.15
-"""Longest step in ln tau: at .3 the cubics missed where one mode of a pair takes over from another, up to 1.4e-3 of the risk at a
-condition number of 100 and q = 16; at .15, 1.1e-4.
+"""Longest step in ln tau between stages; in a stage of the condition number c it is shorter, .3 c^-.35. With even steps of .3 the
+cubics missed where one mode of a pair takes over from another, up to 1.4e-3 of the risk at c = 100.
 """
 
 PANEL = 4.0
@@ -90,7 +90,8 @@ class TurningEquivalent(SequenceEquivalent):
         for start, end, kind in zip(ends, [*ends[1:], last], what, strict=True):
             if end - start < 1e-12:
                 continue
-            steps = math.ceil((end - start) / STEP)
+            condition = self._drift.stages[kind[1]][1] if kind[1] >= 0 else 1.0
+            steps = math.ceil((end - start) / min(STEP, 2.0 * STEP * condition**-0.35))
             grid += list(start + (end - start) * np.arange(steps) / steps)
             kinds += [kind] * steps
         u = np.array([*grid, last])
