@@ -216,11 +216,11 @@ READINGS = (
         prediction="exponent = 2s/(2s + 1/beta), b- = b+ = beta",
         latex=r"\mathcal{E}(n) \sim n^{-\alpha}",
         expected="FALSIFIED",
-        note="What is about to be learnt is handed on to a slower direction, at every scale. Repaired by turning-keeps-at-least.",
+        note="What is about to be learnt is handed on to a slower direction, at every scale.",
     ),
     reading(
         "turning-keeps-at-least",
-        "eigenvectors moved for ever leave the exponent of the index s(1 - v) or more, v their variation in ln t, for .2 <= s <= 1/2",
+        "eigenvectors moved for ever keep the exponent of the index s(1 - v), v their variation in ln t, for .2 <= s <= 1/2",
         domain=drifting(rough_flows, turns),
         predict=with_what_is_kept,
         prediction="exponent >= 2s'/(2s' + 1/beta), s' = s max(1 - v, 0)",
@@ -238,7 +238,7 @@ READINGS = (
     ),
     reading(
         "turning-that-fades",
-        "eigenvectors moved for ever by transforms whose ln(condition) has a finite sum leave the exponent alpha, for .2 <= s <= 1/2",
+        "eigenvectors moved for ever by transforms of summable ln(condition) leave the exponent alpha, for .2 <= s <= 1/2",
         domain=drifting(rough_flows, turns_that_fade),
         predict=unchanged,
         prediction="exponent = 2s/(2s + 1/beta)",
