@@ -47,6 +47,7 @@ from properties.strategies import hardest_targets, instances, noises, power_tail
 from properties.strategies.filters import (
     as_many_draws_as_samples,
     descents,
+    few_passes,
     filtered,
     last_iterate,
     mean_iterate,
@@ -73,6 +74,7 @@ one_pass, one_averaged_pass = (filtered(critical_targets(0.95), each) for each i
 
 
 last_draws, mean_draws = (filtered(critical_targets(0.95), several_passes(averaged)) for averaged in (False, True))
+few_last_draws = filtered(critical_targets(0.95), few_passes(averaged=False))
 one_averaged_pass_of_draws = filtered(critical_targets(0.95), as_many_draws_as_samples(averaged=True))
 
 
@@ -250,9 +252,9 @@ READINGS = (
     ),
     reading(
         "passes-last-iterate",
-        "the last iterate of n^a draws from the samples, eta n^a = n^(1/(2s + 1/beta)), has the exponent alpha once a exceeds "
-        "1/(2s + 1/beta)",
-        domain=last_draws,
+        "the last iterate of n^1.1 draws from the samples, eta n^1.1 = n^(1/(2s + 1/beta)), has the exponent alpha where "
+        "1/(2s + 1/beta) < 1.1",
+        domain=few_last_draws,
         hypotheses=(assumption_r, noisy_labels, enough_draws),
         predict=exactly,
         prediction="exponent = 2s/(2s + 1/beta)",
