@@ -106,6 +106,11 @@ def enough_draws(instance: Instance) -> bool:
     return draws(instance) >= instance.schedule_power + 0.05
 
 
+def short_of_the_last_iterate(instance: Instance) -> bool:
+    """a <= (2s + 1)p - .3: what the draws add is larger than the rest by a power of n that a simulation can see."""
+    return draws(instance) <= (2.0 * instance.s + 1.0) * instance.schedule_power - 0.3
+
+
 def more_or_less_than_enough_draws(instance: Instance) -> bool:
     """|p - a| >= .05: the schedule's lambda is above 1/T, or below it, by a power of n."""
     return abs(instance.schedule_power - draws(instance)) >= 0.05
@@ -253,9 +258,9 @@ READINGS = (
     reading(
         "passes-last-iterate",
         "the last iterate of n^1.1 draws from the samples, eta n^1.1 = n^(1/(2s + 1/beta)), has the exponent alpha where "
-        "1/(2s + 1/beta) < 1.1",
+        "1/(2s + 1/beta) < 1.1 <= (2s + 1)/(2s + 1/beta) - .3",
         domain=few_last_draws,
-        hypotheses=(assumption_r, noisy_labels, enough_draws),
+        hypotheses=(assumption_r, noisy_labels, enough_draws, short_of_the_last_iterate),
         predict=exactly,
         prediction="exponent = 2s/(2s + 1/beta)",
         expected="FALSIFIED",
