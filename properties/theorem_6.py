@@ -47,6 +47,7 @@ from properties.strategies import hardest_targets, instances, noises, power_tail
 from properties.strategies.filters import (
     as_many_draws_as_samples,
     descents,
+    few_passes,
     filtered,
     last_iterate,
     mean_iterate,
@@ -73,6 +74,7 @@ one_pass, one_averaged_pass = (filtered(critical_targets(0.95), each) for each i
 
 
 last_draws, mean_draws = (filtered(critical_targets(0.95), several_passes(averaged)) for averaged in (False, True))
+few_last_draws = filtered(critical_targets(0.95), few_passes(averaged=False))
 one_averaged_pass_of_draws = filtered(critical_targets(0.95), as_many_draws_as_samples(averaged=True))
 
 
@@ -102,6 +104,11 @@ def draws(instance: Instance) -> float:
 def enough_draws(instance: Instance) -> bool:
     """a >= p + .05: the schedule's time is reached by a step that is within its bound."""
     return draws(instance) >= instance.schedule_power + 0.05
+
+
+def short_of_the_last_iterate(instance: Instance) -> bool:
+    """a <= (2s + 1)p - .3: what the draws add is larger than the rest by a power of n that a simulation can see."""
+    return draws(instance) <= (2.0 * instance.s + 1.0) * instance.schedule_power - 0.3
 
 
 def more_or_less_than_enough_draws(instance: Instance) -> bool:
@@ -250,10 +257,10 @@ READINGS = (
     ),
     reading(
         "passes-last-iterate",
-        "the last iterate of n^a draws from the samples, eta n^a = n^(1/(2s + 1/beta)), has the exponent alpha once a exceeds "
-        "1/(2s + 1/beta)",
-        domain=last_draws,
-        hypotheses=(assumption_r, noisy_labels, enough_draws),
+        "the last iterate of n^1.1 draws from the samples, eta n^1.1 = n^(1/(2s + 1/beta)), has the exponent alpha where "
+        "1/(2s + 1/beta) < 1.1 <= (2s + 1)/(2s + 1/beta) - .3",
+        domain=few_last_draws,
+        hypotheses=(assumption_r, noisy_labels, enough_draws, short_of_the_last_iterate),
         predict=exactly,
         prediction="exponent = 2s/(2s + 1/beta)",
         expected="FALSIFIED",

@@ -18,6 +18,7 @@ from verifier.risk.asymptotics import theorem_exponent
 from verifier.risk.equivalents import equivalent_for, risk_terms, scheduled_ridge
 from verifier.risk.filter_samples import simulate_filter
 from verifier.risk.filters import FilterEquivalent, contour, largest_eigenvalue, ridges
+from verifier.risk.multi_pass_samples import simulate_multi_pass
 from verifier.risk.observables import ExcessRisk
 from verifier.risk.simulate import Replicates
 from verifier.risk.single_pass_samples import simulate_single_pass
@@ -393,4 +394,18 @@ def test_exponents_of_a_single_pass(beta: float, s: float, averaged: bool, expon
     assert theorem_exponent(instance, "schedule") == pytest.approx(exponent)
     log_n = np.array([100.0, 120.0])
     values = ExcessRisk().log_values(instance, log_n, "schedule")
+    assert -float(np.diff(values)[0]) / 20.0 == pytest.approx(exponent, abs=2e-3)
+
+
+@pytest.mark.parametrize(("averaged", "exponent"), [(True, 0.5), (False, 0.25)])
+def test_the_risk_of_draws_is_that_of_draws_that_are_made(averaged: bool, exponent: float) -> None:
+    """Between the variance of the draws and none of it, and with the exponent of the formula far out."""
+    instance = an_instance(2.0, 0.25, 0.5, vf.MultiPass(1.25, averaged))
+    n, lam = 60, 60.0**-1.0
+    samples = simulate_multi_pass(instance, [(n, lam)], Replicates(48, 5))[:, 0]
+    expected = float(vf.equivalent_risk(instance, n=n, lam=lam))
+    stderr = samples.std(ddof=1) / math.sqrt(48)
+    assert abs(samples.mean() - expected) <= 3.5 * stderr + 0.07 * expected  # 4/n
+    assert theorem_exponent(instance, "schedule") == pytest.approx(exponent)
+    values = ExcessRisk().log_values(instance, np.array([100.0, 120.0]), "schedule")
     assert -float(np.diff(values)[0]) / 20.0 == pytest.approx(exponent, abs=2e-3)

@@ -37,6 +37,11 @@ def several_passes(averaged: bool) -> SearchStrategy[Filter]:
     return st.sampled_from((1.5, 1.4, 1.25, 1.1)).map(lambda degree: MultiPass(degree, averaged))
 
 
+def few_passes(averaged: bool) -> SearchStrategy[Filter]:
+    """n^1.1 draws."""
+    return st.just(MultiPass(1.1, averaged))
+
+
 def as_many_draws_as_samples(averaged: bool) -> SearchStrategy[Filter]:
     """n draws from n samples."""
     return st.just(MultiPass(1.0, averaged))
