@@ -9,9 +9,9 @@ Each engine attacks each claim alone, in this process, until it meets the first 
 which is plain Hypothesis with its guidance, and `run_night` with one job. The seconds are those of the processor, so that
 other work on the machine is no part of the comparison. Ten minutes on one core at most.
 
-`workers` runs whole nights, each in a process of its own, with one worker and with two in turns (1 2 2 1 ...), and prints how many
-times the work of one two do: the ratio of the two times on the wall, which mean something on an idle machine only. Beside them stand
-the processor's seconds, which say how much more there was to compute, and how long a worker had nothing to do, by its tasks'
+`workers` runs whole nights, each in a process of its own, with one worker and with two in turns (1 2 2 1 ...), and prints how
+many times the work of one two do: the ratio of the two times on the wall, which mean something on an idle machine only. Beside them
+stand the processor's seconds, which say how much more there was to compute, and how long a worker had nothing to do, by its tasks'
 beginnings and ends: while it started, between the first task of a round of tasks and the last, and while the night's own process
 read, planned and wrote. All verdicts are compared. Fifteen minutes for a pair.
 """
@@ -201,7 +201,10 @@ def one_night(jobs: int, examples: int, only: Sequence[str], trace_file: Path | 
     own = 0.0 if os.getpid() in processes else time.process_time()
     busy = sum(each["ended"] - each["begun"] for each in trace)
     spans = [
-        (min(each["begun"] for each in trace if each["call"] == k), max(each["ended"] for each in trace if each["call"] == k))
+        (
+            min(each["begun"] for each in trace if each["call"] == k),
+            max(each["ended"] for each in trace if each["call"] == k),
+        )
         for k in sorted({each["call"] for each in trace})
     ]
     starting, tasks = spans[0][0] - started, sum(end - begin for begin, end in spans)
@@ -222,7 +225,17 @@ def compared_workers(pairs: int, examples: int, only: Sequence[str], trace: Path
     """Nights with one worker and with two in turns, as a table; an exception where a verdict differs."""
     table, verdicts = [], {}
     for jobs in [jobs for k in range(pairs) for jobs in ((1, 2) if k % 2 == 0 else (2, 1))]:
-        command = [sys.executable, __file__, "night", "--jobs", str(jobs), "--examples", str(examples), "--only", ",".join(only)]
+        command = [
+            sys.executable,
+            __file__,
+            "night",
+            "--jobs",
+            str(jobs),
+            "--examples",
+            str(examples),
+            "--only",
+            ",".join(only),
+        ]
         command += [] if trace is None else ["--trace", str(trace.with_suffix(f".{jobs}.json"))]
         run = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
         verdicts[jobs] = run.pop("verdicts")
@@ -239,7 +252,9 @@ def workers_main(words: Sequence[str]) -> None:
     parser.add_argument("--examples", type=int, default=60)
     parser.add_argument("--pairs", type=int, default=2)
     parser.add_argument("--only", default="", help="statements or readings, comma-separated; all without")
-    parser.add_argument("--trace", type=Path, help="where to write what every worker did when, a file for each number of workers")
+    parser.add_argument(
+        "--trace", type=Path, help="where to write what every worker did when, a file for each number of workers"
+    )
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "workers.csv")
     given = parser.parse_args(words)
     table = compared_workers(given.pairs, given.examples, given.only.split(",") if given.only else (), given.trace)
