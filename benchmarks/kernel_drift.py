@@ -24,9 +24,7 @@ def main(arguments: list[str] | None = None) -> list[tuple[int, float, float]]:
     target = index**-1.5
     ends = [*(index[index**2 < LATEST] ** 2), LATEST]
     starts = [0.0, *ends[:-1]]
-    pieces = [
-        (b - a, np.where(0.5 * (a + b) < index**2, index**-2, index**-4)) for a, b in zip(starts, ends, strict=True)
-    ]
+    pieces = [(b - a, np.where(0.5 * (a + b) < index**2, index**-2, index**-4)) for a, b in zip(starts, ends, strict=True)]
     exposure = np.sum([length * rate for length, rate in pieces], axis=0)
     rows = []
     for n in (200, 800, 3200):
