@@ -7,17 +7,23 @@ import os
 import random
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_database import client as redis_client
+from test_database import start as start_redis
+from test_database import stop as stop_redis
+from test_workers import Cluster
 
 from verifier import records
 from verifier.claims import Claim, load_pack
@@ -67,6 +73,7 @@ CLAIMS = [
     claim("false", lambda i: i.beta > 2.0, "FALSIFIED"),
     claim("corner", lambda i: 2.998 < i.beta < 2.9999, "FALSIFIED"),
     claim("broken", odd, None),
+    *(claim(f"broken-{k}", odd, None) for k in range(4)),
 ]
 """
 
@@ -261,6 +268,64 @@ def test_a_full_disk_ends_the_night_with_a_sentence_and_loses_nothing(
     assert len(kept) == 2 + 3
     assert verdicts(resumed(chosen, tmp_path)) == {"N/true": "SURVIVED", "N/false": "FALSIFIED"}
     assert kept.items() <= bouts(tmp_path).items()
+
+
+def free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def test_a_night_outlives_its_redis_a_worker_and_the_scheduler(
+    place: Path, claims: dict[str, Claim], tmp_path: Path, no_controls: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Killed one after the other while a cluster of two workers searches; each is named, and the same is found as without them."""
+    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    chosen = [claims[name] for name in ("true", "false", *(f"broken-{k}" for k in range(4)))]
+    (log := tmp_path / "log").mkdir()
+    redis_port = free_port()
+    address = f"redis://127.0.0.1:{redis_port}/0"
+    redis = start_redis(redis_port)
+    cluster = Cluster(free_port(), log, workers=2, path=place)
+    shared: list[bytes] = []
+    said: list[str] = []
+
+    def kill(event: Any) -> None:
+        if event.stage == "damage":
+            said.append(event.text)
+        elif event.stage == "bout" and redis.poll() is None and event.done == 2:
+            with closing(redis_client(address)) as kept:
+                shared.extend(kept.keys())
+            stop_redis(redis)
+        elif event.stage == "bout" and event.round == 2:
+            if cluster.workers[0].poll() is None:
+                cluster.workers[0].kill()
+                cluster.workers[0].wait()
+            elif any("runs its tasks again" in text for text in said):
+                cluster.scheduler.kill()
+
+    try:
+        cluster.wait()
+        capfd.readouterr()
+        more = {"scheduler": cluster.address, "directory": tmp_path / "db", "database": address, "jobs": 2, "examples": 20}
+        result = night(chosen, tmp_path / "night", progress=kill, **more)
+    finally:
+        cluster.stop()
+        stop_redis(redis)
+    assert capfd.readouterr().err == ""
+    assert shared, "the workers shared nothing through Redis"
+    assert cluster.scheduler.returncode == cluster.workers[0].returncode == -signal.SIGKILL
+    named = {entry["where"].split("127.0.0.1")[0]: entry["what"] for entry in records.load_night(tmp_path / "night")["damage"]}
+    assert set(named) == {"database redis://", "worker tcp://", "scheduler tcp://", "scheduler"}
+    assert "the run goes on without it" in named["database redis://"]
+    assert "runs its tasks again" in named["worker tcp://"]
+    assert "on this machine (2 processes)" in named["scheduler tcp://"]
+    assert "the night goes on without it, on this machine" in named["scheduler"]
+    night(chosen, tmp_path / "alone", directory=tmp_path / "other", examples=20)  # examples are kept: that is part of a search
+    found = [{name: {**bout, "damage": []} for name, bout in bouts(tmp_path / where).items()} for where in ("night", "alone")]
+    assert found[0] == found[1]
+    assert verdicts(result) == {"N/true": "SURVIVED", "N/false": "FALSIFIED"} | {f"N/broken-{k}": "ERROR" for k in range(4)}
+    assert result.night["engine"] == "dask"
 
 
 def test_other_code_and_no_night_are_refused(claims: dict[str, Claim], tmp_path: Path, no_controls: None) -> None:
