@@ -186,6 +186,7 @@ class _State:
     corners: Counter[str] = field(default_factory=Counter)
     thresholds: dict[str, list[float]] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+    written: list[Entry] = field(default_factory=list)  # those that the corpus holds
     files: list[Path] = field(default_factory=list)
     failed: str = ""
     seconds: float = 0.0
@@ -450,13 +451,14 @@ class _Night:
         places = [self.run.corpus, *([] if self.orders["corpus"] is None else [Path(self.orders["corpus"])])]
         for name, state in self.states.items():
             entries = state.entries
-            if not entries:
+            if entries == state.written:
                 continue
-            for place in places:
-                try:
+            try:
+                for place in places:
                     save_entries(place, name, entries)
-                except RecordError as error:
-                    self._damaged(f"corpus of {name}", f"{error}; later nights start without it")
+                state.written = entries
+            except RecordError as error:
+                self._damaged(f"corpus of {name}", f"{error}; later nights start without it")
 
     def _damaged(self, where: str, what: str) -> None:
         entry = {"where": where[:LONGEST_DAMAGE], "what": what[:LONGEST_DAMAGE]}

@@ -6,8 +6,8 @@ finite-size allowance takes a third of the margin, and the replicates after whic
 Student's quantile, as a judgement has it) take another third, from a pilot. The last third is what a measurement may lie
 off by: 1.645 standard errors fit into it whenever z is at least 1.645, so that the margin is noticed with probability .95.
 
-An observable that is measured with an interval of its own (:mod:`verifier.verdicts.measurement`) has no grid to choose: the answer is
-the wider of its half-widths in a search and in a confirmation. A claim that an argument decides needs no plan.
+An observable that is measured with an interval of its own (:mod:`verifier.verdicts.measurement`) has no grid to choose: the answer
+is the wider of its half-widths in a search and in a confirmation. A claim that an argument decides needs no plan.
 """
 
 from __future__ import annotations
