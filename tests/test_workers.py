@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from verifier.verdicts.workers import Lost, SchedulerError, Task, run_tasks, scheduler_address
+from verifier.verdicts.workers import GROWTH, Lost, SchedulerError, Task, run_tasks, scheduler_address
 
 HERE = Path(__file__).parent
 
@@ -71,10 +71,18 @@ def test_an_exception_of_a_task_ends_the_run(jobs):
         list(run_tasks([Task(raising, (0,))], jobs))
 
 
-def test_one_blas_thread_a_worker():
+def growth() -> int:
+    """Bytes by which the process that runs this may grow before loky takes its place away."""
+    from joblib.externals.loky import process_executor
+
+    return process_executor._MAX_MEMORY_LEAK_SIZE
+
+
+def test_a_worker_has_one_blas_thread_and_room_for_its_caches():
     (found,) = set(map(tuple, run_tasks([Task(threads, ()) for _ in range(4)], 2)))
     assert found
     assert set(found) == {1}
+    assert set(run_tasks([Task(growth, ()) for _ in range(4)], 2)) == {GROWTH}
 
 
 @pytest.mark.parametrize("deaths", [1, 2])

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -178,6 +179,14 @@ def _collect(damage: list[dict[str, str]]) -> Callable[[str, str], None]:
     return lambda where, what: damage.append({"where": where, "what": what})
 
 
+def _prepare_report() -> None:
+    """Load and compile what draws the page, which takes seconds and is kept."""
+    from reports.figures import drawings, engine
+
+    engine()
+    drawings()
+
+
 @dataclass
 class _State:
     """What a night knows of one reading."""
@@ -219,6 +228,7 @@ class _Night:
         self.rounds = self.done = self.total = 0
         self.running = 0  # examples of the bouts of this round, which are not yet taken into account
         self.interrupted = False
+        self.preparing: threading.Thread | None = None
 
     # -- the order of things
 
@@ -485,6 +495,9 @@ class _Night:
     # -- the end
 
     def _conclusions(self) -> dict[str, Judged]:
+        if self.jobs > 1 or self.cluster is not None:  # this process waits for others: otherwise they would wait for it
+            self.preparing = threading.Thread(target=_prepare_report)
+            self.preparing.start()
         found: dict[str, Judged] = {}
         for name in self.claims:
             path = self.run.concluded / file_name(name)
@@ -535,6 +548,8 @@ class _Night:
         return (name, self.packs[name], self.orders["seed"], bouts, not self.interrupted)
 
     def _report(self, judged: Mapping[str, Judged], checked: list[dict[str, Any]]) -> NightResult:
+        if self.preparing is not None:
+            self.preparing.join()
         from reports import write_report
         from verifier.history import earlier_nights
 
