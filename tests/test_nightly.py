@@ -7,17 +7,23 @@ import os
 import random
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_database import client as redis_client
+from test_database import start as start_redis
+from test_database import stop as stop_redis
+from test_workers import Cluster
 
 from verifier import records
 from verifier.claims import Claim, load_pack
@@ -67,6 +73,7 @@ CLAIMS = [
     claim("false", lambda i: i.beta > 2.0, "FALSIFIED"),
     claim("corner", lambda i: 2.998 < i.beta < 2.9999, "FALSIFIED"),
     claim("broken", odd, None),
+    *(claim(f"broken-{k}", odd, None) for k in range(4)),
 ]
 """
 
@@ -151,8 +158,9 @@ EXAMPLES = 60
 
 
 def start(place: Path, out: Path, *more: str) -> subprocess.Popen[str]:
-    """A night in a process of its own."""
-    command = [sys.executable, "-m", "verifier", "nightly", "--pack", "night_pack:CLAIMS", "--only", "N/true,N/false"]
+    """A night in a process of its own, without controls: they are judged as in the audit, and tested there."""
+    program = "from verifier.verdicts import nightly; nightly.controls = lambda seed: (); from verifier.cli import main; main()"
+    command = [sys.executable, "-c", program, "nightly", "--pack", "night_pack:CLAIMS", "--only", "N/true,N/false"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     options = ["--examples", str(EXAMPLES), "--out", str(out), *more]
     return subprocess.Popen(
@@ -178,7 +186,7 @@ def test_a_killed_night_goes_on_and_ends_as_if_it_had_not_been(
     place: Path, claims: dict[str, Claim], tmp_path: Path, no_controls: None
 ) -> None:
     chosen = [claims["true"], claims["false"]]
-    process = start(place, tmp_path / "killed", "--jobs", "2")
+    process = start(place, tmp_path / "killed", "--jobs", "1")
     wait_for_bouts(process, tmp_path / "killed", 4)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
@@ -243,25 +251,136 @@ def test_a_damaged_bout_is_named_and_run_again(claims: dict[str, Claim], tmp_pat
     assert verdicts(result) == {"N/true": "SURVIVED", "N/false": "FALSIFIED"}
 
 
-def test_a_full_disk_ends_the_night_with_a_sentence_and_loses_nothing(
-    claims: dict[str, Claim], tmp_path: Path, no_controls: None
-) -> None:
-    chosen = [claims["true"], claims["false"]]
+def limited(out: Path) -> Iterator[None]:
+    """From the second step to the third no file grows beyond 64 bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        yield
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64, hard))
+        yield
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def write_for_ever(file: Any) -> None:
+    while True:
+        file.write(b"x" * 4096)
+
+
+def filled(out: Path) -> Iterator[None]:
+    """A disk of 8 MB at ``out``, from the second step to the third without a free byte."""
+    out.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(out)]
+    tried = subprocess.run(command, capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"a small disk cannot be mounted here ({tried.stderr.strip()})")
+    try:
+        yield
+        with (out / "filler").open("wb", buffering=0) as filler, pytest.raises(OSError, match="No space left"):
+            write_for_ever(filler)
+        yield
+        (out / "filler").unlink()
+        yield
+    finally:
+        subprocess.run(["umount", str(out)], check=True)
+
+
+@pytest.mark.parametrize(("disk", "why"), [(limited, "File too large"), (filled, "No space left on device")])
+def test_a_full_disk_ends_the_night_with_a_sentence_and_loses_nothing(
+    disk: Any, why: str, claims: dict[str, Claim], tmp_path: Path, no_controls: None
+) -> None:
+    chosen, out = [claims["true"], claims["false"]], tmp_path / "disk"
 
     def fill(event: Any) -> None:
         if event.stage == "bout" and event.round == 2 and event.done == 3:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (64, hard))  # from now on no file grows beyond 64 bytes
+            next(steps)
+
+    with closing(disk(out)) as steps:
+        next(steps)
+        try:
+            with pytest.raises(NightError, match=f"cannot be written: {why}; what was found before is kept"):
+                night(chosen, out, progress=fill)
+        finally:
+            next(steps)
+        kept = bouts(out)
+        assert len(kept) == 2 + 3
+        assert verdicts(resumed(chosen, out)) == {"N/true": "SURVIVED", "N/false": "FALSIFIED"}
+        assert kept.items() <= bouts(out).items()
+
+
+def free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def test_a_night_outlives_its_redis_a_worker_and_the_scheduler(
+    place: Path, claims: dict[str, Claim], tmp_path: Path, no_controls: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Killed one after the other while a cluster of two workers searches; each is named, and the same is found as without them."""
+    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    chosen = [claims[name] for name in ("true", "false", *(f"broken-{k}" for k in range(4)))]
+    (log := tmp_path / "log").mkdir()
+    redis_port = free_port()
+    address = f"redis://127.0.0.1:{redis_port}/0"
+    redis = start_redis(redis_port)
+    cluster = Cluster(free_port(), log, workers=2, path=place)
+    shared: list[bytes] = []
+    said: list[str] = []
+
+    def kill(event: Any) -> None:
+        if event.stage == "damage":
+            said.append(event.text)
+        elif event.stage == "bout" and redis.poll() is None and event.done == 2:
+            with closing(redis_client(address)) as kept:
+                shared.extend(kept.keys())
+            stop_redis(redis)
+        elif event.stage == "bout" and event.round == 2:
+            if cluster.workers[0].poll() is None:
+                cluster.workers[0].kill()
+                cluster.workers[0].wait()
+            elif any("runs its tasks again" in text for text in said):
+                cluster.scheduler.kill()
 
     try:
-        with pytest.raises(NightError, match="cannot be written: File too large; what was found before is kept"):
-            night(chosen, tmp_path, progress=fill)
+        cluster.wait()
+        capfd.readouterr()
+        more = {
+            "scheduler": cluster.address,
+            "directory": tmp_path / "db",
+            "database": address,
+            "jobs": 2,
+            "examples": 20,
+        }
+        result = night(chosen, tmp_path / "night", progress=kill, **more)
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    kept = bouts(tmp_path)
-    assert len(kept) == 2 + 3
-    assert verdicts(resumed(chosen, tmp_path)) == {"N/true": "SURVIVED", "N/false": "FALSIFIED"}
-    assert kept.items() <= bouts(tmp_path).items()
+        cluster.stop()
+        stop_redis(redis)
+    assert capfd.readouterr().err == ""
+    assert shared, "the workers shared nothing through Redis"
+    assert cluster.scheduler.returncode == cluster.workers[0].returncode == -signal.SIGKILL
+    named = {
+        entry["where"].split("127.0.0.1")[0]: entry["what"]
+        for entry in records.load_night(tmp_path / "night")["damage"]
+    }
+    assert set(named) == {"database redis://", "worker tcp://", "scheduler tcp://", "scheduler"}
+    assert "the run goes on without it" in named["database redis://"]
+    assert "runs its tasks again" in named["worker tcp://"]
+    assert "on this machine (2 processes)" in named["scheduler tcp://"]
+    assert "the night goes on without it, on this machine" in named["scheduler"]
+    night(
+        chosen, tmp_path / "alone", directory=tmp_path / "other", examples=20
+    )  # examples are kept: that is part of a search
+    found = [
+        {name: {**bout, "damage": []} for name, bout in bouts(tmp_path / where).items()} for where in ("night", "alone")
+    ]
+    assert found[0] == found[1]
+    assert verdicts(result) == {"N/true": "SURVIVED", "N/false": "FALSIFIED"} | {
+        f"N/broken-{k}": "ERROR" for k in range(4)
+    }
+    assert result.night["engine"] == "dask"
 
 
 def test_other_code_and_no_night_are_refused(claims: dict[str, Claim], tmp_path: Path, no_controls: None) -> None:
@@ -280,7 +399,7 @@ def test_other_code_and_no_night_are_refused(claims: dict[str, Claim], tmp_path:
 def test_a_confirmed_violation_is_not_confirmed_again(
     claims: dict[str, Claim], tmp_path: Path, no_controls: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = night([claims["false"]], tmp_path, examples=20)
+    first = night([claims["false"]], tmp_path, examples=20, shards=4)
 
     def never(*arguments: Any) -> Any:
         raise AssertionError("confirmed again")
@@ -288,6 +407,11 @@ def test_a_confirmed_violation_is_not_confirmed_again(
     monkeypatch.setattr(module, "conclude", never)
     again = resumed([claims["false"]], tmp_path)
     assert again.findings[0]["minimal"] == first.findings[0]["minimal"]
+    # One of four nights that share a budget has a quarter of its confirmations, each at the same level.
+    assert again.run["confirmations"] == first.run["confirmations"] == {"spent": 2, "cap": 125, "level": 1e-3 / 500}
+    assert again.night["shards"] == 4
+    with pytest.raises(ValueError, match="at most 1 claims"):
+        night([claims["false"], claims["true"]], tmp_path / "one of many", shards=50)
     # Nor is one believed that no bout found.
     for path in (tmp_path / "bouts").glob("*.json"):
         path.unlink()
@@ -482,6 +606,8 @@ def in_place(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (["--hours", "-1"], "expected a number above 0"),
         (["--examples", "0"], "Invalid value for '--examples'"),
         (["--examples", "5", "--only", "no-such"], "no claim is called"),
+        (["--examples", "5", "--shards", "50"], "could spend more than the 10 confirmations of a shard, one of 50"),
+        (["--resume", "nowhere", "--shards", "2"], "--shards belongs to a new night"),
         (["--examples", "5", "--scheduler", "http://127.0.0.1:1"], "must be tcp://HOST:PORT"),
         (["--examples", "5", "--database", "http://127.0.0.1:1"], "must be redis://HOST:PORT/NUMBER"),
         (["--resume", "nowhere"], "holds no night to resume"),

@@ -1,6 +1,7 @@
 """Plans: what they say on each route, and that a judgement made as planned notices the margin."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from verifier.instances import (
     RademacherDesign,
     StudentDesign,
 )
-from verifier.risk.observables import EffectiveDimension
+from verifier.risk.observables import EffectiveDimension, ExcessRisk
 from verifier.verdicts import planner
 from verifier.verdicts.judge import judge
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE
@@ -168,12 +169,44 @@ def test_what_cannot_be_planned_is_refused() -> None:
         plan(claim(), margin=0.05, route="C")
     with pytest.raises(ValueError, match="claim P1 is about a bound"):
         plan(claim(prediction=Bound(1.0)), margin=0.05)
+    with pytest.raises(ValueError, match="claim P1 is decided by an argument"):
+        plan(claim(proof=lambda seed: pytest.fail("a plan proves nothing")), margin=0.05)
 
     def never(instance: Instance) -> bool:
         return False
 
     with pytest.raises(ValueError, match="no instance that was drawn meets the hypotheses of claim P1"):
         plan(claim(hypotheses=(never,)), margin=0.05)
+
+
+@dataclass(frozen=True)
+class Ruler(ExcessRisk):
+    """Measured with a half-width, the wider one in a confirmation; with nothing measured on request."""
+
+    half_width: float = 0.02
+    absent: str = ""
+
+    def measure(self, instance: Instance, *, key: tuple[str | int, ...], z: float, farther: bool) -> Any:
+        width = self.half_width * (1.5 if farther else 1.0)
+        return SimpleNamespace(value=2 / 3, half_width=width, reason="the window holds one point")
+
+    def missing(self) -> str:
+        return self.absent
+
+
+def test_what_is_measured_is_planned_by_its_interval() -> None:
+    """Not by a grid of sample sizes, on either route; what is in the way is said."""
+    (found,) = plan(claim(observable=Ruler()), margin=0.05, instances=1)
+    assert (found.route, found.decides, found.n, found.replicates) == ("B", True, None, None)
+    assert found.tolerance == pytest.approx(0.03)
+    assert found.text == "it is measured to +-0.0200 in a search and to +-0.0300 in a confirmation"
+    (narrow,) = plan(claim(observable=Ruler()), margin=0.025, instances=1)
+    assert not narrow.decides
+    assert narrow.text.endswith("which is not enough")
+    (nothing,) = plan(claim(observable=Ruler(half_width=0.0)), margin=0.05, instances=1)
+    assert (nothing.decides, nothing.text) == (False, "undecided: the window holds one point")
+    with pytest.raises(ValueError, match="claim P1 cannot be planned for: jax is not installed"):
+        plan(claim(observable=Ruler(absent="jax is not installed")), margin=0.05)
 
 
 def test_plans_are_repeatable_and_as_many_as_asked_for() -> None:

@@ -73,7 +73,15 @@ from verifier.verdicts.findings import counterexample_record, finding_record, fr
 from verifier.verdicts.formulas import FormulaRepair, has_formula, relatives, repair_formula
 from verifier.verdicts.mapping import JUDGEMENTS, Boundary, ReadingMap, Unmappable, map_reading, map_record
 from verifier.verdicts.mapping import Progress as Mapped
-from verifier.verdicts.nightly import MOST_HOURS, NightError, NightEvent, NothingToResume, resume_night, run_night
+from verifier.verdicts.nightly import (
+    MOST_HOURS,
+    MOST_SHARDS,
+    NightError,
+    NightEvent,
+    NothingToResume,
+    resume_night,
+    run_night,
+)
 from verifier.verdicts.planner import plan
 from verifier.verdicts.repair import EXAMPLES as REPAIR_EXAMPLES
 from verifier.verdicts.repair import Conjunction, Repair, repair
@@ -362,6 +370,17 @@ def _nightly(
             show_default=f"{_CORPUS} with --hours, none without",
         ),
     ] = None,
+    shards: Annotated[
+        int | None,
+        typer.Option(
+            "--shards",
+            min=1,
+            max=MOST_SHARDS,
+            metavar="K",
+            help="This night is one of K that share one false-alarm budget.",
+            show_default="1",
+        ),
+    ] = None,
     out: Out = None,
     resume: Annotated[
         Path | None, typer.Option("--resume", metavar="DIR", help="Go on with the night in this directory.")
@@ -380,6 +399,7 @@ def _nightly(
     """
     registry = _Registry.load(pack or [])
     fresh = {"hours": hours, "examples": examples, "only": only, "seed": seed, "database": database, "corpus": corpus}
+    fresh |= {"shards": shards}
     if resume is not None and (given := [name for name, value in {**fresh, "out": out}.items() if value is not None]):
         _refuse(f"--{given[0]} belongs to a new night; with --resume the one in {resume} goes on as it was begun")
     if resume is None and hours is None and examples is None:
@@ -406,7 +426,7 @@ def _nightly(
             else:
                 claims = registry.chosen(only)
                 try:
-                    refuse_too_many(len(claims))
+                    refuse_too_many(len(claims), shards or 1)
                 except ValueError as error:
                     _refuse(str(error))
                 kept = hours is not None or database is not None
@@ -423,11 +443,12 @@ def _nightly(
                     database=database,
                     corpus=corpus or (Path(_CORPUS) if hours is not None else None),
                     packs={claim.id: registry.packs[claim.id] for claim in claims if claim.id in registry.packs},
+                    shards=shards or 1,
                     command=_command(
                         "nightly",
                         **{
                             name: value
-                            for name, value in (("hours", hours), ("examples", examples))
+                            for name, value in (("hours", hours), ("examples", examples), ("shards", shards))
                             if value is not None
                         },
                         only=",".join(_words(only or [])),

@@ -849,7 +849,7 @@ _NIGHT = _form(
         "versions": _table(_text),
         "platform": _text,
     },
-    optional={"code": _text},
+    optional={"code": _text, "shards": _whole},
 )
 
 
@@ -923,7 +923,8 @@ _ORDERS = _form(
         "corpus": _maybe(_text),
         "directory": _maybe(_text),
         "database": _maybe(_text),
-    }
+    },
+    optional={"shards": _whole},
 )
 
 _SESSION = _form(

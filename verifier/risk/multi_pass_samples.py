@@ -34,7 +34,7 @@ MOST_STEPS = 100_000
 
 def steps(degree: float, n: int) -> int:
     """T = n^a, a whole number."""
-    return round(float(n) ** degree)
+    return round(float(n**degree))
 
 
 def simulate_multi_pass(

@@ -191,12 +191,19 @@ def run_audit(
     return AuditResult(findings, run, code, page, out)
 
 
-def refuse_too_many(claims: int) -> None:
-    """ValueError where a run could spend more confirmations than its false-alarm budget is divided by."""
-    most = CONFIRMATIONS // CONFIRMATIONS_A_READING - len(controls(0))
+def budget_of(shards: int) -> int:
+    """Confirmations that one of so many runs may make which share one false-alarm budget: each is made at the same level."""
+    return CONFIRMATIONS // shards
+
+
+def refuse_too_many(claims: int, shards: int = 1) -> None:
+    """ValueError where a run could spend more confirmations than its false-alarm budget, or its share of it, is divided by."""
+    budget = budget_of(shards)
+    most = max(0, budget // CONFIRMATIONS_A_READING - len(controls(0)))
     if claims > most:
+        of = "a run" if shards == 1 else f"a shard, one of {shards}"
         raise ValueError(
-            f"{claims} claims could spend more than the {CONFIRMATIONS} confirmations of a run; its false-alarm rate holds for "
+            f"{claims} claims could spend more than the {budget} confirmations of {of}; its false-alarm rate holds for "
             f"at most {most} claims: name some with --only"
         )
 
@@ -277,10 +284,14 @@ def find_claim(claim_id: str, pack: str | None) -> Claim:
     raise ValueError(f"no claim is called {claim_id!r} in {pack or 'the installed packs'}")
 
 
-def confirmations(findings: Sequence[Mapping[str, Any]], control_records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What a run spent of its false-alarm budget; the counts of the controls, told nowhere else, are taken out of them."""
+def confirmations(
+    findings: Sequence[Mapping[str, Any]], control_records: Sequence[dict[str, Any]], shards: int = 1
+) -> dict[str, Any]:
+    """What a run, or one of so many shards, spent of its false-alarm budget; the counts of the controls, told nowhere else, are
+    taken out of them.
+    """
     spent = sum(f["size"]["confirmations"] for f in findings) + sum(c.pop("confirmations") for c in control_records)
-    return {"spent": spent, "cap": CONFIRMATIONS, "level": FALSE_ALARMS / CONFIRMATIONS}
+    return {"spent": spent, "cap": budget_of(shards), "level": FALSE_ALARMS / CONFIRMATIONS}
 
 
 def evidence_table(finished: Sequence[Judged]) -> pd.DataFrame:

@@ -7,12 +7,15 @@ decides only how many rounds there are: the first is always whole, and once the 
 Every bout is written when it is finished. A night that was stopped, killed, or ran into a full disk goes on from there
 (:func:`resume_night`): what is whole is read back, what is damaged is named and run again. Of the run's false-alarm budget each
 reading may spend two confirmations (:mod:`verifier.verdicts.conclude`); a violation that is confirmed is not confirmed again.
+Nights that are shards of one share one budget: each confirmation is made at the level of the whole, and of their number each
+shard has its part.
 """
 
 from __future__ import annotations
 
 import itertools
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,10 +45,11 @@ from verifier.verdicts.conclude import conclude, load_concluded, save_concluded
 from verifier.verdicts.controls import controls, failed_control, run_control
 from verifier.verdicts.corpus import FED, Entry, best, file_name, load_entries, save_entries
 from verifier.verdicts.shipped import is_stale
-from verifier.verdicts.workers import Lost, Task, run_tasks
+from verifier.verdicts.workers import Lost, SchedulerError, Task, run_tasks
 
 INTERRUPTED = 130
 MOST_HOURS = 1e4
+MOST_SHARDS = 50
 MOST_DAMAGE, LONGEST_DAMAGE = 500, 400  # entries of night.json, and characters of one
 
 
@@ -98,12 +102,14 @@ def run_night(
     packs: Mapping[str, str] | None = None,
     progress: Callable[[NightEvent], None] | None = None,
     command: str = "",
+    shards: int = 1,
 ) -> NightResult:
     """Search for ``hours``, or until ``examples`` instances a reading are judged on average (whichever is first), and report.
 
     ``out`` is an empty run directory. ``directory`` and ``database`` (a Redis) keep Hypothesis's examples, ``corpus`` the
     near-violations, from night to night; without them the night is repeatable. ``packs`` names the pack of each claim that is
-    not installed.
+    not installed. ``shards``: so many nights, of which this is one, share one false-alarm budget; ValueError where the claims
+    could spend more than this one's part of it.
     """
     if hours is None and examples is None:
         raise ValueError("hours=None, examples=None: give at least one of them, the night would not end")
@@ -111,7 +117,9 @@ def run_night(
         raise ValueError(f"hours={hours!r} must be a positive number of hours, such as 0.5")
     if examples is not None and examples < 1:
         raise ValueError(f"examples={examples!r} must be at least 1")
-    refuse_too_many(len(claims))
+    if not 1 <= shards <= MOST_SHARDS:
+        raise ValueError(f"shards={shards!r} must be the number of nights that share a budget, 1 to {MOST_SHARDS}")
+    refuse_too_many(len(claims), shards)
     packs = packs or {}
     damage: list[dict[str, str]] = []
     readings = []
@@ -132,6 +140,7 @@ def run_night(
         "corpus": None if corpus is None else str(corpus),
         "directory": None if directory is None else str(directory),
         "database": database,
+        "shards": shards,
     }
     run = RunDirectory(out)
     records.save_part(run.orders, orders)
@@ -160,7 +169,7 @@ def resume_night(
     if missing:
         raise NothingToResume(f"the reading {missing[0]!r} of the night in {out} is not registered: name its --pack")
     chosen = {reading["id"]: claims[reading["id"]] for reading in orders["readings"]}
-    refuse_too_many(len(chosen))
+    refuse_too_many(len(chosen), orders.get("shards", 1))
     night = _Night(run, orders, chosen, jobs, scheduler, progress)
     night.earlier()
     return night.go()
@@ -168,6 +177,14 @@ def resume_night(
 
 def _collect(damage: list[dict[str, str]]) -> Callable[[str, str], None]:
     return lambda where, what: damage.append({"where": where, "what": what})
+
+
+def _prepare_report() -> None:
+    """Load and compile what draws the page, which takes seconds and is kept."""
+    from reports.figures import drawings, engine
+
+    engine()
+    drawings()
 
 
 @dataclass
@@ -178,6 +195,7 @@ class _State:
     corners: Counter[str] = field(default_factory=Counter)
     thresholds: dict[str, list[float]] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+    written: list[Entry] = field(default_factory=list)  # those that the corpus holds
     files: list[Path] = field(default_factory=list)
     failed: str = ""
     seconds: float = 0.0
@@ -198,6 +216,7 @@ class _Night:
     ) -> None:
         self.run, self.orders, self.claims = run, orders, claims
         self.jobs, self.scheduler = jobs, scheduler
+        self.cluster, self.worked = scheduler, False  # the scheduler as long as it is there; whether any task came back
         self.tell = progress or (lambda event: None)
         self.packs = {reading["id"]: reading["pack"] for reading in orders["readings"]}
         self.fed = {reading["id"]: reading["corpus"] for reading in orders["readings"]}
@@ -209,6 +228,7 @@ class _Night:
         self.rounds = self.done = self.total = 0
         self.running = 0  # examples of the bouts of this round, which are not yet taken into account
         self.interrupted = False
+        self.preparing: threading.Thread | None = None
 
     # -- the order of things
 
@@ -258,7 +278,18 @@ class _Night:
         return hours is not None and self._seconds() >= 3600.0 * hours
 
     def _tasks(self, tasks: Sequence[Task] | Iterator[Task]) -> Iterator[Any]:
-        return run_tasks(tasks, self.jobs, self.scheduler, on_damage=self._damaged)
+        """Results as they come. A cluster that cannot be used to begin with is an error; one that worked ends no night."""
+        left = iter(tasks)
+        try:
+            for result in run_tasks(left, self.jobs, self.cluster, on_damage=self._damaged):
+                self.worked = True
+                yield result
+        except SchedulerError as error:
+            if not self.worked:
+                raise
+            self._damaged("scheduler", f"{error}; the night goes on without it, on this machine")
+            self.cluster = None
+            yield from run_tasks(left, self.jobs, on_damage=self._damaged)
 
     def _controls(self) -> list[dict[str, Any]]:
         seed = self.orders["seed"]
@@ -430,13 +461,14 @@ class _Night:
         places = [self.run.corpus, *([] if self.orders["corpus"] is None else [Path(self.orders["corpus"])])]
         for name, state in self.states.items():
             entries = state.entries
-            if not entries:
+            if entries == state.written:
                 continue
-            for place in places:
-                try:
+            try:
+                for place in places:
                     save_entries(place, name, entries)
-                except RecordError as error:
-                    self._damaged(f"corpus of {name}", f"{error}; later nights start without it")
+                state.written = entries
+            except RecordError as error:
+                self._damaged(f"corpus of {name}", f"{error}; later nights start without it")
 
     def _damaged(self, where: str, what: str) -> None:
         entry = {"where": where[:LONGEST_DAMAGE], "what": what[:LONGEST_DAMAGE]}
@@ -463,6 +495,9 @@ class _Night:
     # -- the end
 
     def _conclusions(self) -> dict[str, Judged]:
+        if self.jobs > 1 or self.cluster is not None:  # this process waits for others: otherwise they would wait for it
+            self.preparing = threading.Thread(target=_prepare_report)
+            self.preparing.start()
         found: dict[str, Judged] = {}
         for name in self.claims:
             path = self.run.concluded / file_name(name)
@@ -475,7 +510,9 @@ class _Night:
         for name in [name for name in left if self.states[name].failed]:
             finding = error_finding(self.claims[name], self.orders["seed"], self.states[name].failed)
             found[name] = recorded(finding, self.packs[name])
-        tasks = (Task(conclude, self._to_conclude(name)) for name in left if name not in found)
+        # What was slow to search is slow to certify: it goes first, so that no worker waits for the others at the end.
+        left = sorted((name for name in left if name not in found), key=lambda name: -self._cost(name))
+        tasks = (Task(conclude, self._to_conclude(name)) for name in left)
         for result in self._tasks(tasks):
             if isinstance(result, Lost):
                 name = result.task.arguments[0]
@@ -493,6 +530,11 @@ class _Night:
             record["seconds"] += self.states[name].seconds
         return found
 
+    def _cost(self, name: str) -> float:
+        """Seconds that an example of a reading took."""
+        state = self.states[name]
+        return state.seconds / max(state.standing.examples, 1)
+
     def _concluded_before(self, path: Path, name: str) -> Judged:
         judged = load_concluded(path)
         if judged.record["id"] != name:
@@ -506,12 +548,15 @@ class _Night:
         return (name, self.packs[name], self.orders["seed"], bouts, not self.interrupted)
 
     def _report(self, judged: Mapping[str, Judged], checked: list[dict[str, Any]]) -> NightResult:
+        if self.preparing is not None:
+            self.preparing.join()
         from reports import write_report
         from verifier.history import earlier_nights
 
         finished = [judged[name] for name in self.claims]
         findings = [each.record for each in finished]
-        spent = confirmations(findings, checked)
+        shards = self.orders.get("shards", 1)
+        spent = confirmations(findings, checked, shards)
         code = INTERRUPTED if self.interrupted else exit_code(findings, checked)
         origin = provenance.provenance()
         common = {
@@ -534,6 +579,7 @@ class _Night:
             "kind": "night",
             "hours": self.orders["hours"],
             "examples": self.orders["examples"],
+            "shards": shards,
             "engine": "loky" if self.scheduler is None else "dask",
             "rounds": self.rounds,
             "resumed": self.resumed,

@@ -5,6 +5,9 @@ certification keeps. On route B the answer is a grid of sample sizes and a numbe
 finite-size allowance takes a third of the margin, and the replicates after which z standard errors of the slope (by
 Student's quantile, as a judgement has it) take another third, from a pilot. The last third is what a measurement may lie
 off by: 1.645 standard errors fit into it whenever z is at least 1.645, so that the margin is noticed with probability .95.
+
+An observable that is measured with an interval of its own (:mod:`verifier.verdicts.measurement`) has no grid to choose: the answer
+is the wider of its half-widths in a search and in a confirmation. A claim that an argument decides needs no plan.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from verifier.verdicts.certify import CERTIFICATION_Z
 from verifier.verdicts.drawing import draw
 from verifier.verdicts.judge import assess
 from verifier.verdicts.judgement import INCONCLUSIVE
+from verifier.verdicts.measurement import Measurable, judge_by_measurement, missing
 from verifier.verdicts.reference import (
     PILOT,
     REFERENCE_SIZES,
@@ -35,6 +39,7 @@ from verifier.verdicts.reference import (
     needed_size,
     treatment_free,
 )
+from verifier.verdicts.search import confirmation_z
 from verifier.verdicts.slopes import fit_slope
 
 LARGEST = 1_000_000
@@ -69,6 +74,11 @@ def plan(claim: Claim, *, margin: float, instances: int = 8, seed: int = 0, rout
         raise ValueError(f"margin={margin!r} must be the error of an exponent to notice, for example 0.05")
     if route not in (None, "A", "B"):
         raise ValueError(f"route={route!r} must be 'A' (equivalent), 'B' (simulation alone) or None")
+    if claim.proof is not None:
+        raise ValueError(f"claim {claim.id} is decided by an argument, not on instances: there is nothing to plan for")
+    if absent := missing(claim):
+        raise ValueError(f"claim {claim.id} cannot be planned for: {absent}")
+    measured = isinstance(claim.observable, Measurable)
     plans = []
     for instance in draw(claim.domain, 4 * instances, seed, claim.id, "plan"):
         if claim.unmet(instance) is not None:
@@ -77,6 +87,11 @@ def plan(claim: Claim, *, margin: float, instances: int = 8, seed: int = 0, rout
             raise ValueError(
                 f"claim {claim.id} is about a bound, which a ratio decides: there is no exponent to plan for"
             )
+        if measured:
+            plans.append(_by_measurement(claim, instance, margin))
+            if len(plans) == instances:
+                break
+            continue
         simulated = route == "B" or (route is None and not has_equivalent(instance, claim.simulator))
         plans.append(
             _by_simulation(claim, instance, margin, seed) if simulated else _by_equivalent(claim, instance, margin)
@@ -97,6 +112,24 @@ def _by_equivalent(claim: Claim, instance: Instance, margin: float) -> Plan:
     decides = found.tolerance < margin
     text = f"the exponent is known to +-{found.tolerance:.4f}" + ("" if decides else ", which is not enough")
     return Plan(instance.describe(), "A", decides, found.tolerance, None, None, seconds, text)
+
+
+def _by_measurement(claim: Claim, instance: Instance, margin: float) -> Plan:
+    """Measure as a search does, then as a confirmation does; the seconds are those of both."""
+    started = time.perf_counter()
+    looks = [
+        judge_by_measurement(claim, instance, key=("plan", instance.digest), z=z, farther=farther)
+        for z, farther in ((CERTIFICATION_Z, False), (confirmation_z(), True))
+    ]
+    seconds = time.perf_counter() - started
+    widths = [found.tolerance for found in looks if found.tolerance is not None]
+    if len(widths) < len(looks):
+        why = next(found.reason for found in looks if found.tolerance is None)
+        return Plan(instance.describe(), "B", False, None, None, None, seconds, f"undecided: {why}")
+    decides = max(widths) < margin
+    text = f"it is measured to +-{widths[0]:.4f} in a search and to +-{widths[1]:.4f} in a confirmation"
+    text += "" if decides else ", which is not enough"
+    return Plan(instance.describe(), "B", decides, max(widths), None, None, seconds, text)
 
 
 def _by_simulation(claim: Claim, instance: Instance, margin: float, seed: int) -> Plan:

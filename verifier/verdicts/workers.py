@@ -30,12 +30,14 @@ from urllib.parse import urlsplit
 
 import joblib
 import threadpoolctl
+from joblib.externals.loky import process_executor
 
 from verifier.provenance import code_digest
 
 TRIES = 3  # a task that was running when its worker died, so often, is given up
 CONNECT_SECONDS = 5.0
 WORKER_SECONDS = 30.0  # how long a cluster may have no worker before it counts as gone: a nanny restarts one in a few
+GROWTH = 2_000_000_000  # bytes by which a worker of loky may grow before it is replaced
 _GATHER_SECONDS = 10.0
 _POLL_SECONDS = 0.5
 _EXTRA = "pip install 'verifier[cluster]'"
@@ -181,6 +183,9 @@ class _Tray:
 
 
 def _numbered(number: int, task: Task) -> tuple[int, Any]:
+    # loky takes 300 MB for a leak. The bounded caches of a worker come to that in half a minute, and its successor has to import
+    # and compute everything anew.
+    process_executor._MAX_MEMORY_LEAK_SIZE = GROWTH
     return number, task()
 
 
