@@ -7,7 +7,7 @@ workers nor their order changes a verdict. Workers are sent the name of a claim 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ from verifier.verdicts.findings import (
 )
 from verifier.verdicts.reproduction import failed, reproduce
 from verifier.verdicts.search import CONFIRMATIONS, FALSE_ALARMS, Budget, Counts
-from verifier.verdicts.shipped import is_stale
+from verifier.verdicts.shipped import calibration_of, is_stale
 from verifier.verdicts.workers import Lost, Task, run_tasks
 
 EXAMPLES = {"quick": 40, "full": 400}
@@ -137,6 +137,7 @@ def run_audit(
         if isinstance(result, _Failed):
             result = recorded(error_finding(by_id[result.id], seed, result.message), packs.get(result.id))
         if isinstance(result, Judged):
+            calibrate_records([result])
             judged[result.record["id"]] = result
             for role, record in result.counterexamples.items():
                 name = records.counterexample_name(result.record["id"], role)
@@ -257,15 +258,23 @@ def error_finding(claim: Claim, seed: int, message: str) -> Finding:
 
 
 def recorded(finding: Finding, pack: str | None) -> Judged:
-    """The records of a finding on a claim of that pack."""
+    """The records of a finding on a claim of that pack, without its calibration (:func:`calibrate_records`)."""
     finding = from_pack(finding, pack)
     files = {role: counterexample_record(finding, role, pack) for role in records.ROLES}
     return Judged(
-        record=finding_record(finding),
+        record=finding_record(finding, calibrated=False),
         evidence=evidence_rows(finding),
         judgements=judgement_rows(finding),
         counterexamples={role: record for role, record in files.items() if record is not None},
     )
+
+
+def calibrate_records(judged: Iterable[Judged]) -> None:
+    """Write into the records what the calibration says of their readings. The process that collects them does it: each worker
+    would have to read all code first, to see whether the calibration is stale.
+    """
+    for each in judged:
+        each.record["calibration"] = calibration_of(each.record["id"])
 
 
 def find_claim(claim_id: str, pack: str | None) -> Claim:

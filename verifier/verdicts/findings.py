@@ -36,8 +36,8 @@ def from_pack(finding: Finding, pack: str | None) -> Finding:
     return replace(finding, message=f"pack {pack!r}: {finding.message}")
 
 
-def finding_record(finding: Finding) -> dict[str, Any]:
-    """The finding as one entry of ``findings.json``."""
+def finding_record(finding: Finding, *, calibrated: bool = True) -> dict[str, Any]:
+    """The finding as one entry of ``findings.json``; what the calibration says of its reading is left out on request."""
     claim = finding.claim
     record: dict[str, Any] = {
         "schema": SCHEMA,
@@ -85,7 +85,7 @@ def finding_record(finding: Finding) -> dict[str, Any]:
             "corner": finding.power.corner,
             "text": finding.power.text,
         },
-        "calibration": calibration_of(claim.id),
+        "calibration": calibration_of(claim.id) if calibrated else None,
         "certificate": None,
         "proof": None if finding.proof is None else {"text": finding.proof.text, "steps": list(finding.proof.steps)},
         "explanation": explanation(claim),

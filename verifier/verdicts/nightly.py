@@ -32,6 +32,7 @@ from verifier.verdicts import choices
 from verifier.verdicts.allocation import Share, Standing, plan_round
 from verifier.verdicts.audit import (
     Judged,
+    calibrate_records,
     confirmations,
     error_finding,
     evidence_table,
@@ -525,6 +526,7 @@ class _Night:
             if result.record["verdict"] == "FALSIFIED" and self.claims[name].proof is None:
                 save_concluded(self.run.concluded / file_name(name), result)
             self._event("confirming", done=len(found), total=len(self.claims))
+        calibrate_records(found.values())
         for name, judged in found.items():
             record = judged.record
             record["seconds"] += self.states[name].seconds
