@@ -43,18 +43,18 @@ from typing import Any
 from hypothesis.strategies import SearchStrategy
 
 from properties.hypotheses import alpha, assumption_r, noisy_labels
-from properties.strategies import hardest_targets, instances, noises, power_tails, smoothness
+from properties.strategies import decimals, hardest_targets, instances, noises, power_tails, smoothness
 from properties.strategies.filters import (
     as_many_draws_as_samples,
     descents,
-    few_passes,
+    few_or_many_passes,
     filtered,
     last_iterate,
     mean_iterate,
     several_passes,
 )
 from verifier.claims import AtLeast, Bound, Exponent, Reading, Theta
-from verifier.instances import Instance, MultiPass
+from verifier.instances import Instance, MultiPass, PowerLaw
 from verifier.risk.descent import RiskBesideRidge, RiskOffRidge
 from verifier.testing import check
 
@@ -72,9 +72,13 @@ def critical_targets(largest: float) -> SearchStrategy[Instance]:
 up_to_2_5, below_1 = filtered(critical_targets(2.5), descents()), filtered(critical_targets(0.95), descents())
 one_pass, one_averaged_pass = (filtered(critical_targets(0.95), each) for each in (last_iterate(), mean_iterate()))
 
-
 last_draws, mean_draws = (filtered(critical_targets(0.95), several_passes(averaged)) for averaged in (False, True))
-few_last_draws = filtered(critical_targets(0.95), few_passes(averaged=False))
+steep = instances(
+    decimals(3.0, 6.0, near=4.0, places=1).map(PowerLaw),
+    hardest_targets(smoothness(0.35, 0.65), ("S-tail",)),
+    noises(silent=False),
+)
+few_or_many_last_draws = filtered(steep, few_or_many_passes(averaged=False))
 one_averaged_pass_of_draws = filtered(critical_targets(0.95), as_many_draws_as_samples(averaged=True))
 
 
@@ -106,9 +110,9 @@ def enough_draws(instance: Instance) -> bool:
     return draws(instance) >= instance.schedule_power + 0.05
 
 
-def short_of_the_last_iterate(instance: Instance) -> bool:
-    """a <= (2s + 1)p - .3: what the draws add is larger than the rest by a power of n that a simulation can see."""
-    return draws(instance) <= (2.0 * instance.s + 1.0) * instance.schedule_power - 0.3
+def far_from_enough_for_the_last_iterate(instance: Instance) -> bool:
+    """a and (2s + 1)p at least .3 apart: a simulation can see which of them is larger."""
+    return abs(draws(instance) - (2.0 * instance.s + 1.0) * instance.schedule_power) >= 0.3
 
 
 def more_or_less_than_enough_draws(instance: Instance) -> bool:
@@ -257,10 +261,10 @@ READINGS = (
     ),
     reading(
         "passes-last-iterate",
-        "the last iterate of n^1.1 draws from the samples, eta n^1.1 = n^(1/(2s + 1/beta)), has the exponent alpha where "
-        "1/(2s + 1/beta) < 1.1 <= (2s + 1)/(2s + 1/beta) - .3",
-        domain=few_last_draws,
-        hypotheses=(assumption_r, noisy_labels, enough_draws, short_of_the_last_iterate),
+        "the last iterate of n^a draws from the samples, eta n^a = n^(1/(2s + 1/beta)), has the exponent alpha once a exceeds "
+        "1/(2s + 1/beta), a and (2s + 1)/(2s + 1/beta) at least .3 apart",
+        domain=few_or_many_last_draws,
+        hypotheses=(assumption_r, noisy_labels, enough_draws, far_from_enough_for_the_last_iterate),
         predict=exactly,
         prediction="exponent = 2s/(2s + 1/beta)",
         expected="FALSIFIED",

@@ -37,9 +37,9 @@ def several_passes(averaged: bool) -> SearchStrategy[Filter]:
     return st.sampled_from((1.5, 1.4, 1.25, 1.1)).map(lambda degree: MultiPass(degree, averaged))
 
 
-def few_passes(averaged: bool) -> SearchStrategy[Filter]:
-    """n^1.1 draws."""
-    return st.just(MultiPass(1.1, averaged))
+def few_or_many_passes(averaged: bool) -> SearchStrategy[Filter]:
+    """n^1.1 draws, and n^2."""
+    return st.sampled_from((1.1, 2.0)).map(lambda degree: MultiPass(degree, averaged))
 
 
 def as_many_draws_as_samples(averaged: bool) -> SearchStrategy[Filter]:
