@@ -246,6 +246,7 @@ def test_a_wrong_theorem_makes_the_audit_fail(tmp_path: Path, monkeypatch: pytes
     assert result.findings[0]["agrees"] is True  # the reading itself came out as expected: the controls are what failed
 
 
+@pytest.mark.thorough
 def test_machinery_that_notices_nothing_makes_the_audit_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def blind(predicted: Any, limit: Any, tolerance: float, evidence: Any) -> Any:
         return compare(Exponent(limit.exponent), limit, tolerance, evidence)

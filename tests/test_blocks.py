@@ -259,6 +259,7 @@ def test_long_sequences_may_be_closed_to_a_circle() -> None:
 
 
 @pytest.mark.parametrize("dependence", SETTINGS, ids=lambda each: each.describe())
+@pytest.mark.thorough
 def test_simulation_agrees_with_the_equivalent(dependence: Vector) -> None:
     """Within 4 standard errors and c/n with c = 3, and not with what it would be without the coupling."""
     curve = vf.learning_curve(sequence(dependence, beta=1.4, s=0.3), n=(50, 100), replicates=24, seed=1)

@@ -544,6 +544,7 @@ def test_what_is_asked_for_is_rounded_up_and_of_the_chosen_readings_only() -> No
     assert not parts([claim(lambda instance: Bound(1.0))], Effort(audits=0))
 
 
+@pytest.mark.thorough
 def test_readings_about_exponents(names: list[str]) -> None:
     bound, never = claim(lambda instance: Bound(1.0), id="X2"), claim(id="X3", domain=st.nothing())
     assert exponent_readings([*ONE, bound, never]) == ONE

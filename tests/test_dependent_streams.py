@@ -127,6 +127,7 @@ def test_risks_are_those_of_drawn_samples(dependence: Dependent | Repeated) -> N
 
 
 @pytest.mark.parametrize("dependence", DEPENDENCES)
+@pytest.mark.thorough
 def test_risks_are_those_of_the_equivalent(dependence: Dependent | Repeated) -> None:
     instance = Instance(PowerLaw(1.5), dependence=dependence)
     n, lam = 50_000, 0.002

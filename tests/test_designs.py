@@ -45,6 +45,7 @@ def draw(design: Design, shape: tuple[int, int] = (COUNT // 100, 100), seed: int
 
 
 @pytest.mark.parametrize(("design", "law"), CONTINUOUS)
+@pytest.mark.thorough
 def test_coordinates_have_the_law_that_is_named(design: Design, law: Callable[[np.ndarray], np.ndarray]) -> None:
     drawn = draw(design).ravel()
     assert stats.kstest(drawn, law).pvalue > FAMILY

@@ -62,6 +62,7 @@ def plainly(count: int) -> list[float]:
     return found
 
 
+@pytest.mark.thorough
 def test_an_imported_module_does_not_change_what_is_drawn(constants: list[float]) -> None:
     before = [instance.digest for instance in draw(DOMAIN, 300, 0, "a")]
     importlib.import_module("of_somebody")
@@ -75,6 +76,7 @@ def test_without_it_an_imported_module_does_change_what_is_drawn(constants: list
     assert set(constants) & set(plainly(300))
 
 
+@pytest.mark.thorough
 def test_what_was_permitted_before_and_within_is_not_remembered(constants: list[float]) -> None:
     """The cache of permitted constants would carry them in, and their absence out."""
     importlib.import_module("of_somebody")

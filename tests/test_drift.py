@@ -118,6 +118,7 @@ def dense(instance, log_time, size, chains):
 
 
 @pytest.mark.parametrize("drift", [FRONT, STEPS, TURNS, FADING], ids=lambda drift: type(drift).__name__)
+@pytest.mark.thorough
 def test_simulated_flows_have_this_risk(drift):
     curve = vf.learning_curve(drifting(drift), n=(50, 400), replicates=8, seed=1)
     expected = equivalent_risk(drifting(drift), n=curve.n, lam=curve.lam)

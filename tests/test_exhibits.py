@@ -127,6 +127,7 @@ def test_simulated_slopes_agree_with_the_equivalent(drawn: dict[str, dict[str, A
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_the_collapse_of_figure_2_ends_at_larger_n_and_later_at_2p(drawn: dict[str, dict[str, Any]]) -> None:
     paper, larger = drawn["F2/slope"]["panels"]
     slopes = [series["slopes"][0]["equivalent"] for series in paper["series"]]
@@ -270,6 +271,7 @@ def test_a_crossover_has_an_index_and_a_sample_size_or_is_beyond_reach() -> None
         assert ("beyond reach" in late["text"]) != reached
 
 
+@pytest.mark.thorough
 def test_the_explanation_is_that_of_the_module_that_declares_the_claim() -> None:
     for claim in properties.CLAIMS:
         text = explanation(claim)

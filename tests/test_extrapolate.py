@@ -286,6 +286,7 @@ def theorem_claim(tuning: str) -> Claim:
     return Claim(id="T", title="", statement="", source="", domain=st.nothing(), predict=predict, tuning=tuning)
 
 
+@pytest.mark.thorough
 def test_error_bars_are_honest_on_random_instances() -> None:
     """An error bar that were too short on one instance in thirty would get through about once in twenty."""
     rng = stream(20, "honesty of the error bar")

@@ -225,6 +225,7 @@ def summary(found: Finding) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("planted", [TRUE, FALSE], ids=["true", "false"])
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_finding(planted: Claim) -> None:
     first = falsify(planted, budget=FEW, seed=5)
     np.random.seed(7)  # noqa: NPY002  (no global generator may matter)
@@ -288,6 +289,7 @@ def test_budgets_are_validated(arguments: dict[str, Any], message: str) -> None:
         Budget(**arguments)
 
 
+@pytest.mark.thorough
 def test_a_budget_of_seconds_stops_in_time() -> None:
     # A wide domain, so that the search is not over by itself; a bound, so that nothing is simulated afterwards.
     started = time.perf_counter()

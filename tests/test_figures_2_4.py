@@ -140,6 +140,7 @@ def test_the_largest_size_is_compared_with_half_of_it() -> None:
 
 
 @pytest.mark.parametrize(("bound", "verdict"), [(10.0, "SURVIVED"), (2.0, "FALSIFIED")])
+@pytest.mark.thorough
 def test_planted_claims_about_the_slope_under_a_full_rotation(bound: float, verdict: str) -> None:
     # .05 * 10 is more than any slope within reach changes by; .1 is passed by smooth targets before n = 1e6.
     found = vf.falsify(bounded_by(bound, SlopeBesidePlain()), budget=vf.Budget(examples=20), seed=3)

@@ -347,6 +347,7 @@ def test_what_cannot_be_written_or_found_is_64(options: list[str], says: str, cu
     assert "Traceback" not in result.output
 
 
+@pytest.mark.thorough
 def test_extreme_numbers_are_drawn_or_refused_but_never_crash(tmp_path: Path) -> None:
     for lines in (
         ["1,1e-300", "10,1e-301", "100,1e-302", "1000,1e-303"],

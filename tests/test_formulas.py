@@ -180,6 +180,7 @@ def test_the_planted_formula_is_found_and_no_other(truth: Factor) -> None:
     assert claimed.refuted > 0
 
 
+@pytest.mark.thorough
 def test_a_formula_that_fits_one_process_only_is_refuted_by_the_other_readings() -> None:
     few = (NoFactor(), LagOneRatio(SCORE), LagSum(PRODUCT), LagSum(SCORE))
     alone = repair_formula(planted(LagSum(SCORE)), examples=40, formulas=few)
@@ -192,6 +193,7 @@ def test_a_formula_that_fits_one_process_only_is_refuted_by_the_other_readings()
     assert [trial.text for trial in searched(LagSum(SCORE)).survivors] == [LagSum(SCORE).text]
 
 
+@pytest.mark.thorough
 def test_no_formula_is_said_where_the_vocabulary_lacks_it() -> None:
     found = searched(LagSum(SCORE), [formula for formula in FORMULAS if formula != LagSum(SCORE)])
     assert (found.status, found.exit_code) == (UNREPAIRED, 2)
@@ -202,6 +204,7 @@ def test_no_formula_is_said_where_the_vocabulary_lacks_it() -> None:
     assert all(trial.counterexample is not None for trial in found.trials)
 
 
+@pytest.mark.thorough
 def test_a_formula_that_is_right_needs_no_repair() -> None:
     found = repair_formula(
         planted(LagOneFactor(), domain=correlations(low=0.0).map(lambda rho: vf.Dependent(vf.AR1(rho)))), examples=40
@@ -240,6 +243,7 @@ def test_a_formula_that_raises_is_no_crash() -> None:
     assert broken.undecided == broken.judged
 
 
+@pytest.mark.thorough
 def test_interrupted_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any, **__: Any) -> Any:
         raise KeyboardInterrupt
@@ -250,6 +254,7 @@ def test_interrupted_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.text == "Undecided: interrupted: the search was not finished."
 
 
+@pytest.mark.thorough
 def test_the_score_is_found_on_theorem_4() -> None:
     readings = {reading.id.partition("/")[2]: reading for reading in theorem_4.READINGS}
     chosen = [readings[name] for name in ("collapse-both", "collapse-repeated", "collapse-score")]
@@ -267,6 +272,7 @@ def test_the_vocabulary_sees_no_claim() -> None:
     assert "laim" not in text
 
 
+@pytest.mark.thorough
 def test_records_survive_json_and_old_files_load(tmp_path: Path) -> None:
     found = searched(NoFactor())
     record = repairs_record([], "verifier repair P1", [formula_record(found)])
@@ -286,6 +292,7 @@ def test_records_survive_json_and_old_files_load(tmp_path: Path) -> None:
     assert "| `(1 + rho)/(1 - rho) (as claimed)` | refuted |" in page
 
 
+@pytest.mark.thorough
 def test_the_command_says_the_formula_once_and_counts_it_as_a_repair(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

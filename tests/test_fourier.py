@@ -243,6 +243,7 @@ def test_risks_are_followed_to_the_end_without_overflow() -> None:
                 assert np.all(np.diff(values) < 1e-6)
 
 
+@pytest.mark.thorough
 def test_the_simplest_draw_has_all_features() -> None:
     one = st.just(dataclasses.replace(instance(2.0, 0.5, 1.0, 1.0), features=vf.AllFeatures()))
     quick = settings(database=None, max_examples=20)

@@ -147,6 +147,7 @@ def test_the_page_escapes_and_asks_for_nothing(tmp_path: Path) -> None:
     assert not [attributes for _, attributes in tags if "src" in attributes]
 
 
+@pytest.mark.thorough
 def test_one_run_needs_no_figure_and_a_hundred_stay_small(tmp_path: Path) -> None:
     one = history_record(*find_runs(audit(tmp_path / "a")))
     assert "<figure" not in history_page(one)

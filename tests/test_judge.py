@@ -181,6 +181,7 @@ def test_finite_spectra_have_the_parametric_exponent() -> None:
 # ------------------------------------------------------------------------------------------------ the claim stays outside
 
 
+@pytest.mark.thorough
 def test_exponent_and_tolerance_do_not_depend_on_the_claim() -> None:
     predictions: list[Prediction] = [Exponent(2 / 3), Exponent(0.1), AtLeast(0.9), AtMost(5.0), Theta(0.3)]
     found = [judge(claim(prediction), PLAIN, seed=3, **SMALL) for prediction in predictions]
@@ -243,6 +244,7 @@ def test_simulation_certifies_the_equivalent() -> None:
 
 @pytest.mark.parametrize("factor", [1.2, 1 / 1.2])
 @pytest.mark.parametrize("value", [2 / 3, 0.9, 0.1])
+@pytest.mark.thorough
 def test_an_equivalent_that_simulation_contradicts_decides_nothing(
     value: float, factor: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:

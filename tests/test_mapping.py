@@ -111,6 +111,7 @@ def statuses(found: ReadingMap) -> set[str]:
 
 
 @pytest.mark.usefixtures("whole")
+@pytest.mark.thorough
 def test_saturation_ignored_breaks_at_one() -> None:
     """alpha with s in the place of min(s, 1): right up to s = 1, wrong from there on, by little at first."""
     ignored = claim(predict=lambda i: Exponent(2.0 * i.s / (2.0 * i.s + 1.0 / i.beta)), tuning="optimal")
@@ -177,6 +178,7 @@ def test_a_crossing_of_two_formulas_is_no_stretch_that_holds() -> None:
     assert any("cross there" in note for note in found.notes)
 
 
+@pytest.mark.thorough
 def test_what_holds_or_fails_everywhere_has_no_boundary() -> None:
     right, wrong = (along_s(one, judgements=120) for one in (claim(), claim(lambda i: 0.1)))
     assert (statuses(right), right.boundaries, right.confirmations) == ({HOLDS}, (), 0)
@@ -205,6 +207,7 @@ def test_out_of_scope_is_not_counted() -> None:
     assert "the hypothesis 'smooth' is not met" in rough.reason
 
 
+@pytest.mark.thorough
 def test_the_worst_of_the_draws_sets_the_boundary() -> None:
     """Wrong from s = 1/beta on: for the steepest spectra first. The draws reach beta = 4 nearly."""
     found = map_reading(claim(lambda i: 0.3 * max(0.0, i.beta * i.s - 1.0)), x="s", fixed={"sigma": 1.0})
@@ -216,6 +219,7 @@ def test_the_worst_of_the_draws_sets_the_boundary() -> None:
     assert held.consistent > mapping.DRAWS  # what was left of the budget went there
 
 
+@pytest.mark.thorough
 def test_one_violation_in_many_draws_is_found_and_moved() -> None:
     """A corner of the other parameters that few draws meet: once met, it is tried first elsewhere."""
     corner = claim(lambda i: 0.1 * (i.s > 0.5 and i.beta > 3.6))
@@ -235,6 +239,7 @@ def test_bounds_have_a_bracket_only() -> None:
     assert "compared with a constant" in boundary.text
 
 
+@pytest.mark.thorough
 def test_a_growing_ratio_is_bracketed_up_to_where_it_grows_for_ever() -> None:
     """At s = 1 exactly the bias carries a factor ln n; just below, it looks as if it did."""
     found = along_s(claim(predict=lambda i: Theta(truth(i))), 0.9, 1.0)
@@ -243,6 +248,7 @@ def test_a_growing_ratio_is_bracketed_up_to_where_it_grows_for_ever() -> None:
     assert boundary.interval == (boundary.holds, pytest.approx(1.0, abs=0.1 / 512))  # one step of the bisection
 
 
+@pytest.mark.thorough
 def test_an_oscillation_is_continued_to_none() -> None:
     """A log-periodic spectrum has no straight line, however small its amplitude: only a small one is not seen."""
     waves = st.floats(0.01, 0.5).map(lambda a: Instance(LogPeriodic(2.0, a, 2.0), CriticalTarget(0.5), Noise(1.0)))
@@ -271,6 +277,7 @@ def test_whole_numbers_stay_whole() -> None:
         map_reading(single, x="index", ranges={"x": (1.5, 20.0)})
 
 
+@pytest.mark.thorough
 def test_a_wide_range_is_walked_in_the_logarithm() -> None:
     scales = st.sampled_from([0.1, 1.0, 10.0]).map(
         lambda c: Instance(PowerLaw(2.0, c), CriticalTarget(0.5), Noise(1.0))
@@ -286,6 +293,7 @@ def test_a_wide_range_is_walked_in_the_logarithm() -> None:
 # two parameters
 
 
+@pytest.mark.thorough
 def test_a_curve_is_followed() -> None:
     """Wrong from s = 1/beta on."""
     found = map_reading(
@@ -309,6 +317,7 @@ def test_a_curve_is_followed() -> None:
     assert record["y"] == "beta"
 
 
+@pytest.mark.thorough
 def test_a_second_crossing_on_one_line_is_noticed_and_said() -> None:
     def island(instance: Instance) -> float:
         return 0.1 * (instance.s > 0.7 or (instance.beta > 3.0 and 0.25 < instance.s < 0.4))
@@ -480,6 +489,7 @@ def two() -> dict[str, Any]:
     return map_record(map_reading(planted, x="s", y="beta", fixed={"sigma": 1.0}, judgements=260), "pack:CLAIMS")
 
 
+@pytest.mark.thorough
 def test_records_are_checked_and_come_back(one: dict[str, Any], two: dict[str, Any], tmp_path: Path) -> None:
     for record in (one, two):
         path = records.save_map(tmp_path / "map.json", record)
@@ -497,6 +507,7 @@ def test_records_are_checked_and_come_back(one: dict[str, Any], two: dict[str, A
         records.save_map(tmp_path, one)
 
 
+@pytest.mark.thorough
 def test_the_page_is_whole_and_asks_for_nothing(one: dict[str, Any], two: dict[str, Any], tmp_path: Path) -> None:
     for record in (one, two, one | {"boundaries": [], "interrupted": True}):
         text = write_map(tmp_path / "map.html", record).read_text(encoding="utf-8")
@@ -587,6 +598,7 @@ def test_the_command_draws_and_writes(pack: str, monkeypatch: pytest.MonkeyPatch
     assert record["boundary"] == pytest.approx(0.5, abs=0.01)
 
 
+@pytest.mark.thorough
 def test_nothing_decided_is_2_and_a_broken_claim_is_3(pack: str) -> None:
     undecided = run("K2", "--x", "s", "--judgements", "50", "--pack", pack)
     assert undecided.exit_code == 2, undecided.output

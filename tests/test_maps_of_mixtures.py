@@ -47,6 +47,7 @@ def boundary_of(found: ReadingMap, truth: float, width: float) -> Boundary:
     return boundary
 
 
+@pytest.mark.thorough
 def test_the_function_after_purification_is_rougher_from_one_half_on() -> None:
     found = mapped(
         "P1/function-held-fixed", x="s", ranges={"x": (0.3, 0.9)}, fixed={"sigma": 1.0, "beta": 2.0}, judgements=160
@@ -73,12 +74,14 @@ def test_the_power_of_purification_is_an_axis(name: str, s: float, fails_above: 
     assert (boundary.holds < boundary.fails) == fails_above
 
 
+@pytest.mark.thorough
 def test_no_purification_helps_labels() -> None:
     found = mapped("P1/labels-held-fixed", x="s", judgements=60)
     assert {point.status for point in found.points} == {FAILS}
     assert found.boundaries == ()
 
 
+@pytest.mark.thorough
 def test_the_function_of_one_component_is_smooth_enough_from_one_half_on() -> None:
     found = mapped("T3/function-of-one-component", x="s", ranges={"x": (0.4, 0.6)}, judgements=70)
     boundary = boundary_of(found, 0.5, 0.1)
@@ -92,6 +95,7 @@ def test_coefficients_of_a_turned_component_lose_beyond_one_half() -> None:
     assert boundary.holds < boundary.fails
 
 
+@pytest.mark.thorough
 def test_the_component_that_bears_the_function_must_be_steeper_to_lose() -> None:
     """One of two power laws with the other at 2: s' = 1/2 + (s - 1/2) beta_1/2 < s as soon as beta_1 > 2, for s < 1/2."""
     found = map_reading(

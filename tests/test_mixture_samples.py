@@ -50,6 +50,7 @@ def test_the_equivalent_agrees_with_samples_where_that_of_the_mixed_covariance_d
     assert risks.mean() - gaussian > 8.0 * stderr
 
 
+@pytest.mark.thorough
 def test_simulation_is_that_of_rows_that_are_drawn_and_fitted() -> None:
     # By the definition, without any algebra of this package: rows, labels, ridge regression, error.
     instance = noisy(vf.Mixture((0.4, 0.6), (vf.PowerLaw(4.0), vf.PowerLaw(3.0))), vf.CriticalTarget(s=0.8))
@@ -219,6 +220,7 @@ def test_a_rare_component_does_not_loosen_the_certificate() -> None:
     assert np.any(beyond > 4.5 * np.array(found.stderr))
 
 
+@pytest.mark.thorough
 def test_ridges_that_cannot_be_followed_leave_the_curve_open_and_stop_nothing() -> None:
     # A target of 1e11 times the noise's size: at large n the oracle's kappa lies below the smallest that is looked at.
     steep = vf.PowerLaw(5.5)

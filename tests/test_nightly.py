@@ -234,6 +234,7 @@ def test_a_cancelled_job_is_stopped_as_by_ctrl_c(how: signal.Signals) -> None:
         signal.signal(how, before)
 
 
+@pytest.mark.thorough
 def test_a_damaged_bout_is_named_and_run_again(claims: dict[str, Claim], tmp_path: Path, no_controls: None) -> None:
     chosen = [claims["true"], claims["false"]]
     night(chosen, tmp_path)
@@ -316,6 +317,7 @@ def free_port() -> int:
         return port
 
 
+@pytest.mark.thorough
 def test_a_night_outlives_its_redis_a_worker_and_the_scheduler(
     place: Path, claims: dict[str, Claim], tmp_path: Path, no_controls: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -536,6 +538,7 @@ def order(claim: Claim, **more: Any) -> dict[str, Any]:
     return {**plain, **rest, "directory": None, "database": None, **more}
 
 
+@pytest.mark.thorough
 def test_near_violations_are_kept_fed_back_and_carried_over(
     claims: dict[str, Claim], tmp_path: Path, no_controls: None
 ) -> None:

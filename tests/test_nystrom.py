@@ -69,6 +69,7 @@ def fitted_risks(of: vf.Instance, n: int, lam: float, count: int) -> np.ndarray:
         (3.0, 0.25, 0.1, 120, 8, 1e-4),
     ],
 )
+@pytest.mark.thorough
 def test_fits_simulation_and_equivalent_agree(beta: float, s: float, sigma: float, n: int, m: int, lam: float) -> None:
     of = instance(beta, s, float(m), 0.0, sigma, size=200)
     fits = fitted_risks(of, n, lam, 150)
@@ -240,6 +241,7 @@ def test_landmarks_below_the_critical_degree_refute_the_bound() -> None:
     assert assess(T5["nystrom-every-degree"], instance(2.0, 0.9, 1.0, 0.3)).verdict == CONSISTENT
 
 
+@pytest.mark.thorough
 def test_the_simplest_draw_has_no_landmarks() -> None:
     quick, one = settings(database=None, max_examples=20), st.just(kernel(instance(2.0, 0.5, 1.0, 1.0)))
     for strategy in (with_landmarks(one), finitely_many_landmarks(one)):

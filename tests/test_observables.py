@@ -66,6 +66,7 @@ ALL: list[Any] = [
     ],
     ids=lambda instance: instance.spectrum.describe(),
 )
+@pytest.mark.thorough
 def test_curves_are_finite_over_the_range_that_they_state(observable: Any, instance: Instance) -> None:
     assert isinstance(observable, Observable)
     low, high = observable.log_range(instance, "optimal")

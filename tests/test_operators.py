@@ -50,6 +50,7 @@ def cut(p: int, transform: vf.Transform, target: vf.Target, beta: float = 2.0, s
 @pytest.mark.parametrize("target", [vf.CriticalTarget(s=0.8), vf.LacunaryTarget(s=0.3)], ids=["critical", "lacunary"])
 @pytest.mark.parametrize("transform", BENT, ids=lambda t: t.describe()[:40])
 @pytest.mark.parametrize("p", [64, 512])
+@pytest.mark.thorough
 def test_sums_are_those_of_dense_eigenvalues(p: int, transform: vf.Transform, target: vf.Target) -> None:
     instance = cut(p, transform, target)
     ell, f = coefficients(instance, p)
@@ -187,6 +188,7 @@ INFINITE = [
     ],
     ids=["critical", "lacunary", "exponential"],
 )
+@pytest.mark.thorough
 def test_infinite_sums_against_a_dense_eigenbasis(
     transform: vf.Transform, spectrum: vf.Spectrum, target: vf.Target
 ) -> None:
@@ -260,6 +262,7 @@ def _fitted_risk(instance: vf.Instance, p: int, n: int, lam: float, generator: n
     ],
     ids=["50", "200", "1600"],
 )
+@pytest.mark.thorough
 def test_samples_that_are_transformed_and_fitted(transform: vf.Transform, n: int, replicates: int) -> None:
     p = 192
     instance = cut(p, transform, vf.CriticalTarget(s=0.8), beta=1.6)

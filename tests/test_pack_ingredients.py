@@ -173,6 +173,7 @@ def test_a_counterexample_with_foreign_parts_replays_with_its_pack(
 # ---------------------------------------------------------------------------------------------------- simulators
 
 
+@pytest.mark.thorough
 def test_a_claims_simulator_is_judged_against_the_plain_reference() -> None:
     found = judge(CLAIMS["slowed"], PLAIN)
     assert (found.route, found.verdict) == ("B", "violated")
@@ -180,6 +181,7 @@ def test_a_claims_simulator_is_judged_against_the_plain_reference() -> None:
     assert judge(CLAIMS["slowed-right"], PLAIN).verdict == "consistent"
 
 
+@pytest.mark.thorough
 def test_the_search_looks_through_the_simulator_on_common_random_numbers() -> None:
     seen: list[list[float]] = []
 

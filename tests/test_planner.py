@@ -98,6 +98,7 @@ def test_a_judgement_made_as_planned_notices_the_margin() -> None:
     assert margin - abs(judged.exponent - 2 / 3) > judged.tolerance
 
 
+@pytest.mark.thorough
 def test_a_margin_wider_than_any_tolerance_still_gets_a_grid_that_decides() -> None:
     """On the default grid finite samples alone leave more than a tolerance may be, whatever is asked about."""
     heavy = Instance(PowerLaw(2.0), CriticalTarget(0.5), Noise(1.0), StudentDesign(dof=4.05))
@@ -110,6 +111,7 @@ def test_a_margin_wider_than_any_tolerance_still_gets_a_grid_that_decides() -> N
     assert finite_size_allowance(constant, found.n) <= 0.5 * WIDEST
 
 
+@pytest.mark.thorough
 def test_what_no_sample_size_decides_is_said() -> None:
     heavy = Instance(PowerLaw(2.0), CriticalTarget(0.5), Noise(1.0), StudentDesign(dof=4.002))  # c = 1500
     (found,) = plan(claim(heavy), margin=0.01)

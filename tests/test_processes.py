@@ -305,6 +305,7 @@ DEPENDENCES: list[Dependence] = [
 
 
 @pytest.mark.parametrize("dependence", DEPENDENCES, ids=named)
+@pytest.mark.thorough
 def test_inputs_and_noise_have_their_joint_law(dependence: Dependence) -> None:
     """E (x . e)^2 / n over windows of 40, which product_sum is the limit of, against the sum over lags: 2,000 draws of 8
     coordinates. Within a repeated run, inputs and noise agree at the same times, so that their covariance is P(same run).
@@ -329,6 +330,7 @@ def test_inputs_and_noise_have_their_joint_law(dependence: Dependence) -> None:
 
 
 @pytest.mark.parametrize("runs", RUNS, ids=named)
+@pytest.mark.thorough
 def test_runs_are_stationary_and_last_as_long_as_they_say(runs: Runs) -> None:
     """P(same run) at the start, in the middle and at the end of a window of 120; and the law of the second run, which no
     end of the window has cut.

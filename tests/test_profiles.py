@@ -298,6 +298,7 @@ def test_long_sequences_may_be_closed_to_a_circle() -> None:
 
 
 @pytest.mark.parametrize("instance", SETTINGS, ids=lambda each: each.dependence.describe())
+@pytest.mark.thorough
 def test_simulation_agrees_with_the_equivalent(instance: vf.Instance) -> None:
     """Within 4 standard errors and c/n with c = 3: at n = 100 a deviation of an eighth is seen in every setting."""
     curve = vf.learning_curve(instance, n=(50, 100), replicates=32, seed=1)

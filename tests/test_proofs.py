@@ -121,6 +121,7 @@ def test_signs_by_structure():
     assert sign_of(1 / s) is None
 
 
+@pytest.mark.thorough
 def test_sympy_is_imported_only_when_a_proof_is_asked_for():
     code = "import sys, verifier.verdicts.proofs; sys.exit('sympy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -108,6 +108,7 @@ def curves(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, tuple[Any, .
     return asked
 
 
+@pytest.mark.thorough
 def test_a_pilot_says_how_many_and_is_then_forgotten(curves: list[tuple[str, int, tuple[Any, ...]]]) -> None:
     found = judge(claim(), COINS, seed=3, key=("k",), **SMALL)
     assert [(role, count) for role, count, _ in curves[:1]] == [("pilot", PILOT)]
@@ -131,6 +132,7 @@ def test_a_judgement_that_counts_its_own_replicates_is_repeatable() -> None:
     assert judge(claim(), COINS, seed=4, **SMALL).exponent != first.exponent
 
 
+@pytest.mark.thorough
 def test_the_tolerance_is_sampling_plus_the_allowance() -> None:
     found = judge(claim(), COINS, seed=0, replicates=16, **SMALL)
     declared = judge(claim(), replace(COINS, design=Declared(5.0)), seed=0, replicates=16, **SMALL)
@@ -151,6 +153,7 @@ class Declared(RademacherDesign):
     finite_size: float = 0.0
 
 
+@pytest.mark.thorough
 def test_a_large_declared_constant_is_undecided_and_the_sample_size_that_would_do_is_said() -> None:
     instance = replace(COINS, design=Declared(400.0))
     for value in (0.6, 9.0):  # whatever is claimed

@@ -94,6 +94,7 @@ def test_a_constant_is_found_and_its_edge_is_confirmed() -> None:
     assert found.best.confirmation.power.at["0.05"] > 0.9
 
 
+@pytest.mark.thorough
 def test_the_error_that_fades_is_followed_to_where_it_vanishes() -> None:
     # Below .65 or so the error is smaller than the tolerance: no violation is seen there, and none is needed.
     found = fixed(lambda i: 0.1 * max(0.0, i.s - 0.6))
@@ -114,6 +115,7 @@ def test_an_error_below_the_tolerance_is_no_repair() -> None:
     assert found.text.startswith("Not repaired")
 
 
+@pytest.mark.thorough
 def test_noise_is_needed() -> None:
     found = fixed(lambda i: 0.1 * (i.sigma == 0.0))
     assert (found.status, texts(found)) == (REPAIRED, ["sigma > 0"])
@@ -218,6 +220,7 @@ def test_the_same_seed_gives_the_same_repair() -> None:
     assert {**first, "seconds": 0} == {**second, "seconds": 0}
 
 
+@pytest.mark.thorough
 def test_an_interrupt_gives_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
@@ -402,6 +405,7 @@ def test_an_error_is_said_once_and_not_at_length() -> None:
     assert len(page.splitlines()[-1]) <= 400
 
 
+@pytest.mark.thorough
 def test_what_breaks_only_in_a_corner_near_its_constant_is_attacked_there() -> None:
     """Between s = .6 and .68 the claim is wrong for one in ten tail indices only: the draws alone put the constant at .68."""
     tails = st.integers(11, 20).map(lambda k: k / 10)

@@ -224,6 +224,7 @@ def test_the_direct_condition_is_preferred_where_both_keep_the_same() -> None:
     assert found.best.same == ("all is well",)
 
 
+@pytest.mark.thorough
 def test_no_condition_on_instances_repairs_what_an_argument_refutes() -> None:
     found = repaired(
         lambda i: 0.0, _plain(), "noisy", "s-at-most", proof=lambda: Proof(False, "No c serves.", ("step",))

@@ -39,6 +39,7 @@ def test_nodes_stand_for_every_coordinates_own_correlation(law: vf.SpreadRhos, n
 
 @pytest.mark.parametrize("beta", [1.7, 5.0])
 @pytest.mark.parametrize("law", LAWS[:3], ids=lambda law: law.describe())
+@pytest.mark.thorough
 def test_sums_over_all_coordinates(law: vf.SpreadRhos, beta: float) -> None:
     instance = of_a_law(law, beta=beta, s=0.4)
     log_kappa = np.array([-0.3, -2.1, -5.7])

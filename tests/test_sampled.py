@@ -293,6 +293,7 @@ class Skewed:
         return "skewed inputs"
 
 
+@pytest.mark.thorough
 def test_without_symmetry_signs_matter_so_the_average_is_over_targets():
     """Why symmetry is asked for: under skewed coordinates targets of equal and of alternating signs differ in risk."""
     instance, n, p, lam = finite(4, 1.1, 0.0, Skewed()), 6, 4, 0.1
@@ -385,6 +386,7 @@ def test_no_tile_is_drawn_twice():
     assert len(np.unique(inputs)) == inputs.size
 
 
+@pytest.mark.thorough
 def test_streamed_inputs_have_the_law_of_the_design_and_all_of_its_tails():
     """Tiles neither scale, clip nor drop: level 1e-3 over the two tests."""
     inputs = whitened_inputs(StudentDesign(), 20_000, 128) * np.sqrt(5.0 / 3.0)
@@ -418,6 +420,7 @@ def test_heavy_tails_reach_the_risk():
 
 
 @pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.thorough
 def test_same_numbers_in_another_order_slice_or_company(design):
     instance = finite(90, 1.5, 0.3, design)
     sizes = (50, 90, 128, 700, 1000, 2500)
@@ -430,6 +433,7 @@ def test_same_numbers_in_another_order_slice_or_company(design):
     assert not np.array_equal(whole, simulate_samples(design, items, Replicates(3, 9, ("a", 2))))
 
 
+@pytest.mark.thorough
 def test_sizes_of_different_width_share_their_rows():
     """Points that keep different numbers of directions, as a default curve's do, are those of one sample."""
     instance = Instance(PowerLaw(1.5), noise=Noise(0.5), design=RademacherDesign())
@@ -481,6 +485,7 @@ print(before, peak(), *map(float, risks[0]))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is read from /proc")
+@pytest.mark.thorough
 def test_a_curve_to_a_million_samples_stays_below_500_mb():
     """The whole process, interpreter included: 96 directions of 1e6 samples would be 770 MB, on top of it."""
     done = subprocess.run([sys.executable, "-c", MILLION], capture_output=True, text=True, check=True)

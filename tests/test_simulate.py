@@ -203,6 +203,7 @@ def test_agrees_with_the_equivalent_from_n_100_on(beta, s, sigma, n, replicates,
     ("beta", "s", "sigma", "n", "low", "high"),
     [(2.0, 0.5, 1.0, 5, 0.03, 0.12), (1.5, 0.5, 0.0, 10, 0.05, 0.13), (3.0, 1.0, 0.0, 10, 0.25, 0.90)],
 )
+@pytest.mark.thorough
 def test_below_n_30_the_equivalent_is_too_low_by_this_much(beta, s, sigma, n, low, high):
     """Measured relative deviations (1,500 replicates): +.072 +- .009, +.090 +- .008, +.55 +- .06."""
     instance = Instance(spectrum=PowerLaw(beta), target=CriticalTarget(s), noise=Noise(sigma))
@@ -232,6 +233,7 @@ def test_interpolation_of_isotropic_data_has_its_closed_form():
         (1.1, 0.1, 0.0, 2000, 128, 4, 5e-4),
     ],
 )
+@pytest.mark.thorough
 def test_truncation_bias_is_small(beta, s, sigma, n, p, replicates, bound):
     """Paired change of the risk from p to 2p and 4p directions, on the same normals."""
     instance = Instance(spectrum=PowerLaw(beta), target=CriticalTarget(s), noise=Noise(sigma))

@@ -70,6 +70,7 @@ def test_a_power_law_has_its_exponent_as_estimand_whatever_the_weights():
         assert fit.weights @ np.log(n) == pytest.approx(1.0)
 
 
+@pytest.mark.thorough
 def test_coverage_on_curves_of_the_engine():
     """Least squares on isotropic data: the expected risk is p / (n - p - 1), exactly."""
     instance = Instance(spectrum=Finite((1.0,) * 4), target=CriticalTarget(0.5), noise=Noise(1.0))

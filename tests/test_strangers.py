@@ -182,6 +182,7 @@ class _Keys(InMemoryExampleDatabase):
         return super().fetch(key)
 
 
+@pytest.mark.thorough
 def test_corrupt_and_hostile_entries_of_the_database_change_no_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

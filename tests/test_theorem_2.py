@@ -101,6 +101,7 @@ def test_scopes_are_those_of_the_readings() -> None:
     assert assess(CLAIMS["exponent-s-up-to-half"], broken(0.5)).verdict == CONSISTENT
 
 
+@pytest.mark.thorough
 def test_a_counterexample_says_what_happened_to_the_source_condition() -> None:
     found = falsify(CLAIMS["schedule-any-transform"], budget=Budget(examples=40), seed=0)
     assert found.minimal is not None

@@ -82,6 +82,7 @@ def test_the_measured_factor_puts_one_curve_on_the_other(s: float, tuning: vf.Tu
         assert vf.equivalent_risk(independent(instance), n=n / factor, lam=tuning) == pytest.approx(risk, rel=1e-8)
 
 
+@pytest.mark.thorough
 def test_factors_of_a_simulated_curve_hold_the_truth() -> None:
     n = (200, 400)
     curve = vf.learning_curve(BOTH, n=n, replicates=32, seed=3, tuning="optimal")
@@ -254,6 +255,7 @@ def regimes(hurst: float, noise: float) -> vf.Instance:
     return dependent(vf.Dependent(vf.FractionalNoise(hurst), vf.FractionalNoise(noise)))
 
 
+@pytest.mark.thorough
 def test_exponents_under_long_memory() -> None:
     """Inputs and noise of H = .8 and .9: a = .4; the effective dimension stays below n^(2 - 2 H_x) = n^.4."""
     left = regimes(0.8, 0.9)

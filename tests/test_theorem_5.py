@@ -90,6 +90,7 @@ def test_a_wrong_critical_degree_is_caught(beta: float, s: float) -> None:
     assert found.exponent == pytest.approx(theorem_5.with_the_oracle(instance(beta, s, planted)).value, abs=5e-3)
 
 
+@pytest.mark.thorough
 def test_a_planted_critical_degree_is_falsified() -> None:
     def enough(each: vf.Instance) -> bool:
         return each.features.finite and each.features.degree >= critical_degree(each) - 0.1
@@ -194,6 +195,7 @@ def test_the_curve_beside_the_kernel_s_tends_to_a_constant_above_the_critical_de
     assert abs(ratio[-1]) < 1e-3
 
 
+@pytest.mark.thorough
 def test_strategies_start_from_infinite_width_and_reach_both_sides() -> None:
     quiet = settings(max_examples=50, derandomize=True, database=None)
     base = st.just(instance(2.0, 1.0, None))

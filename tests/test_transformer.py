@@ -164,6 +164,7 @@ def test_gradients_agree_with_finite_differences() -> None:
 
 
 @needs_jax
+@pytest.mark.thorough
 def test_the_kernel_is_the_sum_of_its_parts_and_memory_is_bounded() -> None:
     found = ntk.kernels(SMALL)
     rows = ntk.jacobian(SMALL, ntk.network(SMALL), ntk.sequences(SMALL, SMALL.samples))

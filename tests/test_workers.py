@@ -66,6 +66,7 @@ def test_results_of_all_tasks(jobs):
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.thorough
 def test_an_exception_of_a_task_ends_the_run(jobs):
     with pytest.raises(ZeroDivisionError, match="k = 0"):
         list(run_tasks([Task(raising, (0,))], jobs))
@@ -96,6 +97,7 @@ def test_a_worker_that_is_killed_costs_nothing(tmp_path, deaths):
     assert "SIGKILL(-9)" in damage[0][1]
 
 
+@pytest.mark.thorough
 def test_a_task_that_always_kills_its_worker_is_lost_alone(tmp_path):
     damage = Damage()
     tasks = [Task(deadly, (k, str(tmp_path), 99)) for k in range(8)]
@@ -107,6 +109,7 @@ def test_a_task_that_always_kills_its_worker_is_lost_alone(tmp_path):
     assert len(damage) == 3
 
 
+@pytest.mark.thorough
 def test_a_worker_that_somebody_kills(tmp_path):
     tasks = (Task(slow_square, (k, str(tmp_path), 0.1)) for k in range(12))
     results, killed = [], False

@@ -83,6 +83,7 @@ SHARDS = json.dumps([{"name": "shard-1", "only": "T1"}, {"name": "shard-2", "onl
         ((130, 1), "1"),
     ],
 )
+@pytest.mark.thorough
 def test_many_summaries_make_one_exit_code(tmp_path: Path, codes: tuple[int, ...], code: str) -> None:
     for number, each in enumerate(codes, start=1):
         wrong: dict[str, Any] = {"agrees": False, "expected": "SURVIVED"} if each == 1 else {}

@@ -111,6 +111,7 @@ def test_false_claims_are_falsified_by_something_small(name: str) -> None:
     assert all(isinstance(value, str) or float(f"{value:.2g}") == value for value in minimal)
 
 
+@pytest.mark.thorough
 def test_a_corner_is_met_where_it_is() -> None:
     for seed in SEEDS[1:]:
         found = falsify(FALSE["wrong in a corner"], budget=Budget(examples=30), seed=seed)

@@ -108,6 +108,7 @@ def test_it_is_quiet_and_asks_for_nothing(closed: Page) -> None:
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
 
 
+@pytest.mark.thorough
 def test_charts_wait_until_they_are_seen_and_then_are_drawn(opened: Page) -> None:
     assert opened.run("return document.querySelectorAll('.chart svg').length") == 0
     opened.open_reading()
