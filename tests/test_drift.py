@@ -20,6 +20,7 @@ from verifier.instances import (
     SteppedDrift,
     TurningDrift,
 )
+from verifier.risk import turning
 from verifier.risk.drift import DriftEquivalent
 from verifier.risk.equivalents import equivalent_risk, optimal_ridge
 from verifier.risk.turning import TurningEquivalent
@@ -123,6 +124,23 @@ def test_simulated_flows_have_this_risk(drift):
     curve = vf.learning_curve(drifting(drift), n=(50, 400), replicates=8, seed=1)
     expected = equivalent_risk(drifting(drift), n=curve.n, lam=curve.lam)
     assert np.all(np.abs(curve.risk - expected) < 5.0 * curve.stderr + 1e-3 * expected)
+
+
+def test_steps_follow_the_mode_that_takes_over(monkeypatch):
+    """Even steps of .15 miss by a percent of the bias where, within a stage, a slower mode takes over from the fastest."""
+    drift = TurningDrift(8, 0.0, ((0.5, 16.0, -80.0), (0.5, 100.0, -60.0)), moves=3)
+    instance = Instance(PowerLaw(2.06), CriticalTarget(0.36), filter=GradientFlow(), drift=drift)
+    log_time = np.linspace(0.0, 18.0, 181)
+    bias, noise = TurningEquivalent(instance, 4.0).leading(log_time)
+    for name in ("STEP", "LAYER"):
+        monkeypatch.setattr(turning, name, getattr(turning, name) / 4.0)
+    finer_bias, finer_noise = TurningEquivalent(instance, 4.0).leading(log_time)
+    assert np.allclose(bias, finer_bias, rtol=1e-4)
+    assert np.allclose(noise, finer_noise, rtol=1e-4)
+    monkeypatch.setattr(turning, "LAYER", 1e3)
+    monkeypatch.setattr(turning, "STEP", 0.3)
+    even_bias, _ = TurningEquivalent(instance, 4.0).leading(log_time)
+    assert np.abs(even_bias / finer_bias - 1.0).max() > 1e-3
 
 
 def test_the_best_time_is_the_best():

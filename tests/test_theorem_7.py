@@ -32,7 +32,7 @@ def test_half_learning_has_the_exponent_of_the_lower_end():
     assert judged.exponent == pytest.approx(2.0 / 3.0, abs=0.01)
 
 
-@pytest.mark.parametrize("name", ["lower-end-attained", "constants-drift", "drift-that-stops"])
+@pytest.mark.parametrize("name", ["lower-end-attained", "constants-drift", "drift-that-stops", "turning-that-stops"])
 @pytest.mark.thorough
 def test_an_exponent_that_is_off_by_a_twentieth_is_noticed(name):
     true = BY_ID[name]
