@@ -9,9 +9,8 @@ propagator P of one chain, :math:`v_j = q^{-j(2\beta s + 1)/2}`,
 
 The eigenvalues of a chain are :math:`q^{-\beta j}`; P is a product of exponentials of 2 x 2 matrices over the stages of the pairs,
 so that G and H and their derivatives are known exactly at the ends of short steps in :math:`\ln\tau`, and in between by the cubic
-through both ends, an error of 3e-4 in ln G at most, of 2e-5 in the sums. The sums over m are those over all indices
-less those over the multiples of q, by the
-quadrature of :mod:`verifier.risk.drift`, whose panels end where a stage does.
+through both ends, an error of 3e-4 in ln G at most, of 2e-5 in the sums. The sums over m are those over all
+indices less those over the multiples of q, by the quadrature of :mod:`verifier.risk.drift`, whose panels end where a stage does.
 """
 
 from __future__ import annotations
