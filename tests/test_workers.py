@@ -5,6 +5,7 @@ The scheduler, and one worker of two, are killed under a whole night: see test_n
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,6 +72,17 @@ def test_results_of_all_tasks(jobs):
 def test_an_exception_of_a_task_ends_the_run(jobs):
     with pytest.raises(ZeroDivisionError, match="k = 0"):
         list(run_tasks([Task(raising, (0,))], jobs))
+
+
+def of_a_pack(name: str) -> Any:
+    return importlib.import_module(name).VALUE
+
+
+def test_workers_of_an_earlier_run_find_what_was_put_on_the_path_since(tmp_path, monkeypatch):
+    assert list(run_tasks([Task(square, (3,))], 2)) == [9]  # loky keeps its workers
+    (tmp_path / "pack_of_a_later_run.py").write_text("VALUE = 7")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    assert list(run_tasks([Task(of_a_pack, ("pack_of_a_later_run",))], 2)) == [7]
 
 
 def growth() -> int:

@@ -67,8 +67,9 @@ class Page:
         charts = "[...document.getElementById(arguments[0]).querySelectorAll('.chart')]"
         for place in range(self.run(f"return {charts}.length", reading)):
             chart = f"{charts}[arguments[1]]"
-            self.run(f"{chart}.scrollIntoView({{block: 'center', behavior: 'instant'}})", reading, place)
-            self.wait(f"return {chart}.dataset.state === 'drawn'", reading, place)
+            # Again and again: the browser goes to the fragment of the address when it likes, which may be after us.
+            look = f"{chart}.scrollIntoView({{block: 'center', behavior: 'instant'}});"
+            self.wait(f"{look} return {chart}.dataset.state === 'drawn'", reading, place)
 
     def column(self, index: int) -> list[str]:
         rows = "[...document.querySelectorAll('#scorecard-table tbody tr')]"

@@ -18,6 +18,7 @@ import logging
 import queue
 import re
 import socket
+import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -141,7 +142,7 @@ class _Tray:
                 taken = self._take() if self._round == this else None
             if taken is None:
                 return
-            yield joblib.delayed(_numbered)(*taken)
+            yield joblib.delayed(_numbered)(*taken, tuple(sys.path))
 
     def task(self, number: int) -> Task:
         """A task that is not finished."""
@@ -182,7 +183,9 @@ class _Tray:
             return number, self._asked_for[number]
 
 
-def _numbered(number: int, task: Task) -> tuple[int, Any]:
+def _numbered(number: int, task: Task, importable: tuple[str, ...]) -> tuple[int, Any]:
+    # loky keeps its workers for the next run, which may have packs in places that this one did not know.
+    sys.path[:] = [*importable, *(place for place in sys.path if place not in importable)]
     # loky takes 300 MB for a leak. The bounded caches of a worker come to that in half a minute, and its successor has to import
     # and compute everything anew.
     process_executor._MAX_MEMORY_LEAK_SIZE = GROWTH
@@ -232,7 +235,7 @@ def _alone(tray: _Tray, number: int, task: Task, tell: OnDamage) -> Any:
     """The result of one task with no other beside it; with it, a worker's death is its own."""
     while True:
         try:
-            ((_, result),) = _loky(2)([joblib.delayed(_numbered)(number, task)])
+            ((_, result),) = _loky(2)([joblib.delayed(_numbered)(number, task, tuple(sys.path))])
         except BrokenProcessPool as error:
             if tray.give_back(number) < TRIES:
                 tell("worker", f"{_killed(error)}: {_named(task)} runs again")
