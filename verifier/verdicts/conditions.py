@@ -21,12 +21,15 @@ import numpy as np
 
 from verifier.instances import (
     AllFeatures,
+    CodiagonalHeads,
     CriticalTarget,
     Dependence,
     Dependent,
+    DisjointHeads,
     DisjointMixture,
     Exponential,
     FourierFeatures,
+    FrontDrift,
     FullRotation,
     GaussianDesign,
     GaussianFeatures,
@@ -35,9 +38,11 @@ from verifier.instances import (
     Instance,
     Mixture,
     MixtureSamples,
+    MultiPass,
     NoDrift,
     Noise,
     NystromFeatures,
+    OneHead,
     PerCoordinate,
     PowerLaw,
     Process,
@@ -47,10 +52,12 @@ from verifier.instances import (
     SinglePass,
     Spectrum,
     Truncated,
+    TurningDrift,
     UncentredDesign,
     White,
     tail_index,
 )
+from verifier.instances.context import MOST_DEGREE as MOST_HEADS_DEGREE
 from verifier.instances.features import MOST_DEGREE
 from verifier.verdicts.parameters import moved, numbers_of
 
@@ -62,6 +69,7 @@ _BLOCK = math.log(100.0) + 0.1  # the sparsest lacunary target (ratio 100) has a
 _SAME_ORDER = 0.5
 _STRAIGHT = 1e-6
 _LAGS = 32  # over which correlations are looked at
+_MOST_STEPS = 3.0  # largest degree a of the T = n^a steps of a descent that draws its samples
 
 
 @dataclass(frozen=True)
@@ -443,6 +451,82 @@ def _with_white_noise(instance: Instance) -> Instance:
     return dataclasses.replace(instance, dependence=dataclasses.replace(dependence, noise=white))
 
 
+def _heads_degree(instance: Instance) -> float:
+    """g of the number of heads H = c n^g; 0 where it does not grow, or as a power of ln n."""
+    return float(getattr(instance.context, "degree", 0.0))
+
+
+def _with_heads_degree(instance: Instance, degree: float) -> Instance:
+    context: Any = instance.context
+    least = 1.0 if degree == 0.0 and not getattr(context, "logarithms", 0.0) else 0.0  # fixed: a number of heads
+    if isinstance(context, OneHead) or not 0.0 <= degree <= MOST_HEADS_DEGREE or context.factor < least:
+        return instance
+    return dataclasses.replace(instance, context=dataclasses.replace(context, degree=degree))
+
+
+def _share_eigenvectors(instance: Instance) -> Instance:
+    heads: Any = instance.context
+    if not isinstance(heads, DisjointHeads):
+        return instance
+    parts = {part.name: getattr(heads, part.name) for part in dataclasses.fields(heads)}
+    return dataclasses.replace(instance, context=CodiagonalHeads(**parts))
+
+
+def _adds_no_heavier_head(instance: Instance) -> bool:
+    added, own = getattr(instance.context, "added", None), instance.spectrum.tail_index
+    return added is None or (own is not None and bool(added.beta >= own))
+
+
+def _without_heavier_heads(instance: Instance) -> Instance:
+    context: Any = instance.context
+    if _adds_no_heavier_head(instance) or instance.spectrum.tail_index is None:
+        return instance
+    added = dataclasses.replace(context.added, beta=instance.spectrum.tail_index)
+    return dataclasses.replace(instance, context=dataclasses.replace(context, added=added))
+
+
+def _ratios(instance: Instance) -> tuple[float, ...]:
+    """Tail indices of a drifting kernel relative to that of Sigma, the first one first."""
+    ratios: tuple[float, ...] = getattr(instance.drift, "ratios", (1.0,))
+    return ratios
+
+
+def _comes_to_rest(instance: Instance) -> bool:
+    """Whether eigenvectors are moved by transforms of bounded variation, and eigenvalues for a bounded time."""
+    drift = instance.drift
+    if isinstance(drift, TurningDrift):
+        return drift.growth() == 0.0
+    return not isinstance(drift, FrontDrift) or len(set(zip(drift.ratios, drift.gains, strict=True))) == 1
+
+
+def _stopped(instance: Instance) -> Instance:
+    drift = instance.drift
+    if not isinstance(drift, TurningDrift) or drift.moves:
+        return instance
+    return dataclasses.replace(instance, drift=dataclasses.replace(drift, moves=3))
+
+
+def _steps_degree(instance: Instance) -> float:
+    """a of the T = n^a steps of a descent that draws its samples; the largest there is for other estimators."""
+    return float(instance.filter.degree) if isinstance(instance.filter, MultiPass) else _MOST_STEPS
+
+
+def _with_steps_degree(instance: Instance, degree: float) -> Instance:
+    if not isinstance(instance.filter, MultiPass) or not 1.0 <= degree <= _MOST_STEPS:
+        return instance
+    return dataclasses.replace(instance, filter=dataclasses.replace(instance.filter, degree=degree))
+
+
+def _is_a_last_iterate(instance: Instance) -> bool:
+    return isinstance(instance.filter, SinglePass | MultiPass) and not instance.filter.averaged
+
+
+def _averaged(instance: Instance) -> Instance:
+    if not isinstance(instance.filter, SinglePass | MultiPass):
+        return instance
+    return dataclasses.replace(instance, filter=dataclasses.replace(instance.filter, averaged=True))
+
+
 def _tail_index(instance: Instance) -> float | None:
     return instance.spectrum.tail_index
 
@@ -539,14 +623,50 @@ CONDITIONS: tuple[AnyCondition, ...] = (
         lambda instance: dataclasses.replace(instance, drift=NoDrift()),
     ),
     Condition(
+        "drift-at-rest",
+        "the kernel comes to rest (its drift stops, or its eigenvectors are turned with a bounded variation)",
+        _comes_to_rest,
+        _stopped,
+    ),
+    Condition(
+        "never-steeper",
+        "no kernel has a steeper tail than the first one",
+        lambda instance: max(_ratios(instance)) == _ratios(instance)[0],
+    ),
+    Condition(
+        "tail-stays",
+        "the tail index of the kernel stays what it is (b- = b+)",
+        lambda instance: len(set(_ratios(instance))) == 1,
+    ),
+    Condition(
         "not-the-last-iterate",
-        "what a single pass gives is the mean of its iterates",
-        lambda instance: not isinstance(instance.filter, SinglePass) or instance.filter.averaged,
-        lambda instance: (
-            dataclasses.replace(instance, filter=SinglePass(averaged=True))
-            if isinstance(instance.filter, SinglePass)
-            else instance
-        ),
+        "what stochastic gradients give is the mean of the iterates",
+        lambda instance: not _is_a_last_iterate(instance),
+        _averaged,
+    ),
+    Threshold(
+        "steps-degree-at-least",
+        "the degree a of the T = n^a steps",
+        _steps_degree,
+        upper=False,
+        move=_with_steps_degree,
+    ),
+    Threshold(
+        "heads-degree-at-most",
+        "the degree g of the number of heads H = c n^g",
+        _heads_degree,
+        upper=True,
+        move=_with_heads_degree,
+        beside=True,
+    ),
+    Condition(
+        "one-eigenbasis",
+        "all heads have one eigenbasis",
+        lambda instance: not isinstance(instance.context, DisjointHeads),
+        _share_eigenvectors,
+    ),
+    Condition(
+        "no-heavier-head", "no head has a heavier tail than the first", _adds_no_heavier_head, _without_heavier_heads
     ),
     Threshold("degree-at-least", "the degree q of the width m = c n^q", _degree, upper=False, move=_with_degree),
     Threshold(
