@@ -24,6 +24,7 @@ from verifier.risk.curves import _dependent
 from verifier.risk.dependent import DependentEquivalent
 from verifier.risk.dependent_samples import simulate_dependent
 from verifier.risk.dependent_streams import (
+    BAND,
     kac_murdock_szego,
     path_moments,
     simulate_dependent_stream,
@@ -33,6 +34,7 @@ from verifier.risk.dependent_streams import (
     weighted_moments,
 )
 from verifier.risk.simulate import Replicates
+from verifier.risk.streams import normals
 
 
 def generator(seed: int = 0) -> np.random.Generator:
@@ -84,9 +86,11 @@ def test_a_path_is_the_matrix_product(noise: Process) -> None:
     x = np.empty((sizes[-1], p))
     state, done = g.standard_normal(p), 0
     for n in sizes:
-        for t in range(done, n):
-            state = x[t] = 0.8 * state + 0.6 * g.standard_normal(p)
-        done = n
+        while done < n:
+            rows = min(BAND, n - done)
+            for shock in normals(g, np.empty((rows, p)), np.full(rows, 0.6)):
+                state = x[done] = 0.8 * state + shock
+                done += 1
     for n, moments, own in path_moments(dependence, sizes, p, generator()):
         np.testing.assert_allclose(moments, x[:n].T @ x[:n] / n, rtol=1e-11)
         np.testing.assert_allclose(own, x[:n].T @ dependence.noise_correlation(n) @ x[:n] / n, rtol=1e-10, atol=1e-12)

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import kstest
 
-from verifier.risk.streams import stream
+from verifier.risk.streams import normals, stream
 
 KEYS: list[tuple[str | int, ...]] = [
     (),
@@ -79,3 +80,29 @@ def environment(**more: str) -> dict[str, str]:
 def test_what_is_no_seed_is_refused(seed: Any) -> None:
     with pytest.raises(ValueError, match="seed=.* must be a non-negative integer"):
         stream(seed, "a")
+
+
+@pytest.mark.parametrize("p", [1, 7, 64])
+def test_normals_are_independent_and_normal(p: int) -> None:
+    z = normals(stream(3, "normals", p), np.empty((2**19 // p, p)))
+    assert kstest(z.ravel(), "norm").pvalue > 1e-4
+    count = z.size
+    # Moments of even order, and those of the two numbers that come from one radius.
+    for order, moment, variance in ((1, 0.0, 1.0), (2, 1.0, 2.0), (4, 3.0, 96.0), (6, 15.0, 10170.0)):
+        assert abs(np.mean(z**order) - moment) < 4.0 * (variance / count) ** 0.5
+    half = (p + 1) // 2
+    left, right = z[:, : p - half], z[:, half:]
+    if left.size:
+        for x, y, variance in ((left, right, 1.0), (left**2 - 1.0, right**2 - 1.0, 4.0), (abs(left), right, 1.0)):
+            assert abs(np.mean(x * y)) < 4.0 * (variance / left.size) ** 0.5
+    # Far out: the share beyond 4 standard deviations is 6.3e-5.
+    beyond = np.count_nonzero(np.abs(z) > 4.0)
+    assert abs(beyond - 6.334e-5 * count) < 4.0 * (6.334e-5 * count) ** 0.5
+
+
+def test_normals_scale_rows_and_repeat() -> None:
+    scale = np.array([0.5, 2.0, 0.0])
+    plain, scaled = (normals(stream(0, "x"), np.empty((3, 5)), each) for each in (None, scale))
+    np.testing.assert_allclose(scaled, plain * scale[:, None], rtol=1e-14)
+    np.testing.assert_array_equal(plain, normals(stream(0, "x"), np.empty((3, 5))))
+    np.testing.assert_array_less(np.abs(normals(stream(1, "x"), np.empty((4096, 512)))), 7.5)

@@ -38,7 +38,7 @@ from verifier.instances import AR1, Dependent, Instance, Process, Repeated, Unce
 from verifier.instances.dependence import Dependence
 from verifier.risk.dependent_samples import MOST_SAMPLES, _risk, _setting
 from verifier.risk.simulate import Replicates
-from verifier.risk.streams import stream
+from verifier.risk.streams import normals, stream
 
 Array = NDArray[np.float64]
 
@@ -211,9 +211,10 @@ def weighted_moments(generator: np.random.Generator, weights: Sequence[Array], p
     band, scaled = np.empty((min(BAND, rows), p)), np.empty((min(BAND, rows), p))
     for top in range(0, rows, BAND):
         z = band[: min(BAND, rows - top)]
-        generator.standard_normal(out=z)
+        alone = roots[0][top : top + len(z)] if len(roots) == 1 else None
+        normals(generator, z, alone)
         for k, root in enumerate(roots):
-            x = np.multiply(z, root[top : top + len(z), None], out=scaled[: len(z)])
+            x = z if alone is not None else np.multiply(z, root[top : top + len(z), None], out=scaled[: len(z)])
             totals[k] = blas.dsyrk(1.0, x.T, beta=1.0, c=totals[k], overwrite_c=1)
     full = {id(w): np.triu(total) + np.triu(total, 1).T for w, total in zip(distinct, totals, strict=True)}
     return [full[id(w)] for w in weights]
@@ -250,38 +251,43 @@ def path_moments(
     rho = inputs.rho if isinstance(inputs, AR1) else 0.0
     r = noise.rho if isinstance(noise, AR1) else 0.0
     plain, cross = np.zeros((p, p), order="F"), np.zeros((p, p), order="F")
-    # The first sample is of the stationary law: what it is carried from has unit variance too.
-    state, carried, done = generator.standard_normal(p), np.zeros(p), 0
-    band = np.empty((BAND, p))
+    # A row more than a band in front: what comes in is carried from there. The first sample is of the stationary law: what it is
+    # carried from has unit variance too.
+    shocks, path, summed = (np.zeros((min(BAND, sizes[-1]) + 1, p)) for _ in range(3))
+    path[-1] = generator.standard_normal(p)
+    scale, done = np.full(len(path), math.sqrt(1.0 - rho**2)), 0
+    last = len(path) - 1
     for n in sizes:
         while done < n:
-            x = band[: min(BAND, n - done)]
-            generator.standard_normal(out=x)
-            x *= math.sqrt(1.0 - rho**2)
-            state = _recursion(x, rho, state)
+            rows = min(len(path) - 1, n - done)
+            path[0], summed[0] = path[last], summed[last]
+            normals(generator, shocks[1 : rows + 1], scale[:rows])
+            _recursion(shocks[: rows + 1], rho, path[: rows + 1])
+            x = path[1 : rows + 1]
             plain = blas.dsyrk(1.0, x.T, beta=1.0, c=plain, overwrite_c=1)
             if r != 0.0:
-                u = x.copy()
-                carried = _recursion(u, r, carried)
-                cross = blas.dsyr2k(1.0, x.T, u.T, beta=1.0, c=cross, overwrite_c=1)
-            done += len(x)
+                shocks[1 : rows + 1] = x
+                _recursion(shocks[: rows + 1], r, summed[: rows + 1])
+                cross = blas.dsyr2k(1.0, x.T, summed[1 : rows + 1].T, beta=1.0, c=cross, overwrite_c=1)
+            done, last = done + rows, rows
         moments = (np.triu(plain) + np.triu(plain, 1).T) / n
         own = moments if r == 0.0 else (np.triu(cross) + np.triu(cross, 1).T) / n - moments
         yield n, moments, own
 
 
-def _recursion(values: Array, rho: float, state: Array) -> Array:
-    """Replace the rows v_t by y_t = rho y_{t-1} + v_t, started from ``state``; the last y."""
+def _recursion(shocks: Array, rho: float, path: Array) -> None:
+    """Write y_t = rho y_{t-1} + v_t to the rows 1, 2, ... of ``path`` from its row 0, v the rows 1, 2, ... of ``shocks``, which is
+    overwritten in part.
+    """
     if rho == 0.0:
-        return np.array(values[-1])
-    powers = rho ** np.arange(_BLOCK + 1.0)
-    triangle = np.tril(toeplitz(powers[:_BLOCK]))
-    for top in range(0, len(values), _BLOCK):
-        block = values[top : top + _BLOCK]
-        k = len(block)
-        block[:] = triangle[:k, :k] @ block + powers[1 : k + 1, None] * state
-        state = np.array(block[-1])
-    return state
+        path[1:] = shocks[1:]
+        return
+    # A row before a block carries: [rho, rho^2, ...]' y beside the lower triangle of powers times the block, in one product.
+    powers = np.tril(toeplitz(rho ** np.arange(_BLOCK + 1.0)))[1:]
+    for top in range(0, len(path) - 1, _BLOCK):
+        k = min(_BLOCK, len(path) - 1 - top)
+        shocks[top] = path[top]
+        np.matmul(powers[:k, : k + 1], shocks[top : top + k + 1], out=path[top + 1 : top + k + 1])
 
 
 # ---------------------------------------------------------------------------------------------------- risks
