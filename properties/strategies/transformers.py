@@ -1,4 +1,4 @@
-"""Hypothesis strategies of small transformers: few shapes, since a program is compiled for each; many tokens and seeds."""
+"""Hypothesis strategies of small transformers: widths, heads, depths, contexts, tokens and seeds."""
 
 from __future__ import annotations
 
@@ -9,15 +9,26 @@ from hypothesis.strategies import SearchStrategy
 
 from verifier.instances import Instance, TransformerNTK
 
-SHAPES: tuple[dict[str, int], ...] = ({"vocabulary": 128}, {"vocabulary": 128, "heads": 4})
-"""What a program is compiled for: one block of width 32 on 8 tokens of 128, with two heads and with four."""
+SHAPES: tuple[dict[str, int], ...] = (
+    {"width": 32, "heads": 2, "depth": 1, "context": 8},
+    {"width": 32, "heads": 4, "depth": 1, "context": 8},
+    {"width": 16, "heads": 2, "depth": 1, "context": 8},
+    {"width": 64, "heads": 4, "depth": 1, "context": 4},
+    {"width": 32, "heads": 1, "depth": 1, "context": 16},
+    {"width": 32, "heads": 2, "depth": 2, "context": 8},
+    {"width": 16, "heads": 8, "depth": 2, "context": 16},
+    {"width": 24, "heads": 3, "depth": 3, "context": 4},
+)
+"""A program is compiled for each, which takes a second, many times what running it does: eight are drawn from, the simplest first."""
 
 
 def transformers(**fixed: Any) -> SearchStrategy[TransformerNTK]:
-    """Transformers on Zipf tokens that repeat or not, with LayerNorm and residual connections or without; some fields ``fixed``."""
+    """Transformers of several widths, heads, depths and contexts on Zipf tokens that repeat or not, with LayerNorm and residual
+    connections or without; some fields ``fixed``.
+    """
 
     def built(shape: dict[str, int], fields: dict[str, Any]) -> TransformerNTK:
-        return TransformerNTK(**(shape | fields | fixed))
+        return TransformerNTK(**({"vocabulary": 128} | shape | fields | fixed))
 
     fields = st.fixed_dictionaries(
         {

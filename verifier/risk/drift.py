@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from verifier.instances import CriticalTarget, DiagonalDrift, Instance, PowerLaw
+from verifier.risk.balance import balanced
 from verifier.risk.engine import Equivalent
 from verifier.risk.quadrature import HEAD, NODES, WEIGHTS, gregory_weights
 
@@ -97,17 +98,8 @@ class SequenceEquivalent(Equivalent):
         """kappa of the time at which the risk is smallest at each n, shape (k,)."""
         log_n = np.log(n)
         grid, bias, noise = self._curves(float(log_n.max()))
-        fine = np.linspace(grid[0], grid[-1], 4 * len(grid))
-        log_noise = math.log(self.variance) - log_n[:, None]
-        values = np.logaddexp(bias(fine), noise(fine) + log_noise)
-        best = np.clip(np.argmin(values, axis=1), 1, len(fine) - 2)
-        u, low, high = fine[best], fine[best - 1], fine[best + 1]
-        falls, rises = bias.derivative(), noise.derivative()
-        for _ in range(40):  # bisection on the sign of the derivative, of which the smallest value has a change
-            slope = np.exp(bias(u)) * falls(u) + np.exp(noise(u) + log_noise[:, 0]) * rises(u)
-            low, high = np.where(slope < 0.0, u, low), np.where(slope < 0.0, high, u)
-            u = 0.5 * (low + high)
-        return np.asarray(np.exp(-u))
+        heard = math.log(self.variance) - log_n
+        return np.exp(-balanced(grid, (bias, noise), (np.zeros_like(n), heard)))
 
     def _curves(self, log_n: float) -> tuple[Array, CubicSpline, CubicSpline]:
         """ln of squared bias and of variance over sigma^2/n as functions of ln t, up to where the noise of e^``log_n`` samples

@@ -35,9 +35,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifier.instances import GradientFlow, Instance, MultiPass, SinglePass
-from verifier.risk.engine import DiagonalSums, Equivalent
 from verifier.risk.filters import FilterEquivalent, contour
 from verifier.risk.single_pass import SinglePassEquivalent
+from verifier.risk.steps import StepEquivalent, mean_decay
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -57,8 +57,7 @@ class _MeanFlow(FilterEquivalent):
         return lam[:, None] * zeta, np.broadcast_to(weight / zeta**2, (len(lam), len(zeta)))
 
     def _left(self, ell: Array, lam: Array) -> Array:
-        u = np.maximum(ell / lam, np.finfo(np.float64).tiny)
-        return np.asarray(-np.expm1(-u) / u)
+        return mean_decay(ell / lam)
 
     def _learnt(self, ell: Array, time: Array) -> Array:
         u = ell * time
@@ -78,55 +77,32 @@ class _Draws(SinglePassEquivalent):
     _own = False
 
 
-class MultiPassEquivalent(Equivalent):
+class MultiPassEquivalent(StepEquivalent):
     """The sums of one instance learnt by draws from its samples; kappa stands for 1/(eta T), the step's bound included."""
+
+    largest_step = LARGEST_STEP
+    fresh = False
 
     def __init__(self, instance: Instance, log_reach: float) -> None:
         super().__init__(instance, log_reach)
         assert isinstance(instance.filter, MultiPass)
-        averaged = instance.filter.averaged
-        self._times = MEAN_TIMES if averaged else (1.0,)
-        self._degree = instance.filter.degree
-        self._flow = (_MeanFlow if averaged else FilterEquivalent)(
+        self.averaged, self.degree = instance.filter.averaged, instance.filter.degree
+        self._times = MEAN_TIMES if self.averaged else (1.0,)
+        self._flow = (_MeanFlow if self.averaged else FilterEquivalent)(
             dataclasses.replace(instance, filter=GradientFlow()), log_reach
         )
-        self._draws = _Draws(dataclasses.replace(instance, filter=SinglePass(averaged)), log_reach)
-
-    def _bound(self, n: Array) -> Array:
-        """The smallest 1/(eta T)."""
-        return np.asarray(self.trace / LARGEST_STEP * n**-self._degree)
-
-    def effective_ridge(self, n: Array, lam: Array) -> Array:
-        """1/(eta T) with the step that is taken."""
-        return np.maximum(lam, self._bound(n))
-
-    def ridge(self, n: Array, kappa: Array) -> Array:
-        """That of the step."""
-        return kappa
-
-    def ridge_of(self, n: Array, kappa: float) -> Array:
-        """The same at each n; below zero where the step is too large."""
-        return np.where(kappa >= self._bound(n), kappa, -1.0)
-
-    def optimum(self, n: Array) -> Array:
-        """Not known: ValueError."""
-        raise ValueError("the best step of SGD is not looked for; give a rule for lambda = 1/(eta T) as the tuning")
-
-    def size_at_optimum(self, kappa: float) -> float:
-        """Not known: ValueError."""
-        raise ValueError("the best step of SGD is not looked for; give a rule for lambda = 1/(eta T) as the tuning")
+        self._draws = _Draws(dataclasses.replace(instance, filter=SinglePass(self.averaged)), log_reach)
 
     def terms(self, n: Array, kappa: Array) -> tuple[Array, Array]:
         """Terms of the excess risk from target and noise at (n, 1/(eta T))."""
         flow = self._flow.terms(n, self._flow.effective_ridge(n, kappa))
-        added = self._draws.terms(n**self._degree, kappa)
+        added = self._draws.terms(n**self.degree, kappa)
         share = self._residuals(n, kappa)
         return flow[0] + share * added[0], flow[1] + share * added[1]
 
     def _residuals(self, n: Array, kappa: Array) -> Array:
         """Mean square of the residuals on the samples over that on fresh ones, exp(-D/n), shape of n."""
-        assert isinstance(self._sums, DiagonalSums)
-        ell, count = self._sums.modes.eigenvalues, self._sums.modes.multiplicity
+        ell, count = self._modes.eigenvalues, self._modes.multiplicity
         taken = [-np.expm1(-2.0 * part * ell / kappa[:, None]) @ count for part in self._times]
         return np.asarray(np.mean([np.exp(-learnt / n) for learnt in taken], axis=0))
 
@@ -137,4 +113,4 @@ class MultiPassEquivalent(Equivalent):
 
     def from_draws(self, n: Array, kappa: Array) -> Array:
         """V at each (n, 1/(eta T)), shape (k,)."""
-        return np.asarray(self._residuals(n, kappa) * sum(self._draws.terms(n**self._degree, kappa)))
+        return np.asarray(self._residuals(n, kappa) * sum(self._draws.terms(n**self.degree, kappa)))

@@ -332,7 +332,7 @@ def log_free_size(instance: Instance, tuning: Tuning) -> float:
     n = np.exp(log_n)
     lam = np.asarray(ridge(instance, n, tuning))
     engine = equivalent(instance, -20.0)  # its trace is all that is asked for
-    bound = np.flatnonzero(engine.effective_ridge(n, lam) > lam)
+    bound = np.flatnonzero(lam <= engine.effective_ridge(n, np.zeros_like(n)))
     return 0.0 if bound.size == 0 or bound[-1] == len(n) - 1 else float(log_n[bound[-1]]) + 2.0
 
 

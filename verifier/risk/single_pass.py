@@ -32,8 +32,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifier.instances import Instance, SinglePass
-from verifier.risk.engine import DiagonalSums, Equivalent
 from verifier.risk.filters import contour
+from verifier.risk.steps import StepEquivalent
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -47,41 +47,19 @@ LARGEST_STEP = 0.5
 _CHUNK = 40_000
 
 
-class SinglePassEquivalent(Equivalent):
+class SinglePassEquivalent(StepEquivalent):
     """The sums of one instance that is learnt in a single pass; kappa stands for 1/(eta n), the step's bound included."""
 
     _own = True
     """Whether what steps leave of the target is a part of its term; otherwise that is the noise alone that residuals make of it."""
 
+    largest_step = LARGEST_STEP
+    fresh = True
+
     def __init__(self, instance: Instance, log_reach: float) -> None:
         super().__init__(instance, log_reach)
-        assert isinstance(self._sums, DiagonalSums)
         assert isinstance(instance.filter, SinglePass)
-        self._modes, self._averaged = self._sums.modes, instance.filter.averaged
-
-    def effective_ridge(self, n: Array, lam: Array) -> Array:
-        """1/(eta n) with the step that is taken."""
-        return np.maximum(lam, self.trace / (LARGEST_STEP * n))
-
-    def ridge(self, n: Array, kappa: Array) -> Array:
-        """That of the step."""
-        return kappa
-
-    def ridge_of(self, n: Array, kappa: float) -> Array:
-        """The same at each n; below zero where the step is too large."""
-        return np.where(kappa >= self.trace / (LARGEST_STEP * n), kappa, -1.0)
-
-    def optimum(self, n: Array) -> Array:
-        """Not known: ValueError."""
-        raise ValueError(
-            "the best step of a single pass is not looked for; give a rule for lambda = 1/(eta n) as the tuning"
-        )
-
-    def size_at_optimum(self, kappa: float) -> float:
-        """Not known: ValueError."""
-        raise ValueError(
-            "the best step of a single pass is not looked for; give a rule for lambda = 1/(eta n) as the tuning"
-        )
+        self.averaged = instance.filter.averaged
 
     def terms(self, n: Array, kappa: Array) -> tuple[Array, Array]:
         """Terms of the excess risk from target and noise at (n, 1/(eta n))."""
@@ -108,7 +86,7 @@ class SinglePassEquivalent(Equivalent):
         share = 1.0 / (gone[..., None] + under_u[:, None, :])
         kernel = np.einsum("kpi,ki->kp", share, forcing) / n
         signal = (1.0 / (gone[..., None] + under_v[:, None, :])) @ modes.target_energy
-        if not self._averaged:
+        if not self.averaged:
             passed = turned * kernel / (1.0 - kernel)
             left = np.exp(n * np.log1p(-under_v / n)) @ modes.target_energy if self._own else np.zeros(len(n))
         else:
