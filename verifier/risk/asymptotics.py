@@ -53,16 +53,15 @@ from verifier.instances import (
     Instance,
     LacunaryTarget,
     LogCorrected,
-    MultiPass,
     NoDrift,
     NystromFeatures,
     RandomTarget,
     Ridge,
     RotatedMixture,
     SingleEigenfunction,
-    SinglePass,
     SmootherTarget,
     SteppedDrift,
+    StochasticDescent,
     Truncated,
 )
 from verifier.risk.equivalents import Tuning
@@ -157,7 +156,7 @@ def _of_the_risk(instance: Instance, tuning: Tuning, index: float | None, formul
         return _of_frequencies(instance, tuning, tail, formula.tail * index)
     if instance.features.finite:
         return _of_features(instance, tuning, tail, formula.tail * beta * min(index, 0.5))
-    if isinstance(instance.filter, SinglePass | MultiPass):
+    if isinstance(instance.filter, StochasticDescent):
         return _of_steps(instance, instance.filter, tuning, index)
     if instance.context.several:
         return _of_heads(instance, tuning, formula.tail * beta * index, formula)
@@ -180,7 +179,7 @@ def _of_a_drift(instance: Instance, tuning: Tuning, index: float) -> float | Non
     return tail / (tail + 1.0)
 
 
-def _of_steps(instance: Instance, steps: SinglePass | MultiPass, tuning: Tuning, index: float) -> float | None:
+def _of_steps(instance: Instance, steps: StochasticDescent, tuning: Tuning, index: float) -> float | None:
     """The exponent with 1/(eta T) = n^-g after T = n^a steps, g <= a: bias, variance, and what the steps add
     (:mod:`verifier.risk.multi_pass`). A single pass, a = 1, has no variance, whose exponent would be no smaller than that of what
     its steps add. A rule that has a ``power`` of an instance is n^-power.
@@ -192,10 +191,9 @@ def _of_steps(instance: Instance, steps: SinglePass | MultiPass, tuning: Tuning,
         power = float(known(instance))
     else:
         return None
-    degree = steps.degree if isinstance(steps, MultiPass) else 1.0
-    power = min(power, degree)
+    power = min(power, steps.degree)
     bias = 2.0 * min(index, steps.qualification) * power
-    added = degree - power / (instance.beta if steps.averaged else 1.0)
+    added = steps.degree - power / (instance.beta if steps.averaged else 1.0)
     return min(bias, 1.0 - power / instance.beta, added)
 
 

@@ -30,7 +30,7 @@ from verifier.instances import (
     Purified,
     RotatedMixture,
     SingleEigenfunction,
-    SinglePass,
+    StochasticDescent,
     Truncated,
     log_index_at,
 )
@@ -132,10 +132,8 @@ class ExcessRisk:
         noisy = instance.sigma > 0.0 and 2.0 * math.log(instance.sigma) > floor
         if tuning == "schedule":
             power = instance.schedule_power
-        elif isinstance(instance.filter, SinglePass):
-            power = min(1.0, beta)  # 1/(eta n) is 1/n at least
-        elif isinstance(instance.filter, MultiPass):
-            power = min(instance.filter.degree, beta)
+        elif isinstance(instance.filter, StochasticDescent):
+            power = min(instance.filter.degree, beta)  # 1/(eta T) is 1/T at least
         elif tuning == "optimal" and noisy:
             power = beta * balanced_power(instance.dependence, 2.0 * beta * index)
             if isinstance(features, GaussianFeatures) and index > 0.5:
@@ -152,9 +150,8 @@ class ExcessRisk:
             # Frequencies that are drawn once are followed, and what is lost, m^-2s, must be a double.
             end = min(end, (DEEPEST / max(instance.s, 1.0) - math.log(features.factor)) / features.degree)
         start = max(start, self.log_resolving_size(instance, tuning))
-        if isinstance(instance.filter, MultiPass):
+        if isinstance(instance.filter, StochasticDescent):
             end = min(end, FARTHEST / instance.filter.degree)  # the number of steps is a double
-        if isinstance(instance.filter, SinglePass | MultiPass):
             start = max(start, log_free_size(instance, tuning))
         return start, min(end, FARTHEST)
 
