@@ -21,6 +21,7 @@ from scipy.interpolate import CubicSpline
 
 from verifier.instances import (
     CarriedFunction,
+    DiagonalDrift,
     FourierFeatures,
     GaussianFeatures,
     Instance,
@@ -36,7 +37,7 @@ from verifier.instances import (
 )
 from verifier.risk.coordinates import largest_factor
 from verifier.risk.dependent_streams import can_be_streamed
-from verifier.risk.drift_range import drifting_range
+from verifier.risk.drift import SequenceEquivalent
 from verifier.risk.engine import LOG_KAPPA_MIN
 from verifier.risk.equivalents import (
     Tuning,
@@ -126,7 +127,7 @@ class ExcessRisk:
             return start, 30.0
         beta = spectrum.tail_index
         if instance.drift != NoDrift():
-            return drifting_range(instance, start, tuning)
+            return _drifting_range(instance, start, tuning)
         index = saturated_index(instance)
         floor = -2.0 * DEEPEST * index + 5.0
         noisy = instance.sigma > 0.0 and 2.0 * math.log(instance.sigma) > floor
@@ -250,6 +251,27 @@ class ExcessRisk:
             last = log_n[enough[0] if enough.size and features.grows else -1]
             sizes = (*sizes[:-1], max(sizes[-1], int(math.exp(last))))
         return Experiment(instance, sizes, tuning)
+
+
+def _drifting_range(instance: Instance, start: float, tuning: Tuning) -> tuple[float, float]:
+    r"""Interval of ln n on which the curve of a drifting kernel is followed, up to e^600 samples.
+
+    From where the drift is what it will be: what was learnt early is forgotten at the square or so of the time at which a drift
+    stops. To ln t = 300, the best time being at most of the order :math:`n^{\rho_+/(2s + 1/\beta)}`; with eigenvectors that turn,
+    to the last time at which their chains are known.
+    """
+    drift = instance.drift
+    balance = 2.0 * instance.target.l2_index + 1.0 / instance.beta  # ln n over ln t where nothing drifts
+    if isinstance(drift, DiagonalDrift):
+        onset = float(getattr(drift, "onset", 0.0)) / min(1.0, *drift.ratios)
+        return max(start, 2.0 * onset * balance), min(DEEPEST * balance / max(1.0, *drift.ratios), FARTHEST)
+    engine = equivalent(instance, -1.0)
+    assert isinstance(engine, SequenceEquivalent)
+    if tuning == "optimal":
+        return start, min(engine.log_last_size(), FARTHEST)
+    log_n = np.arange(start, FARTHEST, 1.0)
+    early = np.flatnonzero(ridge(instance, np.exp(log_n), tuning) >= math.exp(-engine.latest))
+    return start, float(log_n[early[-1]]) if early.size else start
 
 
 def _risk_terms(instance: Instance, n: Array, tuning: Tuning) -> tuple[Array, Array]:
