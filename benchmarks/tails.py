@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from verifier.risk.streams import stream
-from verifier.risk.tails import _weights, tail_index
+from verifier.risk.tails import slope_weights, tail_index
 
 FAMILIES = (
     "power law",
@@ -70,7 +70,7 @@ def draw(family: str, samples: int, number: int) -> tuple[bool, bool, float, flo
     found = tail_index(kernel, width=width, seed=number)
     if found.reason:
         return None
-    own = float(_weights(*found.window)[0] @ np.log(values[: found.window[1]]))
+    own = float(slope_weights(*found.window)[0] @ np.log(values[: found.window[1]]))
     return (
         abs(found.value - beta) <= found.half_width,
         abs(found.value - own) <= found.of_window,

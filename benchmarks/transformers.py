@@ -30,7 +30,7 @@ import numpy as np
 from verifier.instances import TransformerNTK
 from verifier.risk import transformer as ntk
 from verifier.risk.streams import stream
-from verifier.risk.tails import _weights, compared, estimated, slopes
+from verifier.risk.tails import compared, estimated, slope_weights, slopes
 
 BASE = TransformerNTK(samples=800)
 CASES = {
@@ -91,7 +91,7 @@ def source(kernel: np.ndarray, f: np.ndarray) -> float:
     energy = (vectors.T @ f) ** 2
     beyond = np.cumsum(energy[::-1])[::-1]  # entry k: the sum over j > k, j from 1
     last = len(f) // 8
-    return float(_weights(4, last)[0] @ np.log(beyond[1 : last + 1]))
+    return float(slope_weights(4, last)[0] @ np.log(beyond[1 : last + 1]))
 
 
 def regression(kernel: np.ndarray, f: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -35,7 +35,7 @@ _RELATIONS = {
 _DIGITS = "['⁰','¹','²','³','⁴','⁵','⁶','⁷','⁸','⁹']"
 _POWER = "abs(round(log(datum.value) / LN10))"
 # A power of ten is written as one, any other tick as the number that it is.
-_LOG_LABEL = (
+LOG_LABEL = (
     f"abs(log(datum.value) / LN10 - round(log(datum.value) / LN10)) > 1e-6 || {_POWER} < 3 || {_POWER} > 99 "
     "? format(datum.value, '~g') : '10' + (datum.value < 1 ? '⁻' : '') + "
     f"({_POWER} > 9 ? {_DIGITS}[floor({_POWER} / 10)] : '') + {_DIGITS}[{_POWER} % 10]"
@@ -125,7 +125,7 @@ def _parameters(*names: str) -> dict[str, alt.Parameter]:
 def _log_axis(name: str, p: Mapping[str, alt.Parameter]) -> dict[str, Any]:
     return {
         "scale": alt.Scale(type="log", domain=[p[f"{name}_min"], p[f"{name}_max"]], nice=False),
-        "axis": alt.Axis(title=f"{name}_title", values=alt.ExprRef(f"{name}_ticks"), labelExpr=_LOG_LABEL),
+        "axis": alt.Axis(title=f"{name}_title", values=alt.ExprRef(f"{name}_ticks"), labelExpr=LOG_LABEL),
     }
 
 

@@ -14,7 +14,7 @@ import altair as alt
 import vl_convert
 from markupsafe import Markup, escape
 
-from reports.figures import _LOG_LABEL, FONT, log_bounds, log_ticks
+from reports.figures import FONT, LOG_LABEL, log_bounds, log_ticks
 from verifier.records import write_text
 
 SUFFIXES = (".html", ".svg")
@@ -49,7 +49,7 @@ def fit_svg(record: Mapping[str, Any]) -> str:
 def _log_axis(title: str, low: float, high: float) -> dict[str, Any]:
     return {
         "scale": alt.Scale(type="log", domain=[low, high], nice=False),
-        "axis": alt.Axis(title=title, values=log_ticks(low, high), labelExpr=_LOG_LABEL),
+        "axis": alt.Axis(title=title, values=log_ticks(low, high), labelExpr=LOG_LABEL),
     }
 
 

@@ -14,13 +14,13 @@ import altair as alt
 import vl_convert
 from markupsafe import Markup
 
-from reports.figures import _LOG_LABEL, FONT, log_bounds, log_ticks
+from reports.figures import FONT, LOG_LABEL, log_bounds, log_ticks
 from reports.page import (
-    _agreement,
-    _counts,
-    _rendered,
-    _sentence,
-    _slugs,
+    agreement,
+    counts_of,
+    rendered,
+    sentence_of,
+    slugs_of,
     verdict_of,
 )
 from reports.words import show_date
@@ -52,9 +52,9 @@ def write_history(path: Path, record: Mapping[str, Any]) -> Path:
 def history_page(record: Mapping[str, Any]) -> str:
     """The page as one string of HTML."""
     readings = [_reading(reading, len(record["runs"])) for reading in record["readings"]]
-    for reading, slug in zip(readings, _slugs([reading["id"] for reading in readings]), strict=True):
+    for reading, slug in zip(readings, slugs_of([reading["id"] for reading in readings]), strict=True):
         reading["slug"] = slug
-    return _rendered(
+    return rendered(
         "history.html",
         (),
         runs=record["runs"],
@@ -62,8 +62,8 @@ def history_page(record: Mapping[str, Any]) -> str:
         skipped=record["skipped"],
         version=record["version"],
         summary={
-            "counts": _counts(readings),
-            "sentence": _sentence(readings),
+            "counts": counts_of(readings),
+            "sentence": sentence_of(readings),
             "differ": [reading for reading in readings if reading["agreement"] == "differs"],
             "changed": [reading for reading in readings if reading["changes"]],
         },
@@ -83,12 +83,12 @@ def _reading(reading: Mapping[str, Any], runs: int) -> dict[str, Any]:
     last = reading["last"]
     behaviours = [point["distinct"] for point in reading["points"] if point["distinct"] is not None]
     nearest = [point["nearest"] for point in reading["points"] if point["nearest"] is not None]
-    counted = _counts([{"verdict": verdict_of(point["verdict"])} for point in reading["points"]])
+    counted = counts_of([{"verdict": verdict_of(point["verdict"])} for point in reading["points"]])
     return {
         **last,
         "id": reading["id"],
         "verdict": verdict_of(last["verdict"]),
-        "agreement": _agreement(last),
+        "agreement": agreement(last),
         "cells": cells,
         "behaviours": max(behaviours, default=None),
         "nearest_of_all": min(nearest, default=None),
@@ -156,7 +156,7 @@ def _searched(runs: Sequence[Mapping[str, Any]]) -> Any:
     names, colours = (list(column) for column in zip(*_LINES, strict=True))
     low, high = log_bounds([row["count"] for row in shown] or [1.0], 0.06)
     x, scale = _across(runs), alt.Scale(type="log", domain=[low, high], nice=False)
-    axis = alt.Axis(title="number", values=log_ticks(low, high), labelExpr=_LOG_LABEL)
+    axis = alt.Axis(title="number", values=log_ticks(low, high), labelExpr=LOG_LABEL)
     base = alt.Chart(alt.InlineData(values=shown)).encode(
         x=x,
         y=alt.Y("count:Q", scale=scale, axis=axis),

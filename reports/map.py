@@ -15,7 +15,7 @@ import altair as alt
 import vl_convert
 from markupsafe import Markup, escape
 
-from reports.figures import _LOG_LABEL, FONT, log_ticks
+from reports.figures import FONT, LOG_LABEL, log_ticks
 from reports.words import plain_symbols, show_seconds, symbols
 from verifier.records import write_text
 
@@ -99,7 +99,7 @@ def _axis(kind: type[Any], name: str, title: str, ends: tuple[float, float], log
     """An x or y channel over a range, in the logarithm where the map walked in it."""
     if logarithmic:
         scale = alt.Scale(type="log", domain=list(ends), nice=False)
-        return kind(f"{name}:Q", scale=scale, axis=alt.Axis(title=title, values=log_ticks(*ends), labelExpr=_LOG_LABEL))
+        return kind(f"{name}:Q", scale=scale, axis=alt.Axis(title=title, values=log_ticks(*ends), labelExpr=LOG_LABEL))
     return kind(f"{name}:Q", scale=alt.Scale(domain=list(ends), nice=False, zero=False), axis=alt.Axis(title=title))
 
 

@@ -204,7 +204,7 @@ def pages(
 ) -> dict[str, str]:
     """Every page of a run as HTML, by its path in the run directory: the report first, then ``statements/T1.html`` and so on."""
     points = Evidence(evidence)
-    slugs = _slugs([str(finding.get("id") or "reading") for finding in findings])
+    slugs = slugs_of([str(finding.get("id") or "reading") for finding in findings])
     readings = [_reading(finding, slug, points) for finding, slug in zip(findings, slugs, strict=True)]
     statements = _statements(readings, exhibits)
     shared = {"run": run, "statements": statements, "columns": _SCORES}
@@ -213,10 +213,10 @@ def pages(
     places = {reading["id"]: reading["slug"] for reading in readings}
     searched = None if night is None else night_view(night, earlier, places)
     texts = {
-        REPORT: _rendered("page.html", statements, **shared, **report, home="", table=EXHIBIT_TABLE, night=searched)
+        REPORT: rendered("page.html", statements, **shared, **report, home="", table=EXHIBIT_TABLE, night=searched)
     }
     for statement in statements:
-        texts[statement["page"]] = _rendered(
+        texts[statement["page"]] = rendered(
             "statement.html",
             [statement],
             **shared,
@@ -228,7 +228,7 @@ def pages(
     return texts
 
 
-def _rendered(template: str, held: Sequence[Mapping[str, Any]], **view: Any) -> str:
+def rendered(template: str, held: Sequence[Mapping[str, Any]], **view: Any) -> str:
     """A page that holds the given statements. One without a chart carries no engine."""
     cases = [case for statement in held for reading in statement["readings"] for case in reading["cases"]]
     panels = [panel for statement in held for each in statement["exhibits"] for panel in each["panels"]]
@@ -261,7 +261,7 @@ def _reading(finding: Mapping[str, Any], slug: str, points: Evidence) -> dict[st
         "slug": slug,
         "title": str(finding.get("title") or ""),
         "verdict": verdict_of(finding.get("verdict")),
-        "agreement": _agreement(finding),
+        "agreement": agreement(finding),
         "statement_markup": statement_markup(str(finding.get("latex") or ""), str(finding.get("statement") or "")),
         "rests_on": [_EVIDENCE.get(str(kind), str(kind)) for kind in finding.get("evidence") or ()],
         "instances": finding.get("instances") or {},
@@ -275,7 +275,7 @@ def _reading(finding: Mapping[str, Any], slug: str, points: Evidence) -> dict[st
     }
 
 
-def _agreement(finding: Mapping[str, Any]) -> str:
+def agreement(finding: Mapping[str, Any]) -> str:
     """yes, differs, open (nobody knows what to expect) or none (an expectation, but nothing to hold against
     it).
     """
@@ -331,7 +331,7 @@ def _statements(readings: Sequence[dict[str, Any]], exhibits: Sequence[Mapping[s
     groups: dict[str, list[dict[str, Any]]] = {}
     for reading in readings:
         groups.setdefault(reading["claim"], []).append(reading)
-    slugs = _slugs(list(groups))
+    slugs = slugs_of(list(groups))
     files = _file_names(slugs)
     statements = []
     for (claim, group), slug, file in zip(groups.items(), slugs, files, strict=True):
@@ -346,7 +346,7 @@ def _statements(readings: Sequence[dict[str, Any]], exhibits: Sequence[Mapping[s
                 "readings": group,
                 "source": next(iter(sources)) if len(sources) == 1 else "",
                 "shared": group[0]["statement_markup"] if shared else None,
-                "counts": _counts(group),
+                "counts": counts_of(group),
                 "matrix": matrix,
                 "explanation": blocks(next(filter(None, (reading.get("explanation") for reading in group)), "")),
                 "exhibits": [exhibit_view(exhibit, f"exhibit-{slug}-{place}") for place, exhibit in enumerate(own)],
@@ -357,7 +357,8 @@ def _statements(readings: Sequence[dict[str, Any]], exhibits: Sequence[Mapping[s
     return statements
 
 
-def _counts(readings: Iterable[Mapping[str, Any]]) -> list[tuple[Verdict, int]]:
+def counts_of(readings: Iterable[Mapping[str, Any]]) -> list[tuple[Verdict, int]]:
+    """How many readings came to each verdict, in the order of the verdicts; none that no reading came to."""
     counted = Counter(reading["verdict"] for reading in readings)
     order = {name: place for place, name in enumerate(VERDICTS)}
     return sorted(counted.items(), key=lambda item: (order.get(item[0].name, len(order)), item[0].name))
@@ -367,8 +368,8 @@ def _summary(readings: Sequence[dict[str, Any]], run: Mapping[str, Any]) -> dict
     controls = run.get("controls") or []
     stale = [reading for reading in readings if reading["stale"]]
     return {
-        "counts": _counts(readings),
-        "sentence": _sentence(readings),
+        "counts": counts_of(readings),
+        "sentence": sentence_of(readings),
         "readings": len(readings),
         "statements": len({reading["claim"] for reading in readings}),
         "agree": sum(reading["agreement"] == "yes" for reading in readings),
@@ -382,9 +383,9 @@ def _summary(readings: Sequence[dict[str, Any]], run: Mapping[str, Any]) -> dict
     }
 
 
-def _sentence(readings: Sequence[Mapping[str, Any]]) -> str:
+def sentence_of(readings: Sequence[Mapping[str, Any]]) -> str:
     """The outcome in words: "20 readings survived, 12 were falsified and 2 are undecided"."""
-    counts = _counts(readings)
+    counts = counts_of(readings)
     if not counts:
         return "No reading was judged"
     parts = [f"{count} {verdict.counted[count != 1]}" for verdict, count in counts]
@@ -472,7 +473,7 @@ def _file_names(slugs: Sequence[str]) -> list[str]:
     return result
 
 
-def _slugs(names: Sequence[str]) -> list[str]:
+def slugs_of(names: Sequence[str]) -> list[str]:
     """Distinct ids for elements, made of letters, digits and hyphens whatever the names hold."""
     taken: Counter[str] = Counter()
     result = []

@@ -392,9 +392,9 @@ def test_correlations_over_time_are_multiplied_and_inverted(process: vf.Process,
 def test_few_samples_have_the_risk_that_the_matrices_of_the_directions_give(dependence: Dependent, lam: float) -> None:
     """Matrices of n x n against those of p x p: the same number, to rounding, whatever is fitted and whatever is shrunk."""
     instance = Instance(PowerLaw(1.6), CriticalTarget(s=0.4), Noise(0.5), dependence=dependence)
-    setting = dependent_samples._setting(instance, 24, lam, 96)
+    setting = dependent_samples.setting_of(instance, 24, lam, 96)
     assert setting.few
     passes = dependent_samples._InTime(dependence, setting)
     z, _ = dependence.draw(np.random.default_rng(3), 24, len(setting.item.ell))
-    directly = dependent_samples._risk(setting, *passes.moments(z))
+    directly = dependent_samples.risk_of(setting, *passes.moments(z))
     assert passes.risk_of_few(z) == pytest.approx(directly, rel=1e-10)

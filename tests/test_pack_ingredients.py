@@ -133,7 +133,7 @@ def test_a_kind_that_another_class_has_is_refused() -> None:
 
 
 def test_bases_are_no_kinds_and_an_unknown_kind_asks_for_the_pack() -> None:
-    for kind in ("_Spectrum", "NoSuchSpectrum"):
+    for kind in ("SpectrumDefaults", "_RhoLaw", "NoSuchSpectrum"):
         with pytest.raises(ValueError, match=rf"kind='{kind}' is not a known .*--pack MODULE:ATTRIBUTE"):
             Ingredient.from_json({"kind": kind})
 

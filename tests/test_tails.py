@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from verifier.risk.streams import stream
-from verifier.risk.tails import LEVEL, SPLITS, TailIndex, _weights, compared, estimated, slopes, tail_index, window
+from verifier.risk.tails import LEVEL, SPLITS, TailIndex, compared, estimated, slope_weights, slopes, tail_index, window
 
 COLUMNS = 600
 
@@ -56,7 +56,7 @@ def test_the_bias_of_finite_samples_is_taken_off() -> None:
     raw = np.mean([each.rows[0, 0] for each in found])
     corrected = np.mean([estimated(each).value for each in found])
     first, last = window(240)
-    own = float(_weights(first, last)[0] @ np.log(power(1.3)[:last]))
+    own = float(slope_weights(first, last)[0] @ np.log(power(1.3)[:last]))
     assert abs(own - 1.3) < 1e-9
     assert abs(corrected - 1.3) < 0.5 * abs(raw - 1.3)
 

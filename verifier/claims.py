@@ -26,7 +26,7 @@ from verifier.risk.simulators import Simulator, is_simulator
 
 VERDICTS = ("SURVIVED", "FALSIFIED", "UNDERPOWERED", "VACUOUS", "ERROR")
 ENTRY_POINT_GROUP = "verifier.claims"
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
+CLAIM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class Claim:
     examples: int | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.id, str) or not _ID.fullmatch(self.id):
+        if not isinstance(self.id, str) or not CLAIM_ID.fullmatch(self.id):
             raise ValueError(
                 f"id={self.id!r} must look like 'T1' or 'T1/s-above-1': letters, digits, '.', '_', '-' and at most one '/'"
             )

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from verifier import records
-from verifier.claims import _ID
+from verifier.claims import CLAIM_ID
 from verifier.records import RecordError, RunDirectory
 
 AUDIT, NIGHT = "audit", "night"
@@ -223,7 +223,7 @@ def _outcomes(path: Path, findings: list[dict[str, Any]], night: Mapping[str, An
             twice = next(name for name in names if names.count(name) > 1)
             raise RecordError(f"{path / file}: holds the reading {twice!r} twice")
     for name in (*by_id, *nightly):
-        if not _ID.fullmatch(name):
+        if not CLAIM_ID.fullmatch(name):
             raise RecordError(f"{path}: a reading is called {name[:60]!r}, expected an id such as T1 or T1/s-above-1")
     outcomes = {}
     for name in [*nightly, *(name for name in by_id if name not in nightly)]:

@@ -27,6 +27,7 @@ from verifier.instances.filters import (
     MultiPass,
     Ridge,
     SinglePass,
+    StochasticDescent,
 )
 from verifier.instances.ingredient import Ingredient, register_ingredient
 from verifier.instances.instance import Instance
@@ -170,6 +171,7 @@ __all__ = [
     "SpreadRhos",
     "SteppedDrift",
     "Sticky",
+    "StochasticDescent",
     "StudentDesign",
     "Target",
     "Transform",

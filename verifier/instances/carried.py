@@ -21,16 +21,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances.ingredient import whole
+from verifier.instances.ingredient import Ingredient, whole
 from verifier.instances.mixtures import DisjointMixture
 from verifier.instances.spectra import PowerLaw, Spectrum, power_tail, tail_index
-from verifier.instances.targets import _Target
+from verifier.instances.targets import DeclaredTarget
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class _Carried(_Target):
+class _Carried(DeclaredTarget):
     """Critical, of index s, relative to the covariance with the spectrum ``origin`` in the same eigenbasis."""
 
     origin: Spectrum = field(default_factory=lambda: PowerLaw(2.0))
@@ -47,7 +47,7 @@ class _Carried(_Target):
 
 
 @dataclass(frozen=True)
-class CarriedCoefficients(_Carried):
+class CarriedCoefficients(_Carried, Ingredient):
     r"""The L2 coefficients of a target that is critical for ``origin``: :math:`f_i^2 = R^2 l_{0i}^{2s} / i`."""
 
     def index_under(self, beta: float) -> float:
@@ -63,7 +63,7 @@ class CarriedCoefficients(_Carried):
 
 
 @dataclass(frozen=True)
-class CarriedFunction(_Carried):
+class CarriedFunction(_Carried, Ingredient):
     r"""A function :math:`\langle\theta, x\rangle` that is critical for ``origin``: :math:`\theta_i^2 = R^2 l_{0i}^{2s-1} / i`."""
 
     def index_under(self, beta: float) -> float:
@@ -79,7 +79,7 @@ class CarriedFunction(_Carried):
 
 
 @dataclass(frozen=True)
-class ComponentTarget(_Target):
+class ComponentTarget(DeclaredTarget, Ingredient):
     r"""A target on the eigenvectors of one component of a :class:`DisjointMixture`, critical for that component:
     :math:`f_j^2 = R^2 l_{kj}^{2s} / (1 + j)` at the j-th of them, nothing on the others.
 

@@ -20,8 +20,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances.ingredient import above, real, whole
-from verifier.instances.spectra import _Spectrum
+from verifier.instances.ingredient import Ingredient, above, real, whole
+from verifier.instances.spectra import SpectrumDefaults
 from verifier.tables import TableError, read_table
 
 Array = NDArray[np.float64]
@@ -53,7 +53,7 @@ class FittedTail:
 
 
 @dataclass(frozen=True)
-class EmpiricalSpectrum(_Spectrum):
+class EmpiricalSpectrum(SpectrumDefaults, Ingredient):
     """Measured eigenvalues, positive and in decreasing order (equal ones are allowed); ``origin`` says where they come from."""
 
     eigenvalues: tuple[float, ...]

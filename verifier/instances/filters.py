@@ -77,14 +77,11 @@ class Ridge(Ingredient):
         return "ridge regression"
 
 
-@dataclass(frozen=True)
-class SinglePass(Ingredient):
-    r"""Stochastic gradient descent from zero, each sample used once, with the constant step :math:`\eta = 1/(\lambda n)`, at most
-    half of the inverse trace (:mod:`verifier.risk.single_pass`). ``averaged``: the mean of the iterates, whose bias falls as
-    1/(eta n)^2 at best, instead of the last one.
-    """
+class StochasticDescent:
+    """Shared by stochastic gradient descent of T = n^``degree`` steps: the last iterate, or the mean of them where ``averaged``."""
 
-    averaged: bool = False
+    degree: float
+    averaged: bool
 
     def __post_init__(self) -> None:
         if not isinstance(self.averaged, bool):
@@ -94,12 +91,28 @@ class SinglePass(Ingredient):
     def qualification(self) -> float:
         return 1.0 if self.averaged else math.inf
 
-    def describe(self) -> str:
-        return f"single-pass SGD, {'mean of the iterates' if self.averaged else 'last iterate'}"
+    def _iterate(self) -> str:
+        """Which iterate is taken, for people."""
+        return "mean of the iterates" if self.averaged else "last iterate"
 
 
 @dataclass(frozen=True)
-class MultiPass(Ingredient):
+class SinglePass(StochasticDescent, Ingredient):
+    r"""Stochastic gradient descent from zero, each sample used once, with the constant step :math:`\eta = 1/(\lambda n)`, at most
+    half of the inverse trace (:mod:`verifier.risk.single_pass`). ``averaged``: the mean of the iterates, whose bias falls as
+    1/(eta n)^2 at best, instead of the last one.
+    """
+
+    averaged: bool = False
+
+    degree = 1.0  # not a field
+
+    def describe(self) -> str:
+        return f"single-pass SGD, {self._iterate()}"
+
+
+@dataclass(frozen=True)
+class MultiPass(StochasticDescent, Ingredient):
     r"""Stochastic gradient descent from zero that draws one of the n samples at each of :math:`T = n^a` steps, with replacement and
     uniformly, ``degree`` a in [1, 3]; of the constant step :math:`\eta = 1/(\lambda T)`, at most a quarter of the inverse trace
     (:mod:`verifier.risk.multi_pass`). ``averaged``: the mean of the iterates, of the qualification 1, instead of the last one.
@@ -113,15 +126,10 @@ class MultiPass(Ingredient):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "degree", within("degree", self.degree, 1.0, 3.0))
-        if not isinstance(self.averaged, bool):
-            raise ValueError(f"averaged={self.averaged!r} must be True or False")
-
-    @property
-    def qualification(self) -> float:
-        return 1.0 if self.averaged else math.inf
+        super().__post_init__()
 
     def describe(self) -> str:
-        return f"SGD of n^{self.degree:g} steps, {'mean of the iterates' if self.averaged else 'last iterate'}"
+        return f"SGD of n^{self.degree:g} steps, {self._iterate()}"
 
 
 @dataclass(frozen=True)

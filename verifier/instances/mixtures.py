@@ -19,8 +19,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances.ingredient import within
-from verifier.instances.spectra import PowerLaw, Spectrum, _Spectrum, power_tail, tail_index
+from verifier.instances.ingredient import Ingredient, within
+from verifier.instances.spectra import PowerLaw, Spectrum, SpectrumDefaults, power_tail, tail_index
 from verifier.instances.transforms import PowerDirection
 
 Array = NDArray[np.float64]
@@ -34,7 +34,7 @@ FARTHEST_CROSSOVER = 1e5  # in ln i: later than any curve is followed
 
 
 @dataclass(frozen=True)
-class Mixture(_Spectrum):
+class Mixture(SpectrumDefaults, Ingredient):
     r"""Co-diagonal components: all have the same eigenvectors, and :math:`l_i = \sum_k \pi_k l_{ki}`.
 
     ``weights`` two to five positive numbers that sum to one; ``components`` the spectra :math:`l_k`, over all indices each.
@@ -140,7 +140,7 @@ class RotatedMixture(Mixture):
 
 
 @dataclass(frozen=True)
-class DisjointMixture(_Spectrum):
+class DisjointMixture(SpectrumDefaults, Ingredient):
     r"""Components on disjoint sets of eigenvectors: the eigenvalues are all the :math:`\pi_k l_{kj}`, merged in decreasing order.
 
     Components are power laws, :math:`\pi_k l_{kj} = a_k j^{-\beta_k}`, of which :math:`N(l) = \sum_k (a_k/l)^{1/\beta_k}` count the

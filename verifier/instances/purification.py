@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances.ingredient import positive
-from verifier.instances.spectra import PowerLaw, Spectrum, _Spectrum, power_tail, tail_index
+from verifier.instances.ingredient import Ingredient, positive
+from verifier.instances.spectra import PowerLaw, Spectrum, SpectrumDefaults, power_tail, tail_index
 
 Array = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ MOST_POWER = 50.0
 
 
 @dataclass(frozen=True)
-class Purified(_Spectrum):
+class Purified(SpectrumDefaults, Ingredient):
     r"""The eigenvalues :math:`l_i^q` of :math:`\Sigma^q`, l those of ``spectrum``, an infinite one that is a power of the index
     beyond its head; q = ``power`` > 0.
     """

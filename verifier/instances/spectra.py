@@ -57,7 +57,7 @@ class Spectrum(Protocol):
         """One phrase for people."""
 
 
-class _Spectrum(Ingredient):
+class SpectrumDefaults:
     """Defaults of an infinite spectrum that is smooth from the first eigenvalue on."""
 
     size: float = math.inf
@@ -75,7 +75,7 @@ def _tail_index(beta: object) -> float:
 
 
 @dataclass(frozen=True)
-class PowerLaw(_Spectrum):
+class PowerLaw(SpectrumDefaults, Ingredient):
     r""":math:`l_i = c\, i^{-\beta}`: Assumption R with :math:`c_1 = c_2 = c` (``scale``)."""
 
     beta: float
@@ -102,7 +102,7 @@ class PowerLaw(_Spectrum):
 
 
 @dataclass(frozen=True)
-class BrokenPowerLaw(_Spectrum):
+class BrokenPowerLaw(SpectrumDefaults, Ingredient):
     r""":math:`l_i = i^{-b}` up to the knee :math:`k`, then :math:`l_i = k^{\beta - b} i^{-\beta}`.
 
     The head index :math:`b` (``head_beta``) may be any positive number up to 50; the tail index is beta.
@@ -140,7 +140,7 @@ class BrokenPowerLaw(_Spectrum):
 
 
 @dataclass(frozen=True)
-class LogCorrected(_Spectrum):
+class LogCorrected(SpectrumDefaults, Ingredient):
     r""":math:`l_i = i^{-\beta} (1 + \ln i / 4)^{p}`: regularly varying with index :math:`-\beta`, outside Assumption R
     unless :math:`p = 0`. The power is limited to :math:`p \le 4\beta` so that the sequence decreases.
     """
@@ -173,7 +173,7 @@ class LogCorrected(_Spectrum):
 
 
 @dataclass(frozen=True)
-class LogPeriodic(_Spectrum):
+class LogPeriodic(SpectrumDefaults, Ingredient):
     r""":math:`l_i = i^{-\beta} e^{a \cos(\omega \ln i)}`: inside Assumption R with
     :math:`c_1 = e^{-a}, c_2 = e^{a}`, but never straight on log-log axes.
 
@@ -214,7 +214,7 @@ class LogPeriodic(_Spectrum):
 
 
 @dataclass(frozen=True)
-class Exponential(_Spectrum):
+class Exponential(SpectrumDefaults, Ingredient):
     r""":math:`l_i = e^{-r(i-1)}`: trace class, no polynomial tail."""
 
     rate: float
@@ -240,7 +240,7 @@ class Exponential(_Spectrum):
 
 
 @dataclass(frozen=True)
-class Spiked(_Spectrum):
+class Spiked(SpectrumDefaults, Ingredient):
     r""":math:`l_i = h\, i^{-\beta}` for the first ``spikes`` eigenvalues, :math:`i^{-\beta}` after them
     (``height`` :math:`h \ge 1`): Assumption R with :math:`c_1 = 1, c_2 = h`.
     """
@@ -275,7 +275,7 @@ class Spiked(_Spectrum):
 
 
 @dataclass(frozen=True)
-class Finite(_Spectrum):
+class Finite(SpectrumDefaults, Ingredient):
     """Finitely many eigenvalues, written out in decreasing order."""
 
     eigenvalues: tuple[float, ...] = (1.0,)
@@ -320,7 +320,7 @@ class Finite(_Spectrum):
 
 
 @dataclass(frozen=True)
-class Truncated(_Spectrum):
+class Truncated(SpectrumDefaults, Ingredient):
     """The first ``size`` eigenvalues of another spectrum.
 
     ``inverse_index=True`` gives the reading R-alt of claims about power laws, eigenvalues i^(-1/beta), which is not

@@ -61,7 +61,7 @@ class Target(Protocol):
 
 
 @dataclass(frozen=True)
-class _Target(Ingredient):
+class DeclaredTarget:
     """The declared index, the radius and the norm in which the source condition is read."""
 
     s: float
@@ -107,7 +107,7 @@ class _Target(Ingredient):
 
 
 @dataclass(frozen=True)
-class CriticalTarget(_Target):
+class CriticalTarget(DeclaredTarget, Ingredient):
     r""":math:`g_i^2 = R^2 / i`, so :math:`f_i^2 = R^2 i^{-(2\beta s' + 1)}` on a power law: index exactly s, at the edge
     of S-L2, inside S-tail.
     """
@@ -122,7 +122,7 @@ class CriticalTarget(_Target):
 
 
 @dataclass(frozen=True)
-class SmootherTarget(_Target):
+class SmootherTarget(DeclaredTarget, Ingredient):
     r""":math:`g_i^2 = R^2 l_i^{2\delta} / i`: declared index s, true index :math:`s' + \delta` (``excess``)."""
 
     excess: float = 0.5
@@ -139,7 +139,7 @@ class SmootherTarget(_Target):
 
 
 @dataclass(frozen=True)
-class SingleEigenfunction(_Target):
+class SingleEigenfunction(DeclaredTarget, Ingredient):
     r""":math:`g_j = R` at one index j, zero elsewhere: in every source class, of any smoothness."""
 
     index: int = 1
@@ -163,7 +163,7 @@ class SingleEigenfunction(_Target):
 
 
 @dataclass(frozen=True)
-class ExponentialTarget(_Target):
+class ExponentialTarget(DeclaredTarget, Ingredient):
     r""":math:`g_i^2 = R^2 (1 - e^{-r}) e^{-r(i-1)}`: norm exactly R, smoother than any power."""
 
     rate: float = 1.0
@@ -185,7 +185,7 @@ class ExponentialTarget(_Target):
 
 
 @dataclass(frozen=True)
-class RandomTarget(_Target):
+class RandomTarget(DeclaredTarget, Ingredient):
     r""":math:`g_i^2 = R^2 z_i^2 l_i^{2\delta} / i` with standard normal :math:`z_i` for the first 256 coordinates and
     their mean square 1 beyond, a random element of S-L2 (``excess`` :math:`\delta > 0`).
 
@@ -218,7 +218,7 @@ class RandomTarget(_Target):
 
 
 @dataclass(frozen=True)
-class LacunaryTarget(_Target):
+class LacunaryTarget(DeclaredTarget, Ingredient):
     r""":math:`g_i^2 = R^2` at :math:`i = 1, r, r^2, \dots` (rounded; ``ratio`` r >= 2), zero elsewhere: in S-tail, with a
     learning curve that has steps for ever.
     """
@@ -249,7 +249,7 @@ class LacunaryTarget(_Target):
 
 
 @dataclass(frozen=True)
-class BallTarget(_Target):
+class BallTarget(DeclaredTarget, Ingredient):
     r"""Not one target but the worst of the ball :math:`\{f_i = l_i^{s'} g_i, \sum g_i^2 \le R^2\}` at every ridge.
 
     The bias of ridge is linear in :math:`g_i^2`, so its supremum over the ball sits on one eigenfunction:

@@ -13,8 +13,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from verifier.instances.ingredient import whole, within
-from verifier.instances.spectra import _Spectrum
+from verifier.instances.ingredient import Ingredient, whole, within
+from verifier.instances.spectra import SpectrumDefaults
 
 Array = NDArray[np.float64]
 
@@ -22,7 +22,7 @@ MOST_SAMPLES = 4096
 
 
 @dataclass(frozen=True)
-class TransformerNTK(_Spectrum):
+class TransformerNTK(SpectrumDefaults, Ingredient):
     r"""The eigenvalues of K/N, K the NTK of a transformer at initialisation on N = ``samples`` sequences, in decreasing order.
 
     The network: embeddings of ``vocabulary`` tokens and of ``context`` positions in R^``width``; ``depth`` blocks of attention with

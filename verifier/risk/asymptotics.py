@@ -53,16 +53,15 @@ from verifier.instances import (
     Instance,
     LacunaryTarget,
     LogCorrected,
-    MultiPass,
     NoDrift,
     NystromFeatures,
     RandomTarget,
     Ridge,
     RotatedMixture,
     SingleEigenfunction,
-    SinglePass,
     SmootherTarget,
     SteppedDrift,
+    StochasticDescent,
     Truncated,
 )
 from verifier.risk.equivalents import Tuning
@@ -157,10 +156,8 @@ def _of_the_risk(instance: Instance, tuning: Tuning, index: float | None, formul
         return _of_frequencies(instance, tuning, tail, formula.tail * index)
     if instance.features.finite:
         return _of_features(instance, tuning, tail, formula.tail * beta * min(index, 0.5))
-    if isinstance(instance.filter, SinglePass):
-        return _of_a_single_pass(instance, tuning, index)
-    if isinstance(instance.filter, MultiPass):
-        return _of_draws(instance, instance.filter, tuning, index)
+    if isinstance(instance.filter, StochasticDescent):
+        return _of_steps(instance, instance.filter, tuning, index)
     if instance.context.several:
         return _of_heads(instance, tuning, formula.tail * beta * index, formula)
     if tuning == "optimal":
@@ -182,9 +179,10 @@ def _of_a_drift(instance: Instance, tuning: Tuning, index: float) -> float | Non
     return tail / (tail + 1.0)
 
 
-def _of_a_single_pass(instance: Instance, tuning: Tuning, index: float) -> float | None:
-    """The exponent with steps n^(g - 1), where 1/(eta n) is n^-g: bias 2 s g, and noise 1 - g of the last iterate, 1 - g/beta of
-    the mean; g at most 1. A rule that has a ``power`` of an instance is n^-power.
+def _of_steps(instance: Instance, steps: StochasticDescent, tuning: Tuning, index: float) -> float | None:
+    """The exponent with 1/(eta T) = n^-g after T = n^a steps, g <= a: bias, variance, and what the steps add
+    (:mod:`verifier.risk.multi_pass`). A single pass, a = 1, has no variance, whose exponent would be no smaller than that of what
+    its steps add. A rule that has a ``power`` of an instance is n^-power.
     """
     known = getattr(tuning, "power", None)
     if tuning == "schedule":
@@ -193,24 +191,9 @@ def _of_a_single_pass(instance: Instance, tuning: Tuning, index: float) -> float
         power = float(known(instance))
     else:
         return None
-    power = min(power, 1.0)
-    averaged = isinstance(instance.filter, SinglePass) and instance.filter.averaged
-    bias = 2.0 * min(index, instance.filter.qualification) * power
-    return min(bias, 1.0 - power / (instance.beta if averaged else 1.0))
-
-
-def _of_draws(instance: Instance, drawn: MultiPass, tuning: Tuning, index: float) -> float | None:
-    """The exponent with 1/(eta T) = n^-g, T = n^a: bias, variance, and what the draws add (:mod:`verifier.risk.multi_pass`)."""
-    known = getattr(tuning, "power", None)
-    if tuning == "schedule":
-        power = instance.schedule_power
-    elif callable(known):
-        power = float(known(instance))
-    else:
-        return None
-    power = min(power, drawn.degree)
-    bias = 2.0 * min(index, drawn.qualification) * power
-    added = drawn.degree - power / (instance.beta if drawn.averaged else 1.0)
+    power = min(power, steps.degree)
+    bias = 2.0 * min(index, steps.qualification) * power
+    added = steps.degree - power / (instance.beta if steps.averaged else 1.0)
     return min(bias, 1.0 - power / instance.beta, added)
 
 

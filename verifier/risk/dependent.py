@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifier.instances import Instance
-from verifier.risk.engine import GRID_STEP, LOG_KAPPA_MIN, Equivalent
+from verifier.risk.engine import GRID_STEP, LOG_FARTHEST, LOG_KAPPA_MIN, Equivalent
 from verifier.risk.responses import responses
 from verifier.risk.sums import Sums
 
@@ -37,7 +37,6 @@ Array = NDArray[np.float64]
 
 STEPS = 80  # of a bracketed root, at most
 SETTLED = 1e-6  # in ln kappa, at the optimum, where the risk is stationary
-FARTHEST = 600.0  # ln n beyond which no optimum is looked for
 
 
 class DependentEquivalent(Equivalent):
@@ -166,7 +165,7 @@ class DependentEquivalent(Equivalent):
         """The n, a power of e^(1/2), from which on the ridge that minimises the risk has at most this kappa; infinite where
         there is none.
         """
-        n = np.exp(np.arange(0.5, FARTHEST, 0.5))
+        n = np.exp(np.arange(0.5, LOG_FARTHEST, 0.5))
         n = n[float(self.sums(np.array([kappa])).df1[0]) < self.capacity(n)]
 
         def first(sizes: Array) -> int:

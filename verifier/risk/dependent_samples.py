@@ -70,7 +70,7 @@ MOST_SAMPLES = 4096
 
 
 @dataclass(frozen=True, eq=False)
-class _Setting:
+class Setting:
     """One (n, lambda): its problem, the ridge t of the far coordinates, the factors J_x, J_eps there, and what they hear besides
     because of a constant coordinate, the last one of the problem where there is one.
     """
@@ -128,7 +128,7 @@ def simulate_dependent(
     longest = max(n for n, _ in pairs)
     if longest > MOST_SAMPLES:
         raise ValueError(f"n={longest}: sequences of dependent samples are simulated up to n={MOST_SAMPLES}")
-    settings = [_setting(instance, n, lam, directions or min(DIRECTIONS, 4 * n)) for n, lam in pairs]
+    settings = [setting_of(instance, n, lam, directions or min(DIRECTIONS, 4 * n)) for n, lam in pairs]
     width = max(setting.drawn for setting in settings)
     dependence = instance.dependence
     passes = None
@@ -144,20 +144,21 @@ def simulate_dependent(
                 result[r, j] = passes[j].risk_of_few(z)
                 continue
             moments = _of_runs(dependence, setting, z) if passes is None else passes[j].moments(z)
-            result[r, j] = _risk(setting, *moments)
+            result[r, j] = risk_of(setting, *moments)
     return result
 
 
-def _setting(instance: Instance, n: int, lam: float, p: int) -> _Setting:
+def setting_of(instance: Instance, n: int, lam: float, p: int) -> Setting:
+    """The setting of an instance at (n, lambda), with p simulated directions."""
     item = problem(instance, n=n, lam=lam, directions=p)
     if item.ridge == 0.0 and len(item.ell) >= responses(instance.dependence).capacity * n:
         raise ValueError(f"lam={lam:g} at n={n} with {len(item.ell)} directions: a sample so small needs a ridge")
     factors = _factors(instance, n, item.kappa)
     design = instance.design
     if not isinstance(design, UncentredDesign):
-        return _Setting(item, lam, *factors)
+        return Setting(item, lam, *factors)
     with_mean = replace(item, ell=np.append(item.ell, design.mean**2), f2=np.append(item.f2, design.intercept**2))
-    return _Setting(with_mean, lam, *factors, besides=_besides(instance, n, item.kappa), uncentred=True)
+    return Setting(with_mean, lam, *factors, besides=_besides(instance, n, item.kappa), uncentred=True)
 
 
 def _besides(instance: Instance, n: int, kappa: float) -> float:
@@ -183,7 +184,7 @@ def _factors(instance: Instance, n: int, kappa: float) -> tuple[float, float]:
 class _InTime:
     """Correlations of two stationary processes over time, for one setting."""
 
-    def __init__(self, dependence: Dependent | Independent, setting: _Setting) -> None:
+    def __init__(self, dependence: Dependent | Independent, setting: Setting) -> None:
         n, item = setting.item.n, setting.item
         self.white = isinstance(dependence.inputs, White)
         self.same = dependence.noise == dependence.inputs
@@ -333,7 +334,7 @@ class _Banded:
         return np.asarray(solveh_banded(shifted, z, lower=True, check_finite=False))
 
 
-def _of_runs(dependence: object, setting: _Setting, z: Array) -> tuple[Array, Array, Array]:
+def _of_runs(dependence: object, setting: Setting, z: Array) -> tuple[Array, Array, Array]:
     """The same for repeated inputs: a row for each run."""
     assert isinstance(dependence, Repeated)
     n, ridge = len(z), setting.item.ridge
@@ -350,7 +351,8 @@ def _of_runs(dependence: object, setting: _Setting, z: Array) -> tuple[Array, Ar
     return weighted(lengths * gain), own, through
 
 
-def _risk(setting: _Setting, moments: Array, own: Array, through: Array) -> float:
+def risk_of(setting: Setting, moments: Array, own: Array, through: Array) -> float:
+    """Excess risk from X'AX, X'A C_eps A X and X'ACAX, over n."""
     item = setting.item
     ridges = item.ridge / item.ell
     # In units in which the diagonal is of order one, so that the inverse is good on steep spectra.

@@ -36,7 +36,7 @@ from scipy.linalg import blas, eigh, hankel, toeplitz
 
 from verifier.instances import AR1, Dependent, Instance, Process, Repeated, UncentredDesign, White
 from verifier.instances.dependence import Dependence
-from verifier.risk.dependent_samples import MOST_SAMPLES, _risk, _setting
+from verifier.risk.dependent_samples import MOST_SAMPLES, risk_of, setting_of
 from verifier.risk.simulate import Replicates
 from verifier.risk.streams import normals, stream
 
@@ -311,7 +311,7 @@ def simulate_dependent_stream(
             f"n={longest}: sequences of uncentred inputs, {instance.design!r}, are simulated up to n={MOST_SAMPLES}; a constant is "
             "no white column in the eigenbasis of their correlations"
         )
-    settings = [_setting(instance, n, lam, directions or min(512, 4 * n)) for n, lam in pairs]
+    settings = [setting_of(instance, n, lam, directions or min(512, 4 * n)) for n, lam in pairs]
     groups: dict[tuple[int, int], list[int]] = {}
     for j, setting in enumerate(settings):
         groups.setdefault((setting.item.n, len(setting.item.ell)), []).append(j)
@@ -327,7 +327,7 @@ def simulate_dependent_stream(
                 weights += _weights(modes, settings[j].item.ridge, settings[j].lam, settings[j].far)
             moments = [total / n for total in weighted_moments(generator, weights, p)]
             for k, j in enumerate(members):
-                result[r, j] = _risk(settings[j], *moments[3 * k : 3 * k + 3])
+                result[r, j] = risk_of(settings[j], *moments[3 * k : 3 * k + 3])
     return result
 
 

@@ -26,7 +26,7 @@ from scipy.interpolate import CubicSpline
 
 from verifier.instances import CriticalTarget, DiagonalDrift, Instance, PowerLaw
 from verifier.risk.balance import balanced
-from verifier.risk.engine import Equivalent
+from verifier.risk.engine import LOG_FARTHEST, Equivalent
 from verifier.risk.quadrature import HEAD, NODES, WEIGHTS, gregory_weights
 
 Array = NDArray[np.float64]
@@ -36,9 +36,6 @@ FAINT = 18.0
 
 PANEL = 4.0
 """Length of a panel in ln l of the steepest eigenvalues."""
-
-FARTHEST = 600.0
-"""Largest ln n on a curve."""
 
 EARLIEST = -12.0
 """ln of l_1 times the earliest time looked at."""
@@ -127,7 +124,7 @@ class SequenceEquivalent(Equivalent):
 
     def log_last_size(self) -> float:
         """ln n, in whole numbers, up to which the best time is known."""
-        log_n = np.arange(1.0, FARTHEST)
+        log_n = np.arange(1.0, LOG_FARTHEST)
         known = np.flatnonzero(self.optimum(np.exp(log_n)) > math.exp(-self.latest))
         return float(log_n[known[-1]])
 

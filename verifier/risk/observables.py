@@ -21,6 +21,7 @@ from scipy.interpolate import CubicSpline
 
 from verifier.instances import (
     CarriedFunction,
+    DiagonalDrift,
     FourierFeatures,
     GaussianFeatures,
     Instance,
@@ -30,13 +31,13 @@ from verifier.instances import (
     Purified,
     RotatedMixture,
     SingleEigenfunction,
-    SinglePass,
+    StochasticDescent,
     Truncated,
     log_index_at,
 )
 from verifier.risk.coordinates import largest_factor
 from verifier.risk.dependent_streams import can_be_streamed
-from verifier.risk.drift_range import drifting_range
+from verifier.risk.drift import SequenceEquivalent
 from verifier.risk.engine import LOG_KAPPA_MIN
 from verifier.risk.equivalents import (
     Tuning,
@@ -126,16 +127,14 @@ class ExcessRisk:
             return start, 30.0
         beta = spectrum.tail_index
         if instance.drift != NoDrift():
-            return drifting_range(instance, start, tuning)
+            return _drifting_range(instance, start, tuning)
         index = saturated_index(instance)
         floor = -2.0 * DEEPEST * index + 5.0
         noisy = instance.sigma > 0.0 and 2.0 * math.log(instance.sigma) > floor
         if tuning == "schedule":
             power = instance.schedule_power
-        elif isinstance(instance.filter, SinglePass):
-            power = min(1.0, beta)  # 1/(eta n) is 1/n at least
-        elif isinstance(instance.filter, MultiPass):
-            power = min(instance.filter.degree, beta)
+        elif isinstance(instance.filter, StochasticDescent):
+            power = min(instance.filter.degree, beta)  # 1/(eta T) is 1/T at least
         elif tuning == "optimal" and noisy:
             power = beta * balanced_power(instance.dependence, 2.0 * beta * index)
             if isinstance(features, GaussianFeatures) and index > 0.5:
@@ -152,9 +151,8 @@ class ExcessRisk:
             # Frequencies that are drawn once are followed, and what is lost, m^-2s, must be a double.
             end = min(end, (DEEPEST / max(instance.s, 1.0) - math.log(features.factor)) / features.degree)
         start = max(start, self.log_resolving_size(instance, tuning))
-        if isinstance(instance.filter, MultiPass):
+        if isinstance(instance.filter, StochasticDescent):
             end = min(end, FARTHEST / instance.filter.degree)  # the number of steps is a double
-        if isinstance(instance.filter, SinglePass | MultiPass):
             start = max(start, log_free_size(instance, tuning))
         return start, min(end, FARTHEST)
 
@@ -253,6 +251,27 @@ class ExcessRisk:
             last = log_n[enough[0] if enough.size and features.grows else -1]
             sizes = (*sizes[:-1], max(sizes[-1], int(math.exp(last))))
         return Experiment(instance, sizes, tuning)
+
+
+def _drifting_range(instance: Instance, start: float, tuning: Tuning) -> tuple[float, float]:
+    r"""Interval of ln n on which the curve of a drifting kernel is followed, up to e^600 samples.
+
+    From where the drift is what it will be: what was learnt early is forgotten at the square or so of the time at which a drift
+    stops. To ln t = 300, the best time being at most of the order :math:`n^{\rho_+/(2s + 1/\beta)}`; with eigenvectors that turn,
+    to the last time at which their chains are known.
+    """
+    drift = instance.drift
+    balance = 2.0 * instance.target.l2_index + 1.0 / instance.beta  # ln n over ln t where nothing drifts
+    if isinstance(drift, DiagonalDrift):
+        onset = float(getattr(drift, "onset", 0.0)) / min(1.0, *drift.ratios)
+        return max(start, 2.0 * onset * balance), min(DEEPEST * balance / max(1.0, *drift.ratios), FARTHEST)
+    engine = equivalent(instance, -1.0)
+    assert isinstance(engine, SequenceEquivalent)
+    if tuning == "optimal":
+        return start, min(engine.log_last_size(), FARTHEST)
+    log_n = np.arange(start, FARTHEST, 1.0)
+    early = np.flatnonzero(ridge(instance, np.exp(log_n), tuning) >= math.exp(-engine.latest))
+    return start, float(log_n[early[-1]]) if early.size else start
 
 
 def _risk_terms(instance: Instance, n: Array, tuning: Tuning) -> tuple[Array, Array]:

@@ -25,15 +25,12 @@ from scipy.interpolate import CubicSpline
 
 from verifier.instances import Instance
 from verifier.risk.balance import balanced
-from verifier.risk.engine import LOG_KAPPA_MIN, DiagonalSums, Equivalent
+from verifier.risk.engine import LOG_FARTHEST, LOG_KAPPA_MIN, DiagonalSums, Equivalent
 
 Array = NDArray[np.float64]
 
 GRID_STEP = 0.5
 """Step in ln kappa of the table from which the best step is found."""
-
-FARTHEST = 600.0
-"""Largest ln n at which it is asked for."""
 
 _CHUNK = 100_000
 _ROWS = 32
@@ -92,7 +89,7 @@ class StepEquivalent(Equivalent):
 
     def size_at_optimum(self, kappa: float) -> float:
         """The first n = e^4, e^8, ... at which 1/(eta T) of the best step is ``kappa`` or less; infinite where there is none."""
-        n = np.exp(np.arange(4.0, FARTHEST, 4.0))
+        n = np.exp(np.arange(4.0, LOG_FARTHEST, 4.0))
         below = np.flatnonzero(self.optimum(n) <= kappa)
         return float(n[below[0]]) if below.size else math.inf
 

@@ -136,14 +136,14 @@ def slopes(kernel: Array, *, width: float = math.inf, seed: int = 0, splits: int
     if not np.all(values[:, -1] > RESOLVED * values[:, 0]):
         found = int(np.sum(whole > RESOLVED * whole[0]))
         return _without(none, f"the spectrum ends within the window: {found} eigenvalues of {last} are not zero")
-    return Slopes(np.log(values) @ _weights(first, last).T, (first, last), samples, width)
+    return Slopes(np.log(values) @ slope_weights(first, last).T, (first, last), samples, width)
 
 
 def _without(slopes: Slopes, reason: str) -> Slopes:
     return Slopes(slopes.rows, slopes.window, slopes.samples, slopes.width, reason)
 
 
-def _weights(first: int, last: int) -> Array:
+def slope_weights(first: int, last: int) -> Array:
     """Weights of ln l_1, ..., ln l_last in minus the slopes over the window and its two halves, shape (3, last)."""
     index = np.arange(1.0, last + 1.0)
     middle = math.sqrt(first * last)
