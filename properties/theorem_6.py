@@ -33,6 +33,9 @@ draws is full-batch descent, whose exponent is alpha once the schedule is within
   n^((1 - 1/beta)p) passes, and fewer leave the exponent a - p;
 * to the *mean of the iterates* sigma^2 N(lambda)/T, no more than the variance as soon as a >= 1: alpha for s <= 1 as long as
   a >= p, that is n^(p - 1) passes where one is not enough, and 2 s a otherwise.
+
+The best constant step (verifier/risk/steps.py) balances bias and noise: of the mean it is that of the schedule, within its bound; of
+the last iterate 1/(eta T) = n^-min(p, a/(2s + 1)), and the exponent min(alpha, 2 s a/(2s + 1)).
 """
 
 from __future__ import annotations
@@ -54,7 +57,7 @@ from properties.strategies.filters import (
     several_passes,
 )
 from verifier.claims import AtLeast, Bound, Exponent, Reading, Theta
-from verifier.instances import Instance, MultiPass, PowerLaw
+from verifier.instances import Instance, MultiPass, PowerLaw, SinglePass
 from verifier.risk.descent import RiskBesideRidge, RiskOffRidge
 from verifier.testing import check
 
@@ -100,8 +103,8 @@ def one_pass_is_more_or_less_than_enough(instance: Instance) -> bool:
 
 
 def draws(instance: Instance) -> float:
-    """The a of n^a draws."""
-    assert isinstance(instance.filter, MultiPass)
+    """The a of n^a draws; 1 in a single pass."""
+    assert isinstance(instance.filter, SinglePass | MultiPass)
     return instance.filter.degree
 
 
@@ -118,6 +121,11 @@ def far_from_enough_for_the_last_iterate(instance: Instance) -> bool:
 def more_or_less_than_enough_draws(instance: Instance) -> bool:
     """|p - a| >= .05: the schedule's lambda is above 1/T, or below it, by a power of n."""
     return abs(instance.schedule_power - draws(instance)) >= 0.05
+
+
+def bias_meets_one_noise(instance: Instance) -> bool:
+    """alpha and 2s a/(2s + 1) at least .03 apart: of what the last iterate's bias is balanced with one term leads."""
+    return abs(alpha(instance) - draws(instance) * of_the_last_iterate(instance).value) >= 0.03
 
 
 def of_the_last_draw(instance: Instance) -> Exponent:
@@ -138,6 +146,16 @@ def of_one_averaged_pass(instance: Instance) -> Exponent:
 def exactly(instance: Instance) -> Exponent:
     """The exponent of the risk is alpha."""
     return Exponent(alpha(instance))
+
+
+def of_the_last_draw_tuned(instance: Instance) -> Exponent:
+    """alpha, or 2s a/(2s + 1), at which the floor of the steps is of the order of the bias."""
+    return Exponent(min(alpha(instance), draws(instance) * of_the_last_iterate(instance).value))
+
+
+def of_the_mean_tuned(instance: Instance) -> Exponent:
+    """alpha, or 2s a where the best time is out of reach."""
+    return Exponent(min(alpha(instance), 2.0 * instance.s * draws(instance)))
 
 
 def reading(name: str, title: str, **parts: Any) -> Reading:
@@ -230,6 +248,16 @@ READINGS = (
         note="No constant step gives more: the tail index no longer matters.",
     ),
     reading(
+        "single-pass-tuned",
+        "the last iterate of a single pass with the oracle's constant step has the exponent 2s/(2s + 1), for s <= .95",
+        tuning="optimal",
+        domain=one_pass,
+        predict=of_the_last_iterate,
+        prediction="exponent = 2s/(2s + 1)",
+        latex=r"\mathcal{E}(n) \sim n^{-2s/(2s + 1)}",
+        note="No tuning of a constant step gives more.",
+    ),
+    reading(
         "averaged-pass",
         "the mean of the iterates of a single pass, with eta n = n^(1/(2s + 1/beta)), has the exponent alpha, for s <= .95",
         domain=one_averaged_pass,
@@ -248,6 +276,17 @@ READINGS = (
         prediction="exponent = min(2s/(2s + 1/beta), 2s)",
         latex=r"\mathcal{E}(n) \sim n^{-\min(\alpha, 2s)}",
         note="Single-pass SGD is optimal for 2s + 1/beta > 1 only.",
+    ),
+    reading(
+        "averaged-pass-tuned",
+        "the mean of the iterates of a single pass with the oracle's constant step has the exponent min(alpha, 2s), for s <= .95",
+        tuning="optimal",
+        domain=one_averaged_pass,
+        hypotheses=(assumption_r, noisy_labels, one_pass_is_more_or_less_than_enough),
+        predict=of_the_mean_tuned,
+        prediction="exponent = min(2s/(2s + 1/beta), 2s)",
+        latex=r"\mathcal{E}(n) \sim n^{-\min(\alpha, 2s)}",
+        note="The schedule is of the best order, and one pass too short for 2s + 1/beta < 1 with any step.",
     ),
     reading(
         "passes-averaged",
@@ -280,6 +319,29 @@ READINGS = (
         prediction="exponent = min(2s/(2s + 1/beta), a - 1/(2s + 1/beta))",
         latex=r"\mathcal{E}(n) \sim n^{-\min(\alpha, a - p)}",
         note="Early-stopped SGD keeps alpha with n^((1 - 1/beta)p) passes, more than one at any smoothness.",
+    ),
+    reading(
+        "passes-averaged-tuned",
+        "the mean of the iterates of n^a draws from the samples, with the oracle's constant step, has the exponent min(alpha, 2 s a)",
+        tuning="optimal",
+        domain=mean_draws | one_averaged_pass_of_draws,
+        hypotheses=(assumption_r, noisy_labels, more_or_less_than_enough_draws),
+        predict=of_the_mean_tuned,
+        prediction="exponent = min(2s/(2s + 1/beta), 2 s a)",
+        latex=r"\mathcal{E}(n) \sim n^{-\min(\alpha, 2sa)}",
+        note="Passes make up for what the step is bounded by, and are all that does.",
+    ),
+    reading(
+        "passes-last-iterate-tuned",
+        "the last iterate of n^a draws from the samples, with the oracle's constant step, has the exponent "
+        "min(alpha, 2 s a/(2s + 1))",
+        tuning="optimal",
+        domain=last_draws,
+        hypotheses=(assumption_r, noisy_labels, bias_meets_one_noise),
+        predict=of_the_last_draw_tuned,
+        prediction="exponent = min(2s/(2s + 1/beta), 2 s a/(2s + 1))",
+        latex=r"\mathcal{E}(n) \sim n^{-\min(\alpha,\, 2sa/(2s + 1))}",
+        note="As many passes as with the schedule keep alpha; with fewer a smaller step than the schedule's is the best.",
     ),
     reading(
         "passes-one",

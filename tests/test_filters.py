@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 import verifier as vf
 from verifier.instances import Filter
 from verifier.risk.asymptotics import theorem_exponent
-from verifier.risk.equivalents import equivalent_for, risk_terms, scheduled_ridge
+from verifier.risk.equivalents import equivalent_for, ridge, risk_terms, scheduled_ridge
 from verifier.risk.filter_samples import simulate_filter
 from verifier.risk.filters import FilterEquivalent, contour, largest_eigenvalue, ridges
 from verifier.risk.multi_pass_samples import simulate_multi_pass
@@ -373,8 +373,6 @@ def test_the_largest_step_bounds_every_rule() -> None:
     n = np.array([100.0, 1e4])
     capped = np.asarray(vf.equivalent_risk(instance, n=n, lam=0.0))
     np.testing.assert_array_equal(vf.equivalent_risk(instance, n=n, lam=1e-9), capped)
-    with pytest.raises(ValueError, match="give a rule"):
-        vf.equivalent_risk(instance, n=n, lam="optimal")
     with pytest.raises(ValueError, match="averaged"):
         vf.SinglePass(averaged=1)  # type: ignore[arg-type]
 
@@ -394,6 +392,42 @@ def test_exponents_of_a_single_pass(beta: float, s: float, averaged: bool, expon
     assert theorem_exponent(instance, "schedule") == pytest.approx(exponent)
     log_n = np.array([100.0, 120.0])
     values = ExcessRisk().log_values(instance, log_n, "schedule")
+    assert -float(np.diff(values)[0]) / 20.0 == pytest.approx(exponent, abs=2e-3)
+
+
+STEPPED = [vf.SinglePass(False), vf.SinglePass(True), vf.MultiPass(1.5, False), vf.MultiPass(1.25, True)]
+
+
+@pytest.mark.parametrize("chosen", STEPPED, ids=lambda chosen: chosen.describe())
+@pytest.mark.parametrize(("beta", "s", "sigma"), [(1.5, 0.3, 1.0), (2.0, 0.5, 0.1), (3.0, 0.9, 1.0), (1.2, 0.1, 10.0)])
+def test_no_step_is_better_than_the_best_one(beta: float, s: float, sigma: float, chosen: Filter) -> None:
+    """Beside steps up to e^4 times as large and small: within a twentieth from n = 1e3 on, exactly far out."""
+    instance = an_instance(beta, s, sigma, chosen)
+    for n, close in ((1e3, 0.05), (1e5, 0.03), (1e20, 1e-4)):
+        best = float(ridge(instance, n, "optimal"))
+        others = vf.equivalent_risk(instance, n=np.full(81, n), lam=best * np.exp(np.linspace(-4.0, 4.0, 81)))
+        found = float(vf.equivalent_risk(instance, n=n, lam="optimal"))
+        assert found <= (1.0 + close) * np.min(others)
+        assert np.max(others) > 1.2 * found  # steps that are wrong are seen to be
+
+
+@pytest.mark.parametrize(
+    ("beta", "s", "chosen", "exponent"),
+    [
+        (2.0, 0.5, vf.SinglePass(False), 1 / 2),
+        (1.5, 0.3, vf.SinglePass(False), 0.6 / 1.6),
+        (2.0, 0.5, vf.SinglePass(True), 2 / 3),
+        (4.0, 0.1, vf.SinglePass(True), 0.2),
+        (2.0, 0.2, vf.MultiPass(1.25, False), 1.25 * 0.4 / 1.4),
+        (2.0, 0.5, vf.MultiPass(1.75, False), 2 / 3),
+        (4.0, 0.1, vf.MultiPass(1.25, True), 0.25),
+        (2.0, 0.3, vf.MultiPass(1.25, True), 0.6 / 1.1),
+    ],
+)
+def test_exponents_of_the_best_step(beta: float, s: float, chosen: Filter, exponent: float) -> None:
+    instance = an_instance(beta, s, 0.5, chosen)
+    assert theorem_exponent(instance, "optimal") == pytest.approx(exponent)
+    values = ExcessRisk().log_values(instance, np.array([100.0, 120.0]), "optimal")
     assert -float(np.diff(values)[0]) / 20.0 == pytest.approx(exponent, abs=2e-3)
 
 

@@ -184,17 +184,18 @@ def _of_steps(instance: Instance, steps: StochasticDescent, tuning: Tuning, inde
     (:mod:`verifier.risk.multi_pass`). A single pass, a = 1, has no variance, whose exponent would be no smaller than that of what
     its steps add. A rule that has a ``power`` of an instance is n^-power.
     """
+    saturated, added = min(index, steps.qualification), 1.0 / (instance.beta if steps.averaged else 1.0)
     known = getattr(tuning, "power", None)
     if tuning == "schedule":
         power = instance.schedule_power
     elif callable(known):
         power = float(known(instance))
+    elif tuning == "optimal":  # bias and the larger noise are of one order
+        power = min(1.0 / (2.0 * saturated + 1.0 / instance.beta), steps.degree / (2.0 * saturated + added))
     else:
         return None
     power = min(power, steps.degree)
-    bias = 2.0 * min(index, steps.qualification) * power
-    added = steps.degree - power / (instance.beta if steps.averaged else 1.0)
-    return min(bias, 1.0 - power / instance.beta, added)
+    return min(2.0 * saturated * power, 1.0 - power / instance.beta, steps.degree - power * added)
 
 
 def _balanced(instance: Instance, tail: float) -> float:
