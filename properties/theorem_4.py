@@ -61,6 +61,7 @@ def reading(name: str, title: str, **parts: Any) -> Reading:
         "latex": LATEX,
         "statement": f"Under Assumption R, for critical targets, s <= 1, {title}.",
         "prediction": "exponent = 2s/(2s + 1/beta)",
+        "expected": "SURVIVED",
     }
     return Reading(id=f"T4/{name}", title=title, **(defaults | parts))
 
@@ -85,7 +86,6 @@ READINGS = (
         domain=dependent_instances(plain, short_dependences()),
         predict=at_least,
         prediction="exponent >= 2s/(2s + 1/beta)",
-        expected="SURVIVED",
         note="n_eff is a fixed share of n.",
     ),
     reading(
@@ -93,7 +93,6 @@ READINGS = (
         "with the oracle's ridge the risk has the exponent alpha for every law of short memory",
         domain=dependent_instances(plain, short_dependences()),
         predict=exactly,
-        expected="SURVIVED",
         note="Inputs and noise are dependent, or one of them: AR(1), moving averages, repeated samples.",
     ),
     reading(
@@ -101,7 +100,6 @@ READINGS = (
         "with the oracle's ridge and uncentred inputs the risk has the exponent alpha for every law of short memory",
         domain=uncentred(dependent_instances(plain, short_dependences())),
         predict=exactly,
-        expected="SURVIVED",
         note="Noise of short memory costs the mean sigma^2 f_eps(0)/n, f_eps(0) the sum of its correlations: of smaller order.",
     ),
     reading(
@@ -110,7 +108,6 @@ READINGS = (
         tuning="schedule",
         domain=dependent_instances(plain, short_dependences()),
         predict=exactly,
-        expected="SURVIVED",
         note="At the paper's ridge, chosen for n and not for n_eff.",
     ),
     collapse(
@@ -142,7 +139,6 @@ READINGS = (
         "curves of samples that are repeated with their noise with probability rho collapse on n(1 - rho)/(1 + rho)",
         LagOneFactor(),
         domain=dependent_instances(plain, sticky("repeated")),
-        expected="SURVIVED",
         note="E L^2 / E L for geometric runs: the one process for which the figure's factor is right.",
     ),
     collapse(
@@ -166,7 +162,6 @@ READINGS = (
         "for every law of short memory curves collapse on n / sum_h rho_x(h) rho_eps(h)",
         ScoreFactor(),
         domain=dependent_instances(plain, short_dependences()),
-        expected="SURVIVED",
         note="The repaired statement: inputs and noise dependent, or one of them, in any of the ways known here.",
     ),
     reading(
@@ -177,7 +172,6 @@ READINGS = (
         predict=the_factor,
         prediction="n/n_eff <= (1 + rho)/(1 - rho)",
         latex=UPPER,
-        expected="SURVIVED",
         note="As an upper bound the figure's n_eff is safe for rho >= 0, and wasteful.",
     ),
     reading(
@@ -196,7 +190,6 @@ READINGS = (
         "with the oracle's ridge the risk has the exponent alpha where coordinates are AR(1) of up to four rho in turn",
         domain=dependent_instances(plain, per_coordinate()),
         predict=exactly,
-        expected="SURVIVED",
         note="A vector autoregression whose matrix commutes with Sigma; noise of any short memory.",
     ),
     collapse(
@@ -204,7 +197,6 @@ READINGS = (
         "curves of coordinates that are AR(1) of up to four rho in turn collapse on n over the mean of sum_h rho_i(h) rho_eps(h)",
         ScoreFactor(),
         domain=dependent_instances(plain, per_coordinate()),
-        expected="SURVIVED",
         note="One factor, the mean over coordinates: the noise adds up over directions, each with a factor of its own.",
     ),
     collapse(
@@ -223,7 +215,6 @@ READINGS = (
         predict=the_factor,
         prediction="n/n_eff <= max_i sum_h rho_i(h) rho_eps(h)",
         latex=UPPER,
-        expected="SURVIVED",
         note="What mixing coefficients know suffices for a bound.",
     ),
     collapse(
@@ -231,7 +222,6 @@ READINGS = (
         "curves of coordinates that are AR(1) of a law of rho collapse on n over the mean of sum_h rho_i(h) rho_eps(h)",
         ScoreFactor(),
         domain=dependent_instances(plain, laws_of_correlations()),
-        expected="SURVIVED",
         note="A rho for every coordinate: spread over an interval, or tending to a limit, which is then all that counts.",
     ),
     reading(
@@ -239,7 +229,6 @@ READINGS = (
         "with the oracle's ridge the risk has the exponent alpha where coordinates are coupled by a vector autoregression",
         domain=dependent_instances(plain, vector_autoregressions()),
         predict=exactly,
-        expected="SURVIVED",
         note="Pairs coupled by rotations, along turned axes, by shears: matrices that do not commute with Sigma.",
     ),
     collapse(
@@ -247,7 +236,6 @@ READINGS = (
         "curves of coupled coordinates collapse on n over the trace of sum_h Gamma(h) rho_eps(h), over its dimension",
         ScoreFactor(),
         domain=dependent_instances(plain, vector_autoregressions()),
-        expected="SURVIVED",
         note="Gamma(h) = M^h, the autocovariance of whitened inputs: correlations across coordinates do not enter.",
     ),
 )

@@ -72,17 +72,17 @@ def critical_targets(largest: float) -> SearchStrategy[Instance]:
     return instances(power_tails(), hardest_targets(smoothness(0.05, largest), ("S-tail",)), noises(silent=False))
 
 
-up_to_2_5, below_1 = filtered(critical_targets(2.5), descents()), filtered(critical_targets(0.95), descents())
-one_pass, one_averaged_pass = (filtered(critical_targets(0.95), each) for each in (last_iterate(), mean_iterate()))
-
-last_draws, mean_draws = (filtered(critical_targets(0.95), several_passes(averaged)) for averaged in (False, True))
+rough = critical_targets(0.95)
+up_to_2_5, below_1 = filtered(critical_targets(2.5), descents()), filtered(rough, descents())
+one_pass, one_averaged_pass = filtered(rough, last_iterate()), filtered(rough, mean_iterate())
+last_draws, mean_draws = filtered(rough, several_passes(averaged=False)), filtered(rough, several_passes(averaged=True))
+one_averaged_pass_of_draws = filtered(rough, as_many_draws_as_samples(averaged=True))
 steep = instances(
     decimals(3.0, 6.0, near=4.0, places=1).map(PowerLaw),
     hardest_targets(smoothness(0.35, 0.65), ("S-tail",)),
     noises(silent=False),
 )
 few_or_many_last_draws = filtered(steep, few_or_many_passes(averaged=False))
-one_averaged_pass_of_draws = filtered(critical_targets(0.95), as_many_draws_as_samples(averaged=True))
 
 
 @dataclass(frozen=True)
@@ -167,6 +167,7 @@ def reading(name: str, title: str, **parts: Any) -> Reading:
         "latex": LATEX,
         "statement": f"For critical targets with label noise, s <= 2.5, and descent stopped at eta t = 1/lambda, {title}.",
         "domain": up_to_2_5,
+        "prediction": "exponent = 2s/(2s + 1/beta)",
         "expected": "SURVIVED",
     }
     return Reading(id=f"T6/{name}", title=title, **(defaults | parts))
@@ -177,7 +178,6 @@ READINGS = (
         "early-stopping",
         "stopped at eta t = n^(1/(2s + 1/beta)), descent has the exponent alpha, for s up to 2.5",
         predict=exactly,
-        prediction="exponent = 2s/(2s + 1/beta)",
         note="Also where ridge regression saturates: descent has no qualification.",
     ),
     reading(
@@ -185,7 +185,6 @@ READINGS = (
         "stopped at the best time, descent has the exponent alpha, for s up to 2.5",
         tuning="optimal",
         predict=exactly,
-        prediction="exponent = 2s/(2s + 1/beta)",
         note="The schedule is of the best order.",
     ),
     reading(
@@ -233,7 +232,6 @@ READINGS = (
         "a single pass, its last iterate or the mean of them, with eta n = n^(1/(2s + 1/beta)), has the exponent alpha, s <= .95",
         domain=one_pass | one_averaged_pass,
         predict=exactly,
-        prediction="exponent = 2s/(2s + 1/beta)",
         expected="FALSIFIED",
         note="The noise of the last steps is averaged by nobody but the mean: it is of the order of the step.",
     ),
@@ -263,7 +261,6 @@ READINGS = (
         domain=one_averaged_pass,
         hypotheses=(assumption_r, noisy_labels, one_pass_is_more_or_less_than_enough),
         predict=exactly,
-        prediction="exponent = 2s/(2s + 1/beta)",
         expected="FALSIFIED",
         note="For 2s + 1/beta < 1 one pass is over before the schedule's time.",
     ),
@@ -295,7 +292,6 @@ READINGS = (
         domain=mean_draws,
         hypotheses=(assumption_r, noisy_labels, enough_draws),
         predict=exactly,
-        prediction="exponent = 2s/(2s + 1/beta)",
         note="Several passes mend what one cannot do: n^(p - 1) of them where p = 1/(2s + 1/beta) exceeds one.",
     ),
     reading(
@@ -305,7 +301,6 @@ READINGS = (
         domain=few_or_many_last_draws,
         hypotheses=(assumption_r, noisy_labels, enough_draws, far_from_enough_for_the_last_iterate),
         predict=exactly,
-        prediction="exponent = 2s/(2s + 1/beta)",
         expected="FALSIFIED",
         note="The step leaves a floor of the order eta, however many passes brought the mean there.",
     ),
@@ -349,7 +344,6 @@ READINGS = (
         domain=one_averaged_pass_of_draws,
         hypotheses=(assumption_r, noisy_labels, more_or_less_than_enough_draws),
         predict=exactly,
-        prediction="exponent = 2s/(2s + 1/beta)",
         expected="FALSIFIED",
         note="A number of passes that does not grow is not enough for 2s + 1/beta < 1.",
     ),

@@ -134,6 +134,13 @@ def reading(name: str, title: str, **parts: Any) -> Reading:
     return Reading(id=f"T7/{name}", title=title, **(defaults | parts))
 
 
+def keeps_alpha(name: str, title: str, prediction: str = "exponent = 2s/(2s + 1/beta)", **parts: Any) -> Reading:
+    """A reading that a drift leaves the exponent of the target with Sigma as it is."""
+    return reading(
+        name, title, predict=unchanged, prediction=prediction, latex=r"\mathcal{E}(n) \sim n^{-\alpha}", **parts
+    )
+
+
 READINGS = (
     reading(
         "lower-end",
@@ -190,31 +197,24 @@ READINGS = (
         expected="FALSIFIED",
         note="By then a flatter kernel has learnt the noise of t^(1/b-) directions.",
     ),
-    reading(
+    keeps_alpha(
         "constants-drift",
         "a drift of the constants within a band, b- = b+, for ever, leaves the exponent alpha",
         domain=drifting(flows, gain_drifts),
-        predict=unchanged,
-        prediction="exponent = 2s/(2s + 1/beta)",
-        latex=r"\mathcal{E}(n) \sim n^{-\alpha}",
         note="Constants may react to scale as they like.",
     ),
-    reading(
+    keeps_alpha(
         "drift-that-stops",
         "a drift of the eigenvalues that stops at a fixed time leaves the exponent 2s/(2s + 1/b) of the last kernel",
         domain=drifting(flows, stopping_drifts),
-        predict=unchanged,
         prediction="exponent = 2s/(2s + 1/b), s and b those of the last kernel",
-        latex=r"\mathcal{E}(n) \sim n^{-\alpha}",
         note="What was learnt before is a constant's worth.",
     ),
-    reading(
+    keeps_alpha(
         "turning-for-ever",
         "eigenvectors that boundedly invertible transforms move for ever leave the exponent alpha, for .2 <= s <= 1/2",
         domain=drifting(rough_flows, turns),
-        predict=unchanged,
         prediction="exponent = 2s/(2s + 1/beta), b- = b+ = beta",
-        latex=r"\mathcal{E}(n) \sim n^{-\alpha}",
         expected="FALSIFIED",
         note="What is about to be learnt is handed on to a slower direction, at every scale.",
     ),
@@ -227,22 +227,16 @@ READINGS = (
         latex=r"\alpha \ge \frac{2s(1 - v)}{2s(1 - v) + 1/\beta}",
         note="v is the growth of ln r'K^-1 r by jumps of M, a unit of ln t; a bounded variation has v = 0.",
     ),
-    reading(
+    keeps_alpha(
         "turning-that-stops",
         "eigenvectors moved a bounded number of times each leave the exponent alpha, for .2 <= s <= 1/2",
         domain=drifting(rough_flows, turns_that_stop),
-        predict=unchanged,
-        prediction="exponent = 2s/(2s + 1/beta)",
-        latex=r"\mathcal{E}(n) \sim n^{-\alpha}",
         note="The variation of ln M is bounded.",
     ),
-    reading(
+    keeps_alpha(
         "turning-that-fades",
         "eigenvectors moved for ever by transforms of summable ln(condition) leave the exponent alpha, for .2 <= s <= 1/2",
         domain=drifting(rough_flows, turns_that_fade),
-        predict=unchanged,
-        prediction="exponent = 2s/(2s + 1/beta)",
-        latex=r"\mathcal{E}(n) \sim n^{-\alpha}",
         note="The variation of ln M is bounded.",
     ),
 )
