@@ -34,8 +34,8 @@ draws is full-batch descent, whose exponent is alpha once the schedule is within
 * to the *mean of the iterates* sigma^2 N(lambda)/T, no more than the variance as soon as a >= 1: alpha for s <= 1 as long as
   a >= p, that is n^(p - 1) passes where one is not enough, and 2 s a otherwise.
 
-The best constant step (verifier/risk/steps.py) balances bias and noise: of the mean it is that of the schedule, within its bound; of
-the last iterate 1/(eta T) = n^-min(p, a/(2s + 1)), and the exponent min(alpha, 2 s a/(2s + 1)).
+The best constant step (verifier/risk/steps.py) balances bias and noise: of the mean it is that of the schedule, within its bound;
+of the last iterate 1/(eta T) = n^-min(p, a/(2s + 1)), and the exponent min(alpha, 2 s a/(2s + 1)).
 """
 
 from __future__ import annotations
@@ -317,7 +317,8 @@ READINGS = (
     ),
     reading(
         "passes-averaged-tuned",
-        "the mean of the iterates of n^a draws from the samples, with the oracle's constant step, has the exponent min(alpha, 2 s a)",
+        "the mean of the iterates of n^a draws from the samples, with the oracle's constant step, has the exponent "
+        "min(alpha, 2 s a)",
         tuning="optimal",
         domain=mean_draws | one_averaged_pass_of_draws,
         hypotheses=(assumption_r, noisy_labels, more_or_less_than_enough_draws),

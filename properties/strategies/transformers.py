@@ -19,7 +19,7 @@ SHAPES: tuple[dict[str, int], ...] = (
     {"width": 16, "heads": 8, "depth": 2, "context": 16},
     {"width": 24, "heads": 3, "depth": 3, "context": 4},
 )
-"""A program is compiled for each, which takes a second, many times what running it does: eight are drawn from, the simplest first."""
+"""A program is compiled for each, which takes a second, many times what running it does: eight, the simplest first."""
 
 
 def transformers(**fixed: Any) -> SearchStrategy[TransformerNTK]:

@@ -1,5 +1,5 @@
-r"""The time at which a risk is smallest: :math:`\sum_j w_j(n) e^{c_j(u)}` over u, for smooth curves :math:`c_j`, one falling and the
-others rising, and weights that depend on n.
+r"""The time at which a risk is smallest: :math:`\sum_j w_j(n) e^{c_j(u)}` over u, for smooth curves :math:`c_j`, one falling and
+the others rising, and weights that depend on n.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class StepEquivalent(Equivalent):
         super().__init__(instance, log_reach)
         assert isinstance(self._sums, DiagonalSums)
         self._modes = self._sums.modes
-        self._table: tuple[Array, Array] | None = None
+        self._leads: tuple[Array, Array] | None = None
 
     def effective_ridge(self, n: Array, lam: Array) -> Array:
         """1/(eta T) with the step that is taken."""
@@ -96,15 +96,15 @@ class StepEquivalent(Equivalent):
         """
         floor = max(math.log(self.trace / self.largest_step) - self.degree * log_n, LOG_KAPPA_MIN)
         heard = self.variance * np.exp([-math.inf if self.fresh else -log_n, -self.degree * log_n])
-        if self._table is None:
-            self._table = self._rows_below(math.log(self.trace) + 12.0 + GRID_STEP)
+        if self._leads is None:
+            self._leads = self._rows_below(math.log(self.trace) + 12.0 + GRID_STEP)
         while True:
-            grid, terms = self._table
+            grid, terms = self._leads
             noise = heard @ terms[1:]
             if grid[0] < floor or noise[0] > np.min(terms[0] + noise):
-                return self._table
+                return self._leads
             more, added = self._rows_below(grid[0])
-            self._table = np.concatenate([more, grid]), np.concatenate([added, terms], axis=1)
+            self._leads = np.concatenate([more, grid]), np.concatenate([added, terms], axis=1)
 
     def _rows_below(self, top: float) -> tuple[Array, Array]:
         u = top - GRID_STEP * np.arange(_ROWS, 0.0, -1.0)
@@ -123,9 +123,7 @@ class StepEquivalent(Equivalent):
         else:
             left, learnt = np.exp(-v), -np.expm1(-u)
             drawn = -0.5 * u * np.expm1(-2.0 * u)
-        return np.stack(
-            [left**2 @ modes.target_energy, learnt**2 @ modes.multiplicity, drawn @ modes.multiplicity]
-        )
+        return np.stack([left**2 @ modes.target_energy, learnt**2 @ modes.multiplicity, drawn @ modes.multiplicity])
 
 
 def mean_decay(u: Array) -> Array:
