@@ -1,9 +1,10 @@
 """Small transformers: the tail of the NTK by parts, and its exponent against learning curves of NTK regression and of the
 network.
 
-    python benchmarks/transformers.py [--out benchmarks/results]
+    python benchmarks/transformers.py [--seeds 3] [--out benchmarks/results]
 
-Needs the extra [transformers]; four minutes of CPU time. Writes transformer_tails.csv (the tail index of each part of the
+Needs the extra [transformers]; a minute of CPU time for each of eight networks and each seed, which draws parameters, sequences,
+target and noise. Writes transformer_tails.csv (the tail index of each part of the
 parameters on 800 sequences with its interval, and the minimum rule) and transformer_curves.csv (exponents: predicted, of ridge
 regression with the NTK, of the trained network).
 
@@ -40,6 +41,8 @@ CASES = {
     "repeats .6": dataclasses.replace(BASE, sticky=0.6),
     "no LayerNorm": dataclasses.replace(BASE, layer_norm=False),
     "no residual": dataclasses.replace(BASE, residual=False),
+    "two blocks": dataclasses.replace(BASE, depth=2),
+    "width 64, 4 heads": dataclasses.replace(BASE, width=64, heads=4),
 }
 SIGMA = 0.3
 POOL = 800
@@ -58,7 +61,7 @@ def target(transformer: TransformerNTK, tokens: Any) -> np.ndarray:
     return (f - f.mean()) / f.std()
 
 
-def tails(name: str, found: ntk.Kernels, pool: np.ndarray) -> list[dict[str, Any]]:
+def tails(found: ntk.Kernels, pool: np.ndarray) -> list[dict[str, Any]]:
     total = sum(found.parameters.values())
     whole = slopes(found.whole[np.ix_(pool, pool)], width=total)
     each = {
@@ -73,7 +76,6 @@ def tails(name: str, found: ntk.Kernels, pool: np.ndarray) -> list[dict[str, Any
     rows.append(("whole - embeddings", estimated(whole, each[ntk.EMBEDDINGS])))
     return [
         {
-            "case": name,
             "part": part,
             "trace": f"{np.trace(found.parts[part]) / np.trace(found.whole):.4f}" if part in found.parts else "",
             "tail_index": "" if e.reason else f"{e.value:.3f}",
@@ -162,53 +164,58 @@ def fitted(risks: np.ndarray, sizes: tuple[int, ...]) -> tuple[float, float]:
     return whole, math.sqrt((count - 1) * float(np.mean((left - left.mean()) ** 2)))
 
 
+def measured(name: str, transformer: TransformerNTK) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Tail indices by part, and the exponents predicted and measured, of one network."""
+    tokens = ntk.sequences(transformer, 2 * POOL, "benchmark")
+    f = target(transformer, tokens)
+    found = ntk.kernels(transformer, tokens)
+    rows = tails(found, np.arange(POOL))
+    beta, width = float(rows[0]["tail_index"]), float(rows[0]["half_width"])
+    t = source(found.whole, f)
+    s = t / (2.0 * beta)
+    double = 2.0 * min(s, 1.0)
+    rng = stream(transformer.seed, "benchmark", "transformers", name)
+    kernel = fitted(regression(found.whole, f, rng), SIZES)
+    train = trainer(transformer)
+    runs = np.empty((NETWORK_DRAWS, len(NETWORK_SIZES), STEPS // EVERY))
+    for d in range(NETWORK_DRAWS):
+        order = rng.permutation(POOL)
+        y = f[:POOL] + SIGMA * rng.standard_normal(POOL)
+        for k, n in enumerate(NETWORK_SIZES):
+            picked = order[:n]
+            runs[d, k] = train(tokens[picked], y[picked], tokens[POOL:], f[POOL:])
+    best = runs.mean(axis=0).argmin(axis=1)
+    risks = np.stack([runs[:, k, best[k]] for k in range(len(NETWORK_SIZES))], axis=1)
+    network = fitted(risks, NETWORK_SIZES)
+    return rows, {
+        "beta": f"{beta:.3f}",
+        "beta_half_width": f"{width:.3f}",
+        "s": f"{s:.3f}",
+        "predicted": f"{double / (double + 1.0 / beta):.3f}",
+        "noiseless": f"{beta * double:.3f}",
+        "kernel": f"{kernel[0]:.3f}",
+        "kernel_stderr": f"{kernel[1]:.3f}",
+        "network": f"{network[0]:.3f}",
+        "network_stderr": f"{network[1]:.3f}",
+        "network_risk_50": f"{risks.mean(axis=0)[0]:.4f}",
+        "network_risk_400": f"{risks.mean(axis=0)[-1]:.4f}",
+        "network_steps": " ".join(str(EVERY * (int(b) + 1)) for b in best),
+    }
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=3, help="networks of each case, seeds 0, 1, ...")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     options = parser.parse_args()
     of_parts: list[dict[str, Any]] = []
     curves: list[dict[str, Any]] = []
-    for name, transformer in CASES.items():
-        tokens = ntk.sequences(transformer, 2 * POOL, "benchmark")
-        f = target(transformer, tokens)
-        found = ntk.kernels(transformer, tokens)
-        rows = tails(name, found, np.arange(POOL))
-        of_parts += rows
-        beta, width = float(rows[0]["tail_index"]), float(rows[0]["half_width"])
-        t = source(found.whole, f)
-        s = t / (2.0 * beta)
-        double = 2.0 * min(s, 1.0)
-        rng = stream(0, "benchmark", "transformers", name)
-        kernel = fitted(regression(found.whole, f, rng), SIZES)
-        train = trainer(transformer)
-        runs = np.empty((NETWORK_DRAWS, len(NETWORK_SIZES), STEPS // EVERY))
-        for d in range(NETWORK_DRAWS):
-            order = rng.permutation(POOL)
-            y = f[:POOL] + SIGMA * rng.standard_normal(POOL)
-            for k, n in enumerate(NETWORK_SIZES):
-                picked = order[:n]
-                runs[d, k] = train(tokens[picked], y[picked], tokens[POOL:], f[POOL:])
-        best = runs.mean(axis=0).argmin(axis=1)
-        risks = np.stack([runs[:, k, best[k]] for k in range(len(NETWORK_SIZES))], axis=1)
-        network = fitted(risks, NETWORK_SIZES)
-        curves.append(
-            {
-                "case": name,
-                "beta": f"{beta:.3f}",
-                "beta_half_width": f"{width:.3f}",
-                "s": f"{s:.3f}",
-                "predicted": f"{double / (double + 1.0 / beta):.3f}",
-                "noiseless": f"{beta * double:.3f}",
-                "kernel": f"{kernel[0]:.3f}",
-                "kernel_stderr": f"{kernel[1]:.3f}",
-                "network": f"{network[0]:.3f}",
-                "network_stderr": f"{network[1]:.3f}",
-                "network_risk_50": f"{risks.mean(axis=0)[0]:.4f}",
-                "network_risk_400": f"{risks.mean(axis=0)[-1]:.4f}",
-                "network_steps": " ".join(str(EVERY * (int(b) + 1)) for b in best),
-            }
-        )
-        print(curves[-1], flush=True)
+    for name, case in CASES.items():
+        for seed in range(options.seeds):
+            rows, curve = measured(name, dataclasses.replace(case, seed=seed))
+            of_parts += [{"case": name, "seed": seed} | row for row in rows]
+            curves.append({"case": name, "seed": seed} | curve)
+            print(curves[-1], flush=True)
     for file_name, table in (("transformer_tails.csv", of_parts), ("transformer_curves.csv", curves)):
         with (options.out / file_name).open("w", newline="") as file:
             writer = csv.DictWriter(file, list(table[0]), lineterminator="\n")
