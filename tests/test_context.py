@@ -9,7 +9,7 @@ import pytest
 
 import verifier as vf
 from verifier.risk.asymptotics import has_exact_order, theorem_exponent
-from verifier.risk.equivalents import equivalent_risk, head_parts, optimal_ridge
+from verifier.risk.equivalents import equivalent_risk, optimal_ridge, watched_parts
 from verifier.risk.multihead import at_whole_heads
 from verifier.risk.observables import ExcessRisk
 from verifier.verdicts.certify import certify
@@ -77,7 +77,7 @@ def test_the_oracle_is_the_minimum_and_weights_do_not_matter_to_it(kind: type) -
         for factor in (0.7, 1.4):
             assert np.all(np.asarray(equivalent_risk(instance, n=n, lam=factor * lam)) > best)
         risks.append(best)
-        assert all(np.all(part <= best * (1.0 + 1e-9)) for part in head_parts(instance, n=n))
+        assert all(np.all(part <= best * (1.0 + 1e-9)) for part in watched_parts(instance, n=n))
     assert risks[0] == pytest.approx(risks[1], rel=1e-8)
     assert risks[0] == pytest.approx(risks[2], rel=1e-8)
 

@@ -16,7 +16,7 @@ import verifier as vf
 from properties import theorem_5_fourier
 from properties.strategies.fourier import finitely_many_frequencies, with_frequencies
 from verifier.risk.asymptotics import theorem_exponent
-from verifier.risk.equivalents import equivalent_for, equivalent_risk, optimal_ridge, separate_terms, width_parts
+from verifier.risk.equivalents import equivalent_for, equivalent_risk, optimal_ridge, separate_terms, watched_parts
 from verifier.risk.fourier import DrawnSums, FourierEquivalent, means_of_draws
 from verifier.risk.fourier_samples import simulate_fourier
 from verifier.risk.observables import ExcessRisk
@@ -226,7 +226,7 @@ def test_parts_and_terms_of_the_risk_never_exceed_it() -> None:
         of = instance(2.0, 0.5, 2.0, degree)
         for tuning in ("optimal", "schedule"):
             risk = equivalent_risk(of, n=n, lam=tuning)
-            parts, terms = width_parts(of, n=n, lam=tuning), separate_terms(of, n=n, lam=tuning)
+            parts, terms = watched_parts(of, n=n, lam=tuning), separate_terms(of, n=n, lam=tuning)
             assert all(np.all((part >= 0.0) & (part <= risk * (1.0 + 1e-9))) for part in parts)
             np.testing.assert_allclose(sum(terms), risk, rtol=1e-9)
 

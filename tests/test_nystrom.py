@@ -15,7 +15,7 @@ import verifier as vf
 from properties import theorem_5_nystrom
 from properties.strategies.nystrom import critical_degree_of_landmarks, finitely_many_landmarks, with_landmarks
 from verifier.risk.asymptotics import theorem_exponent
-from verifier.risk.equivalents import effective_dimension, equivalent_risk, optimal_ridge, ridge, width_parts
+from verifier.risk.equivalents import effective_dimension, equivalent_risk, optimal_ridge, ridge, watched_parts
 from verifier.risk.nystrom import Landmarks, landmarks
 from verifier.risk.nystrom_samples import simulate_nystrom
 from verifier.risk.observables import ExcessRisk
@@ -280,7 +280,7 @@ def test_parts_of_the_risk_never_exceed_it() -> None:
     for degree in (0.2, 0.5, 1.3):
         of = instance(2.0, 0.5, 2.0, degree)
         for tuning in ("optimal", "schedule"):
-            parts = width_parts(of, n=n, lam=tuning)
+            parts = watched_parts(of, n=n, lam=tuning)
             assert len(parts) == 6
             assert all(
                 np.all((part >= 0.0) & (part <= equivalent_risk(of, n=n, lam=tuning) * (1.0 + 1e-9))) for part in parts

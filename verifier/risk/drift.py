@@ -147,15 +147,59 @@ class DriftEquivalent(SequenceEquivalent):
 
     def leading(self, log_time: Array) -> tuple[Array, Array]:
         """Squared bias, and variance over sigma^2/n, at each ln t, shape (k,)."""
-        nodes = self._edges(log_time[:1]).shape[1] * len(NODES) + HEAD
-        size = max(1, _CHUNK // nodes)
-        pieces = [self._leading(log_time[start : start + size]) for start in range(0, len(log_time), size)]
+        pieces = [self._leading(some) for some in self._chunks(log_time)]
         bias, noise = (np.concatenate(part) for part in zip(*pieces, strict=True))
         return bias, noise
 
+    def _chunks(self, log_time: Array) -> list[Array]:
+        nodes = self._edges(log_time[:1]).shape[1] * len(NODES) + HEAD
+        size = max(1, _CHUNK // nodes)
+        return [log_time[start : start + size] for start in range(0, len(log_time), size)]
+
+    def parts(self, n: Array, kappa: Array) -> tuple[Array, ...]:
+        """Squared bias of the indices that are in each piece of the drift when the flow stops at 1/kappa: what a piece has nearly,
+        but not quite, learnt of them leads far out only. Of pieces that leave nothing at the last n, or that begin at one time for
+        all indices, there is none; where a piece leaves nothing at an earlier n, the least that it leaves elsewhere.
+        """
+        if self._fixed:
+            return ()
+        found = np.concatenate([self._by_piece(some) for some in self._chunks(-np.log(kappa))], axis=1)
+        return tuple(np.maximum(part, np.min(part[part > 0.0])) for part in found if part[-1] > 0.0)
+
+    def fleeting(self, n: Array, kappa: Array) -> tuple[Array, ...]:
+        r"""Squared bias of the indices of which a piece has left :math:`e^{-2i^p}`, p > 0, when the flow stops at 1/kappa: nothing
+        in the limit, but for small p no less than a power of i at any n that can be reached.
+        """
+        positions = getattr(self._drift, "positions", ())
+        learnt = [
+            k
+            for k, (x, ratio) in enumerate(zip(positions, self._drift.ratios, strict=False))
+            if self._spectrum.beta * (1.0 / x - ratio) > 1e-9
+        ]
+        if not learnt:
+            return ()
+        found = np.concatenate([self._by_piece(some) for some in self._chunks(-np.log(kappa))], axis=1)
+        return (np.sum(found[learnt[0] + 1 :], axis=0),)
+
+    def _by_piece(self, log_time: Array) -> Array:
+        log_index, bias, _ = self._summands(log_time, self._edges(log_time))
+        piece = sum((at <= log_time[:, None] for at in self._drift.log_breaks(log_index, self._spectrum.beta)), 0)
+        return np.array([np.sum(np.where(piece == k, bias, 0.0), axis=1) for k in range(len(self._drift.ratios))])
+
     def _leading(self, log_time: Array) -> tuple[Array, Array]:
+        beta, edges = self._spectrum.beta, self._edges(log_time)
+        _, left, heard = self._summands(log_time, edges)
+        bias, noise = np.sum(left, axis=1), np.sum(heard, axis=1)
+        end, log_l = edges[:, -1], self._spectrum.log_eigenvalues(edges[:, -1])
+        ratio = min(self._drift.ratios) if self._fixed else self._drift.ratios[0]
+        faint = np.exp(log_exposure(self._drift, end[:, None], log_l[:, None], beta, log_time[:, None])[:, 0])
+        bias += np.exp(end + self._log_energy(end, log_l)) / (2.0 * beta * self._target.l2_index)
+        noise += np.exp(end) * faint**2 / (2.0 * ratio * beta - 1.0)
+        return bias, noise
+
+    def _summands(self, log_time: Array, edges: Array) -> tuple[Array, Array, Array]:
+        """ln i of the nodes at each ln t, and their parts of bias and noise, each of shape (k, nodes)."""
         beta = self._spectrum.beta
-        edges = self._edges(log_time)
         half = 0.5 * np.diff(edges)[:, :, None]
         x = (0.5 * (edges[:, 1:] + edges[:, :-1]))[:, :, None] + half * NODES
         weight = (half * WEIGHTS * np.exp(x)).reshape(len(log_time), -1)
@@ -171,14 +215,7 @@ class DriftEquivalent(SequenceEquivalent):
             np.minimum(log_exposure(self._drift, log_index, log_l, beta, log_time[:, None]), _LARGEST_LOG)
         )
         energy = weight * np.exp(self._log_energy(log_index, log_l))
-        bias = np.sum(energy * np.exp(-2.0 * exposure), axis=1)
-        noise = np.sum(weight * np.expm1(-exposure) ** 2, axis=1)
-        end, log_l = edges[:, -1], self._spectrum.log_eigenvalues(edges[:, -1])
-        ratio = min(self._drift.ratios) if self._fixed else self._drift.ratios[0]
-        faint = np.exp(log_exposure(self._drift, end[:, None], log_l[:, None], beta, log_time[:, None])[:, 0])
-        bias += np.exp(end + self._log_energy(end, log_l)) / (2.0 * beta * self._target.l2_index)
-        noise += np.exp(end) * faint**2 / (2.0 * ratio * beta - 1.0)
-        return bias, noise
+        return log_index, energy * np.exp(-2.0 * exposure), weight * np.expm1(-exposure) ** 2
 
     @property
     def _fixed(self) -> bool:

@@ -157,8 +157,12 @@ class Equivalent:
         return n
 
     def parts(self, n: Array, kappa: Array) -> tuple[Array, ...]:
-        """Positive numbers below the risk at each (n, kappa) that are watched at finite width; none at infinite width."""
-        return ()
+        """Positive numbers below the risk at each (n, kappa) that are watched, since one of them may lead far out only: what a
+        transform of finite rank beside a multiplier leaves of the target. None of any other instance here.
+        """
+        if self.transformed is None:
+            return ()
+        return (np.concatenate([self.transformed.moved(some) for some in np.array_split(kappa, -(-len(kappa) // 8))]),)
 
     def separate_terms(self, n: Array, kappa: Array) -> tuple[Array, ...]:
         """Terms of the risk at each (n, kappa): of the target, of the noise, and what no ridge balances against either, if any."""

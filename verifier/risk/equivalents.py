@@ -172,23 +172,22 @@ def risk_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "o
     return target.reshape(sizes.shape), noise.reshape(sizes.shape)
 
 
-def head_parts(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, ...]:
-    """The numbers of :meth:`verifier.risk.multihead.MultiheadEquivalent.parts`, each of the shape of n; ValueError for one head."""
-    if not instance.context.several:
-        raise ValueError(f"context={instance.context!r} is one head; nothing is added to it")
-    engine, sizes, kappa = _placed(instance, n, lam)
-    found: Any = engine
-    return tuple(part.reshape(sizes.shape) for part in found.parts(sizes.ravel(), kappa))
-
-
-def width_parts(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, ...]:
-    """The numbers of ``parts`` of the equivalent with these features, each of the shape of n; ValueError for an
-    instance of infinite width.
+def watched_parts(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, ...]:
+    """The numbers of ``parts`` of the instance's equivalent, each of the shape of n; none where coordinates have correlations over
+    time of their own.
     """
-    if not instance.features.finite:
-        raise ValueError(f"features={instance.features!r} are infinitely many; the width adds nothing")
+    if is_profiled(instance):
+        return ()
     engine, sizes, kappa = _placed(instance, n, lam)
     return tuple(part.reshape(sizes.shape) for part in engine.parts(sizes.ravel(), kappa))
+
+
+def fleeting_parts(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, ...]:
+    """The numbers of ``fleeting`` where a kernel's eigenvalues drift, each of the shape of n; none of any other instance."""
+    engine, sizes, kappa = _placed(instance, n, lam)
+    if not isinstance(engine, DriftEquivalent):
+        return ()
+    return tuple(part.reshape(sizes.shape) for part in engine.fleeting(sizes.ravel(), kappa))
 
 
 def separate_terms(instance: Instance, *, n: ArrayLike, lam: ArrayLike | Tuning = "optimal") -> tuple[Array, ...]:

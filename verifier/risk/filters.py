@@ -142,9 +142,11 @@ class FilterEquivalent(Equivalent):
             bias[few], noise[few] = self._leading(np.log(kappa[few]))
             noise[few] /= n[few]
         size, many = max(1, _CHUNK // (POLES * self._sums.nodes)), np.flatnonzero(~few)
-        for start in range(0, len(many), size):
-            part = many[start : start + size]
-            bias[part], noise[part] = self._corrected(n[part], lam[part], kappa[part])
+        # Beyond interpolation, lambda far below kappa, there are no complex ridges to be found: NaN there.
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            for start in range(0, len(many), size):
+                part = many[start : start + size]
+                bias[part], noise[part] = self._corrected(n[part], lam[part], kappa[part])
         return bias, self.variance * noise
 
     def _corrected(self, n: Array, lam: Array, kappa: Array) -> tuple[Array, Array]:

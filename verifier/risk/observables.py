@@ -43,11 +43,11 @@ from verifier.risk.equivalents import (
     Tuning,
     effective_dimension,
     equivalent,
-    head_parts,
+    fleeting_parts,
     ridge,
     risk_terms,
     separate_terms,
-    width_parts,
+    watched_parts,
 )
 from verifier.risk.memory import balanced_power
 from verifier.risk.mixtures import mixture_terms
@@ -214,13 +214,18 @@ class ExcessRisk:
     def log_parts(self, instance: Instance, log_x: Array, tuning: Tuning) -> tuple[Array, ...]:
         """ln of positive numbers that never exceed y: terms of it, and y times the shares of sample and width that are used up. One
         that is still small and decays more slowly than y shows that the curve is not on its way to its limit yet. None are
-        watched at infinite width with one head, where irregular heads of spectra and crossovers say so.
+        watched of the plain case, where irregular heads of spectra and crossovers say so.
         """
-        if instance.context.several:
-            return tuple(_log(part) for part in head_parts(instance, n=np.exp(log_x), lam=tuning))
-        if not instance.features.finite:
+        plain = instance.diagonal and not instance.features.finite and not instance.context.several
+        if plain and instance.drift == NoDrift():
             return ()
-        return tuple(_log(part) for part in width_parts(instance, n=np.exp(log_x), lam=tuning))
+        return tuple(_log(part) for part in watched_parts(instance, n=np.exp(log_x), lam=tuning))
+
+    def log_fleeting(self, instance: Instance, log_x: Array, tuning: Tuning) -> tuple[Array, ...]:
+        """ln of parts of y that are nothing in the limit, being smaller than any power of x: what a drifting kernel learns late."""
+        if instance.drift == NoDrift():
+            return ()
+        return tuple(_log(part) for part in fleeting_parts(instance, n=np.exp(log_x), lam=tuning))
 
     def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
         return _log(sum(_risk_terms(instance, np.exp(log_x), tuning)))
@@ -238,11 +243,8 @@ class ExcessRisk:
         features = instance.features
         if isinstance(instance.filter, MultiPass):
             last = min(int(MOST_STEPS ** (1.0 / instance.filter.degree)), MOST_DRAWN)
-            sizes = (
-                LEAST_DRAWN,
-                round(math.sqrt(LEAST_DRAWN * last)),
-                last,
-            )  # as far apart as steps that are made allow
+            first = LEAST_DRAWN if last >= 1.5 * LEAST_DRAWN else last // 3
+            sizes = (first, round(math.sqrt(first * last)), last)  # as far apart as steps that are made allow
         if not can_be_streamed(instance):
             sizes = (*(n for n in sizes[:-1] if n < AS_MATRICES), min(sizes[-1], AS_MATRICES))
         if features.finite and len(sizes) > 1:
@@ -390,8 +392,8 @@ def saturated_index(instance: Instance) -> float:
 
 
 def _log(values: Array | int) -> Array:
-    """Natural logarithm, minus infinity at zero."""
-    with np.errstate(divide="ignore"):
+    """Natural logarithm, minus infinity at zero, NaN where rounding errors have made a number negative."""
+    with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.log(values))
 
 
@@ -553,6 +555,10 @@ class BiasRatio(_Deterministic):
         _of_the_kernel(instance, type(self).__name__)
         first = float(instance.spectrum.log_eigenvalues(np.zeros(1))[0])
         return -first - 8.0 * math.log(10.0), -first + 8.0 * math.log(10.0)
+
+    def log_begins(self, instance: Instance) -> float:
+        """ln 1/l_1: at larger ridges nothing is learnt, and the ratio is lambda^(-2s) times a constant."""
+        return -float(instance.spectrum.log_eigenvalues(np.zeros(1))[0])
 
     def log_values(self, instance: Instance, log_x: Array, tuning: Tuning) -> Array:
         lam = np.exp(-log_x)

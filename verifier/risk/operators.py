@@ -375,6 +375,12 @@ class TransformedSums:
         seen = (inverse * self.modes.target) @ self._weighted
         return np.asarray(np.einsum("kij,kj->ki", self._solved(inverse), seen))
 
+    def moved(self, kappa: Array) -> Array:
+        """Squared norm of q V a at each kappa, shape (k,): what the columns of Phi alone leave of the target."""
+        _, q = self._resolvent(kappa)
+        left = q * (self.loads(kappa) @ self.modes.vectors.T)
+        return np.asarray((left * left) @ self.modes.sign)
+
     def _resolvent(self, kappa: Array) -> tuple[Array, Array]:
         inverse = 1.0 / (self.modes.eigenvalues + kappa[:, None])
         return inverse, kappa[:, None] * inverse

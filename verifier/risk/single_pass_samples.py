@@ -100,6 +100,10 @@ class _Tail:
         self._sum = np.zeros(count)
         self._later = [np.zeros_like(self._energy), np.zeros_like(self._noise)]
         self._total = [np.zeros_like(self._energy), np.zeros_like(self._noise)]
+        self._apart = [
+            np.zeros_like(self._energy),
+            np.zeros_like(self._noise),
+        ]  # (total - later)/u, without cancellation
         self._measure()
 
     def _measure(self) -> None:
@@ -111,6 +115,7 @@ class _Tail:
             return
         for place, (values, u) in enumerate(((self._energy, self._v), (self._noise, self._u))):
             self._total[place] += values
+            self._apart[place] += self._later[place] + values
             self._later[place] = (1.0 - u) * (self._later[place] + values)
         residual = squared + self.risk
         self._energy = self._energy * (1.0 - 2.0 * self._v * (1.0 - self._v))
@@ -122,8 +127,6 @@ class _Tail:
         if self._none:
             return np.zeros_like(self.risk)
         found = np.zeros_like(self.risk)
-        for total, later, u, weight in zip(
-            self._total, self._later, (self._v, self._u), (np.ones_like(self._v), self._count), strict=True
-        ):
-            found += (((2.0 - u) * total - 2.0 * later) / u) @ weight
+        for total, apart, weight in zip(self._total, self._apart, (np.ones_like(self._v), self._count), strict=True):
+            found += (2.0 * apart - total) @ weight
         return np.asarray(found / self._n**2)

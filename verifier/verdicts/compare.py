@@ -80,13 +80,15 @@ def _compare_theta(p: Prediction, limit: Asymptote, tolerance: float, evidence: 
 
 def growth_verdict(log_x: Array, log_ratio: Array, upper: bool) -> tuple[float, int]:
     """Growth over the last doubling of ln x (of the supremum, or minus that of the infimum), and 2 where it is unbounded,
-    1 where it has not settled, 0 where it has. A factor (ln x)^c grows by the same c ln 2 over each doubling, for ever.
+    1 where it has not settled, 0 where it has. A factor (ln x)^c grows by the same c ln 2 over each doubling, for ever. What grew
+    much more before is no sign of rest where it still grows by more than ``DECISIVE_GROWTH``.
     """
     sign = 1.0 if upper else -1.0
     last, earlier = (sign * g for g in growth(log_x, log_ratio, upper))
     lasting = last > 0.5 * earlier
     unbounded = last > DECISIVE_GROWTH and lasting and not fades(log_x, log_ratio, upper)
-    return last, 2 if unbounded else 1 if last > SETTLED_GROWTH and lasting else 0
+    settled = last <= (SETTLED_GROWTH if lasting else DECISIVE_GROWTH)
+    return last, 2 if unbounded else 0 if settled else 1
 
 
 def by_growth(base: Judgement, *found: tuple[float, int]) -> Judgement:

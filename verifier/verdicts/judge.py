@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifier.claims import Bound, Claim, Prediction, StraightLine, Theta
-from verifier.instances import Instance
+from verifier.instances import Instance, NoDrift
 from verifier.risk.equivalents import Tuning, equivalent_for, ridge
 from verifier.risk.memory import balanced_power
 from verifier.risk.observables import ExcessRisk, Observable, crossover, saturated_index
@@ -43,6 +43,9 @@ Array = NDArray[np.float64]
 WIDEST = 0.05
 """An extrapolation known no better than this, relative to exponents above one, decides nothing."""
 
+WIDEST_CERTIFIED = 0.1
+"""A tolerance above this, what certification leaves open included, calls nothing consistent, as by simulation alone."""
+
 PLATEAU = 0.1
 """A tuned risk above this multiple of sigma^2 has not met the noise, and degrees of freedom above this share of n still
 interpolate: the slope there is not yet that of the limit.
@@ -52,6 +55,9 @@ LOOK_BACK, GAINING = 2.0 / 3.0, 1e-3
 """While the sample is interpolated, the ridge gains on kappa if ln(lam / kappa) grows faster than this times ln n over the
 last third of the curve.
 """
+
+FLED = 5.0
+"""ln of the factor by which what vanishes in the limit has to lie below the curve at its end."""
 
 SLOWER = 0.01
 """By how much a part in the minority may decay more slowly than the whole over the last third of a curve."""
@@ -131,6 +137,9 @@ def judge(
         assert found.evidence is not None
         tolerance = limit.half_width + certification.precision
         found = compare(found.predicted, limit, tolerance, found.evidence)
+        if found.verdict == CONSISTENT and tolerance > WIDEST_CERTIFIED * max(1.0, abs(limit.exponent)):
+            reason = f"simulation leaves an error of the exponent of {certification.precision:.2f} open"
+            found = undecided(found.predicted, reason, limit.exponent, tolerance, evidence=found.evidence)
     return replace(found, certification=certification)
 
 
@@ -225,6 +234,8 @@ def _assess_limit(claim: Claim, instance: Instance, predicted: Prediction, farth
 def _plateau_of(instance: Instance) -> str:
     if instance.features.finite:
         return "way from one regime to another (noise not met, sample or width used up)"
+    if instance.drift != NoDrift() or not instance.diagonal:
+        return "way from one regime to another (noise not met, or a part that is still small decays more slowly)"
     return "plateau (noise not met, or sample interpolated)"
 
 
@@ -251,6 +262,9 @@ def _followed_cached(observable: Any, instance: Instance, tuning: Tuning, farthe
             return Evidence(log_x, np.full_like(log_x, np.nan), Asymptote(math.nan, math.inf, 0.0, 0.0)), False
         log_x, steps = _grid(low, reach, ANOTHER_GRID if farther else 0, periods)
         terms = observable.log_terms(instance, log_x, tuning)
+        # A term that is below the smallest double at the end of the curve is not the slowest one: what a descent leaves of finitely
+        # many eigenfunctions, say.
+        terms = tuple(term for term in terms if term[-1] > -np.inf) or terms
         with np.errstate(invalid="ignore"):  # where kappa cannot be followed a term is NaN, and so is the sum
             log_y = np.asarray(np.logaddexp.reduce(terms), dtype=np.float64)
         limits = [asymptote(log_x, term, steps, periods) for term in terms]
@@ -372,6 +386,9 @@ def _in_transit(
     """Whether a part of y that is still the smaller one decays more slowly, at the end of the curve or in the limit: it takes over
     farther out, at an n that a constant (of the width, of the noise) may put anywhere, and the exponent becomes another one there.
     """
+    fleeting = getattr(observable, "log_fleeting", None)
+    if fleeting is not None and any(part[-1] > log_y[-1] - FLED for part in fleeting(instance, log_x[-1:], tuning)):
+        return True  # the limit is that of what is still the smaller part
     watched = getattr(observable, "log_parts", None)
     for part in () if watched is None else watched(instance, log_x, tuning):
         if not np.all(np.isfinite(part)) or part[-1] > log_y[-1] - math.log(2.0):
@@ -437,6 +454,9 @@ def _simplest_violation(claim: Claim, instance: Instance, log_bound: float, evid
 def _assess_some_constant(claim: Claim, instance: Instance, predicted: Bound, evidence: Evidence) -> Judgement:
     """Only a family of points along which the ratio grows without limit refutes the bound."""
     usable = np.isfinite(evidence.log_y)
+    begins = getattr(claim.observable, "log_begins", None)
+    if begins is not None:  # what comes before it does not belong to the limit in which the ratio could grow
+        usable &= evidence.log_x >= begins(instance)
     if usable.sum() < FEWEST_POINTS:
         reason = "too few points satisfy the condition on n"
         return undecided(predicted, reason, evidence=evidence)

@@ -1,0 +1,112 @@
+"""Curves of which a small part decides the limit, or seems to: none of them may be called consistent with what is false, or
+violated by what is true.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+import verifier as vf
+from verifier.risk.observables import BiasRatio
+from verifier.verdicts.judge import assess
+from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, VIOLATED
+
+FLOW = vf.GradientFlow()
+
+
+def claim(value: float, tuning: str = "optimal") -> vf.Claim:
+    return vf.Claim(
+        id="X1/hidden",
+        title="t",
+        statement="s",
+        source="n",
+        domain=st.nothing(),
+        predict=lambda instance: vf.Exponent(value),
+        tuning=tuning,
+    )
+
+
+def alpha(s: float, beta: float) -> float:
+    return 2.0 * s / (2.0 * s + 1.0 / beta)
+
+
+DRIFTS = [
+    # Half learnt under a steep piece, with a gain of ten before it: e^-20 of the bias, which decays with .9 of the index.
+    (1.3, 0.3, vf.FrontDrift((1.0, 0.9), (1.0, 2.0, 1.0), (10.0, 1.0, 1.0)), alpha(0.3 * 0.9, 1.3)),
+    # Learnt as e^(-2 i^.01) before the piece begins: nothing in the limit, most of the bias at any n that there is.
+    (1.3, 0.2, vf.FrontDrift((0.99,), (1.0, 2.0)), alpha(0.2, 1.3)),
+]
+
+
+@pytest.mark.parametrize(("beta", "s", "drift", "truth"), DRIFTS)
+def test_a_drift_whose_limit_lies_beyond_every_n_is_undecided(
+    beta: float, s: float, drift: vf.FrontDrift, truth: float
+) -> None:
+    instance = vf.Instance(vf.PowerLaw(beta), vf.CriticalTarget(s), vf.Noise(1.0), filter=FLOW, drift=drift)
+    for value in (truth, alpha(s, beta), alpha(s / 2.0, beta)):
+        assert assess(claim(value), instance).verdict == INCONCLUSIVE
+
+
+def test_a_drift_whose_pieces_are_far_apart_is_decided() -> None:
+    instance = vf.Instance(
+        vf.PowerLaw(1.5), vf.CriticalTarget(0.8), vf.Noise(1.0), filter=FLOW, drift=vf.FrontDrift((1.0,), (1.0, 2.0))
+    )
+    truth = alpha(0.4, 1.5)  # flat until half learnt, steep from then on: relative to the steep kernel, 2s/(2s + 1/b-)
+    assert assess(claim(truth), instance).verdict == CONSISTENT
+    assert assess(claim(truth + 0.05), instance).verdict == VIOLATED
+
+
+@pytest.mark.parametrize("c", [1e-8, 1e-6])
+def test_a_faint_part_of_a_transform_is_waited_for(c: float) -> None:
+    """In the limit the part c decides, c^2 of the target; at n that can be reached what it is beside does."""
+    transform = vf.RankOneTransform(c=c, left=vf.Axis(1), right=vf.PowerDirection(0.7))
+    instance = vf.Instance(vf.PowerLaw(1.335), vf.CriticalTarget(0.71), vf.Noise(0.5), transform=transform)
+    index = 0.5 + (2.0 * 0.7 - 1.0) / (2.0 * 1.335)
+    for s in (index, 0.71):
+        assert assess(claim(alpha(s, 1.335)), instance).verdict == INCONCLUSIVE
+    strong = dataclasses.replace(instance, transform=dataclasses.replace(transform, c=1.0))
+    assert assess(claim(alpha(index, 1.335)), strong).verdict == CONSISTENT
+    assert assess(claim(alpha(0.71, 1.335)), strong).verdict != CONSISTENT
+
+
+@pytest.mark.parametrize(("s", "verdict"), [(1.1, VIOLATED), (1.0, CONSISTENT), (0.8, CONSISTENT)])
+def test_a_ratio_that_grows_slowly_after_it_grew_fast_is_not_at_rest(s: float, verdict: str) -> None:
+    """bias / (R^2 lambda^2s) of a target smoother than declared: lambda^(2 - 2s) for s > 1, without end."""
+    instance = vf.Instance(vf.PowerLaw(2.0), vf.SmootherTarget(s=s, excess=0.3), vf.Noise(1.0))
+    bounded = vf.Claim(
+        id="X1/bounded",
+        title="t",
+        statement="s",
+        source="n",
+        domain=st.nothing(),
+        predict=lambda instance: vf.Bound(),
+        observable=BiasRatio(),
+    )
+    assert assess(bounded, instance).verdict == verdict
+
+
+def test_what_a_descent_leaves_of_finitely_many_eigenfunctions_is_not_the_slowest_term() -> None:
+    """Its bias falls below the smallest double; the variance alone has an exponent."""
+    instance = vf.Instance(vf.PowerLaw(2.0), vf.SingleEigenfunction(1), vf.Noise(1.0), filter=FLOW)
+    rule = dataclasses.replace(claim(0.75), tuning=_quarter)
+    found = assess(rule, instance)
+    assert found.verdict == CONSISTENT
+    assert assess(dataclasses.replace(claim(0.65), tuning=_quarter), instance).verdict == VIOLATED
+
+
+def _quarter(instance: vf.Instance, n: float) -> float:
+    return float(np.sqrt(1.0 / n))
+
+
+@pytest.mark.parametrize("degree", [2.0, 2.2, 3.0])
+def test_a_simulation_that_leaves_much_open_calls_nothing_consistent(degree: float) -> None:
+    """Of n^a draws with a large a few sample sizes can be simulated; their slope is known too badly to agree with .4 more."""
+    instance = vf.Instance(
+        vf.PowerLaw(2.0), vf.CriticalTarget(0.5), vf.Noise(1.0), filter=vf.MultiPass(degree, averaged=True)
+    )
+    found = vf.judge(claim(2.0 / 3.0 + 0.4, "schedule"), instance)
+    assert found.verdict != CONSISTENT
