@@ -235,10 +235,9 @@ class DriftEquivalent(SequenceEquivalent):
         )
         end = (log_time + most + FAINT) / (beta * slowest)
         if kinks.shape[1]:
-            # Pieces that begin where nothing is learnt, whatever the piece, are not met. The end lies beyond the last kink: on it,
-            # the rounding error of t, times an eigenvalue of the wrong piece, would count as learnt.
-            farthest = (log_time + most + FAINT) / (beta * min(self._drift.ratios))
-            end = np.maximum(end, np.minimum(kinks.max(axis=1) + 0.1, farthest))
+            # Faint as it is, what a piece has learnt of many indices is heard: all pieces are met. The end lies beyond the last
+            # kink: on it, the rounding error of t, times an eigenvalue of the wrong piece, would count as learnt.
+            end = np.maximum(end, kinks.max(axis=1) + 0.1)
         end = np.maximum(end, start + 1.0)
         width = min(3.0, PANEL / (beta * max(self._drift.ratios)))
         count = max(2, math.ceil(float(end.max() - start) / width) + 1)

@@ -111,6 +111,9 @@ def _kept(instance: Instance, log_index: Array, log_l: Array, log_times: Array) 
         goal = float(log_times[place])
         steps = max(1, math.ceil((goal - now) / STEP))
         grid = np.linspace(min(now, goal), goal, steps + 1)
+        # A piece that begins for all indices at one time begins between two steps.
+        at_once = breaks[np.ptp(breaks, axis=1) == 0.0, 0]
+        grid = np.union1d(grid, at_once[(at_once > grid[0]) & (at_once < goal)])
         for start, end in pairwise(grid):
             piece = np.sum(breaks <= 0.5 * (start + end), axis=0)
             rate = gains[piece] * np.exp(ratios[piece] * log_l)

@@ -190,7 +190,7 @@ class FilterEquivalent(Equivalent):
         best = np.argmin(values, axis=1)
         u, low, high = grid[best], grid[best] - STEP, grid[best] + STEP
         active = np.arange(len(n))
-        for _ in range(40):
+        for k in range(60):
             at = u[active]
             b1, b2, v1, v2 = self._slopes(at)
             noise = self.variance / n[active]
@@ -198,7 +198,8 @@ class FilterEquivalent(Equivalent):
             lower, upper = np.where(slope < 0.0, at, low[active]), np.where(slope > 0.0, at, high[active])
             with np.errstate(divide="ignore", invalid="ignore"):
                 following = at - slope / curvature
-            good = (curvature > 0.0) & (following > lower) & (following < upper)
+            # Where the bias is exponential in 1/kappa Newton's steps are short: every second one is a bisection then.
+            good = (curvature > 0.0) & (following > lower) & (following < upper) & (k < 10 or k % 2 == 0)
             following = np.where(good, following, 0.5 * (lower + upper))
             low[active], high[active], u[active] = lower, upper, following
             active = active[np.abs(following - at) > FOUND]
