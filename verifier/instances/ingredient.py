@@ -183,7 +183,7 @@ def within(name: str, value: object, low: float, high: float, why: str = "") -> 
     """Return ``value`` as a float of the closed interval ``[low, high]``."""
     result = real(name, value)
     if not low <= result <= high:
-        raise ValueError(f"{name}={result!r} must lie in [{low:g}, {high:g}]{'; ' + why if why else ''}")
+        raise ValueError(f"{name}={result!r} must lie in [{low:.12g}, {high:.12g}]{'; ' + why if why else ''}")
     return result
 
 
