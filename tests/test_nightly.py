@@ -223,6 +223,35 @@ def test_ctrl_c_writes_the_report_first_and_the_night_goes_on(
     assert result.night["exit_code"] in (0, 3)
 
 
+@pytest.mark.parametrize(
+    ("stage", "true"),
+    [("confirming", "UNDERPOWERED"), pytest.param("report", "SURVIVED", marks=pytest.mark.thorough)],
+)
+def test_ctrl_c_at_the_end_of_a_night_still_writes_the_report(
+    stage: str, true: str, claims: dict[str, Claim], tmp_path: Path, no_controls: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = [claims["true"], claims["false"]]
+    monkeypatch.setattr(module._Night, "_cost", lambda self, name: name == "N/false")  # which is confirmed first
+    heard: list[str] = []
+
+    def stop(event: Any) -> None:
+        if event.stage == stage and "interrupted" not in heard:
+            signal.raise_signal(signal.SIGINT)
+        heard.append(event.stage)
+
+    def stop_again(event: Any) -> None:
+        if event.stage in (stage, "interrupted"):
+            signal.raise_signal(signal.SIGINT)
+
+    result = night(chosen, tmp_path / "stopped", progress=stop, examples=20)
+    assert verdicts(result) == {"N/true": true, "N/false": "FALSIFIED"}
+    assert result.exit_code == records.load_night(tmp_path / "stopped")["exit_code"] == 130
+    assert (tmp_path / "stopped" / "report.html").exists()
+    assert verdicts(resumed(chosen, tmp_path / "stopped")) == {"N/true": "SURVIVED", "N/false": "FALSIFIED"}
+    with pytest.raises(KeyboardInterrupt):
+        resumed(chosen, tmp_path / "stopped", progress=stop_again)
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_cancelled_job_is_stopped_as_by_ctrl_c(how: signal.Signals) -> None:
     before = signal.signal(how, signal.SIG_IGN)  # as a shell starts what it puts into the background

@@ -255,14 +255,29 @@ class _Night:
             checked = self._controls()
             self._search()
         except KeyboardInterrupt:
-            self.interrupted = True
-            self._event("interrupted")
+            self._interrupt()
         except RecordError as error:
             raise self._stopped(error) from None
-        self._save_corpus()
+        concluded: dict[str, Judged] = {}
         try:
+            return self._end(concluded, checked)
+        except KeyboardInterrupt:
+            if self.interrupted:
+                raise
+            self._interrupt()
+            return self._end(concluded, checked)
+
+    def _interrupt(self) -> None:
+        self.interrupted = True
+        self._event("interrupted")
+
+    def _end(self, concluded: dict[str, Judged], checked: list[dict[str, Any]]) -> NightResult:
+        """Confirmations and report; ``concluded`` takes up what was concluded, so that after a stop only the rest is left."""
+        try:
+            self._save_corpus()
             self._save_session()
-            return self._report(self._conclusions(), checked)
+            self._conclude(concluded)
+            return self._report(concluded, checked)
         except (RecordError, OSError) as error:
             raise self._stopped(error) from None
 
@@ -495,22 +510,23 @@ class _Night:
 
     # -- the end
 
-    def _conclusions(self) -> dict[str, Judged]:
-        if self.jobs > 1 or self.cluster is not None:  # this process waits for others: otherwise they would wait for it
+    def _conclude(self, found: dict[str, Judged]) -> None:
+        """Bring into ``found`` the readings that are not there."""
+        if self.preparing is None and (self.jobs > 1 or self.cluster is not None):
+            # This process waits for others: otherwise they would wait for it.
             self.preparing = threading.Thread(target=_prepare_report)
             self.preparing.start()
-        found: dict[str, Judged] = {}
-        for name in self.claims:
+        for name in [name for name in self.claims if name not in found]:
             path = self.run.concluded / file_name(name)
             if self.resumed and path.exists():
                 try:
-                    found[name] = self._concluded_before(path, name)
+                    found[name] = self._timed(self._concluded_before(path, name))
                 except RecordError as error:
                     self._damaged(f"concluded/{path.name}", f"{error}; it is confirmed again")
         left = [name for name in self.claims if name not in found]
         for name in [name for name in left if self.states[name].failed]:
             finding = error_finding(self.claims[name], self.orders["seed"], self.states[name].failed)
-            found[name] = recorded(finding, self.packs[name])
+            found[name] = self._timed(recorded(finding, self.packs[name]))
         # What was slow to search is slow to certify: it goes first, so that no worker waits for the others at the end.
         left = sorted((name for name in left if name not in found), key=lambda name: -self._cost(name))
         tasks = (Task(conclude, self._to_conclude(name)) for name in left)
@@ -520,17 +536,18 @@ class _Night:
                 finding = error_finding(self.claims[name], self.orders["seed"], f"claim {name} was {result.what[:400]}")
                 result = recorded(finding, self.packs[name])
             name = result.record["id"]
-            found[name] = result
             for role, record in result.counterexamples.items():
                 records.save_counterexample(self.run.counterexample(name, role), record)
             if result.record["verdict"] == "FALSIFIED" and self.claims[name].proof is None:
                 save_concluded(self.run.concluded / file_name(name), result)
+            found[name] = self._timed(result)
             self._event("confirming", done=len(found), total=len(self.claims))
         calibrate_records(found.values())
-        for name, judged in found.items():
-            record = judged.record
-            record["seconds"] += self.states[name].seconds
-        return found
+
+    def _timed(self, judged: Judged) -> Judged:
+        """With the time of the search, once what is kept for another session was written without it."""
+        judged.record["seconds"] += self.states[judged.record["id"]].seconds
+        return judged
 
     def _cost(self, name: str) -> float:
         """Seconds that an example of a reading took."""
