@@ -340,6 +340,20 @@ def test_a_full_disk_ends_the_night_with_a_sentence_and_loses_nothing(
         assert kept.items() <= bouts(out).items()
 
 
+@pytest.mark.parametrize(("disk", "why"), [(limited, "File too large"), (filled, "No space left on device")])
+def test_a_disk_that_is_full_from_the_start_is_one_sentence(
+    disk: Any, why: str, claims: dict[str, Claim], tmp_path: Path
+) -> None:
+    with closing(disk(tmp_path / "disk")) as steps:
+        next(steps)
+        next(steps)
+        try:
+            with pytest.raises(NightError, match=f"orders.json: cannot be written: {why}; nothing was searched: make"):
+                night([claims["true"]], tmp_path / "disk" / "night")
+        finally:
+            next(steps)
+
+
 def free_port() -> int:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port: int = server.getsockname()[1]

@@ -144,7 +144,10 @@ def run_night(
         "shards": shards,
     }
     run = RunDirectory(out)
-    records.save_part(run.orders, orders)
+    try:
+        records.save_part(run.orders, orders)
+    except RecordError as error:
+        raise NightError(f"{error}; nothing was searched: make room, or name another --out") from None
     night = _Night(run, orders, {claim.id: claim for claim in claims}, jobs, scheduler, progress)
     night.damage += damage
     return night.go()
