@@ -71,6 +71,10 @@ def tails(found: ntk.Kernels, pool: np.ndarray) -> list[dict[str, Any]]:
     rows = [("whole", estimated(whole)), *((part, estimated(s)) for part, s in each.items())]
     inside = [each[part] for part in found.heads + found.mlps]
     rows.append(("whole - min over heads and MLP", compared(whole, inside)))
+    blocks = sorted({part.split(",")[0] for part in found.heads})
+    for block in blocks if len(blocks) > 1 else []:
+        kernel, count = found.of(tuple(part for part in found.heads + found.mlps if part.startswith(f"{block},")))
+        rows.append((block, estimated(slopes(kernel[np.ix_(pool, pool)], width=count))))
     alone = slopes(trained[0][np.ix_(pool, pool)], width=trained[1])
     rows.append(("heads and MLP - min over them", compared(alone, inside)))
     rows.append(("whole - embeddings", estimated(whole, each[ntk.EMBEDDINGS])))
