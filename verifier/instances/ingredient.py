@@ -183,7 +183,8 @@ def within(name: str, value: object, low: float, high: float, why: str = "") -> 
     """Return ``value`` as a float of the closed interval ``[low, high]``."""
     result = real(name, value)
     if not low <= result <= high:
-        raise ValueError(f"{name}={result!r} must lie in [{low:.12g}, {high:.12g}]{'; ' + why if why else ''}")
+        digits = "g" if low == float(f"{low:g}") and high == float(f"{high:g}") else ".12g"
+        raise ValueError(f"{name}={result!r} must lie in [{low:{digits}}, {high:{digits}}]{'; ' + why if why else ''}")
     return result
 
 

@@ -41,6 +41,7 @@ EARLIEST = -12.0
 """ln of l_1 times the earliest time looked at."""
 
 _LARGEST_LOG = 700.0
+_LINEAR = -40.0  # ln of an exposure below which 1 - exp(-L) is L
 _CHUNK = 40_000
 
 
@@ -192,9 +193,9 @@ class DriftEquivalent(SequenceEquivalent):
         bias, noise = np.sum(left, axis=1), np.sum(heard, axis=1)
         end, log_l = edges[:, -1], self._spectrum.log_eigenvalues(edges[:, -1])
         ratio = min(self._drift.ratios) if self._fixed else self._drift.ratios[0]
-        faint = np.exp(log_exposure(self._drift, end[:, None], log_l[:, None], beta, log_time[:, None])[:, 0])
+        faint = log_exposure(self._drift, end[:, None], log_l[:, None], beta, log_time[:, None])[:, 0]
         bias += np.exp(end + self._log_energy(end, log_l)) / (2.0 * beta * self._target.l2_index)
-        noise += np.exp(end) * faint**2 / (2.0 * ratio * beta - 1.0)
+        noise += np.exp(end + 2.0 * faint) / (2.0 * ratio * beta - 1.0)
         return bias, noise
 
     def _summands(self, log_time: Array, edges: Array) -> tuple[Array, Array, Array]:
@@ -202,20 +203,22 @@ class DriftEquivalent(SequenceEquivalent):
         beta = self._spectrum.beta
         half = 0.5 * np.diff(edges)[:, :, None]
         x = (0.5 * (edges[:, 1:] + edges[:, :-1]))[:, :, None] + half * NODES
-        weight = (half * WEIGHTS * np.exp(x)).reshape(len(log_time), -1)
+        with np.errstate(divide="ignore"):  # panels between kinks that are cut at one place are empty
+            weight = (np.log(half * WEIGHTS) + x).reshape(len(log_time), -1)  # there may be more indices than doubles
         index = np.arange(1.0, HEAD + 1.0)
         first = np.ones(HEAD)
         first[-len(gregory_weights()) :] -= gregory_weights()
         log_index = np.concatenate(
             [np.broadcast_to(np.log(index), (len(log_time), HEAD)), x.reshape(len(log_time), -1)], axis=1
         )
-        weight = np.concatenate([np.broadcast_to(first, (len(log_time), HEAD)), weight], axis=1)
+        weight = np.concatenate([np.broadcast_to(np.log(first), (len(log_time), HEAD)), weight], axis=1)
         log_l = self._spectrum.log_eigenvalues(log_index)
-        exposure = np.exp(
-            np.minimum(log_exposure(self._drift, log_index, log_l, beta, log_time[:, None]), _LARGEST_LOG)
-        )
-        energy = weight * np.exp(self._log_energy(log_index, log_l))
-        return log_index, energy * np.exp(-2.0 * exposure), weight * np.expm1(-exposure) ** 2
+        log_exposed = np.minimum(log_exposure(self._drift, log_index, log_l, beta, log_time[:, None]), _LARGEST_LOG)
+        exposure = np.exp(log_exposed)
+        with np.errstate(divide="ignore"):
+            log_learnt = np.where(log_exposed < _LINEAR, log_exposed, np.log(-np.expm1(-exposure)))
+        energy = weight + self._log_energy(log_index, log_l)
+        return log_index, np.exp(energy - 2.0 * exposure), np.exp(weight + 2.0 * log_learnt)
 
     @property
     def _fixed(self) -> bool:
