@@ -250,6 +250,19 @@ def test_a_task_that_kills_every_worker_of_a_cluster(cluster, tmp_path, monkeypa
     assert any("no worker" in what for _, what in damage)
 
 
+@pytest.mark.thorough
+def test_a_worker_that_is_there_is_not_missed(cluster, tmp_path):
+    """The client of Dask writes over what it knows of the cluster from time to time, here all the time."""
+    from dask import config
+
+    damage = Damage()
+    with config.set({"distributed.client.scheduler-info-interval": "2ms"}):
+        tasks = [Task(slow_square, (k, str(tmp_path), 0.05)) for k in range(60)]
+        results = list(run_tasks(tasks, 1, cluster.address, on_damage=damage))
+    assert sorted(results) == [k * k for k in range(60)]
+    assert damage == []
+
+
 def test_a_cluster_without_a_worker(port, tmp_path, monkeypatch):
     pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
     monkeypatch.setattr("verifier.verdicts.workers.CONNECT_SECONDS", 2.0)

@@ -326,7 +326,7 @@ def _on_cluster(tray: _Tray, scheduler: str, tell: OnDamage) -> Iterator[Any]:
                 if client.status != "running":
                     raise _ClusterGone("the scheduler is gone")
                 now = _workers(client)
-                for address in workers - now:
+                for address in workers.keys() - now.keys():
                     tell(f"worker {address}", "it is gone; the scheduler runs its tasks again on another one")
                 workers = now
                 if future is not None:
@@ -432,8 +432,15 @@ def _quiet(name: str) -> Iterator[None]:
             logger.disabled = False
 
 
-def _workers(client: Any) -> set[str]:
-    return set(client.scheduler_info(n_workers=-1)["workers"])
+def _workers(client: Any) -> dict[str, int]:
+    """The threads of each worker, from the scheduler itself: what the client remembers as its info is without workers every two
+    seconds.
+    """
+    try:
+        found: dict[str, int] = client.nthreads()
+    except OSError:
+        raise _ClusterGone("the scheduler is gone") from None
+    return found
 
 
 def _check_workers(client: Any, scheduler: str, digest: str, tell: OnDamage) -> None:
@@ -451,11 +458,11 @@ def _check_workers(client: Any, scheduler: str, digest: str, tell: OnDamage) -> 
             raise SchedulerError(
                 f"the worker {address} runs other code (digest {found[:12]}, here {digest[:12]}): install the same version there"
             )
-    for address, worker in client.scheduler_info(n_workers=-1)["workers"].items():
-        if worker["nthreads"] > 1:
+    for address, threads in _workers(client).items():
+        if threads > 1:
             tell(
                 f"worker {address}",
-                f"one of its {worker['nthreads']} threads is used: start it with --nthreads 1, and --nworkers for more",
+                f"one of its {threads} threads is used: start it with --nthreads 1, and --nworkers for more",
             )
 
 
