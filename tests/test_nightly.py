@@ -657,6 +657,10 @@ def in_place(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (["--examples", "5", "--scheduler", "http://127.0.0.1:1"], "must be tcp://HOST:PORT"),
         (["--examples", "5", "--database", "http://127.0.0.1:1"], "must be redis://HOST:PORT/NUMBER"),
         (["--resume", "nowhere"], "holds no night to resume"),
+        (["--resume", "night_pack.py"], "--resume is night_pack.py, which is a file: name a directory"),
+        (["--examples", "5", "--corpus", "night_pack.py"], "--corpus is night_pack.py, which is a file: name a"),
+        (["--examples", "5", "--only", "L2", "--out", "night_pack.py"], "--out: night_pack.py is a file: name a"),
+        (["--examples", "5", "--only", "L2", "--out", "night_pack.py/x"], "Not a directory; name a directory that can"),
         (["--resume", "nowhere", "--hours", "1"], "--hours belongs to a new night"),
     ],
 )

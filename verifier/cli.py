@@ -408,9 +408,9 @@ def _nightly(
         _refuse(f"--hours is {hours:g}, expected a number above 0 and below {MOST_HOURS:g}, such as 0.5")
     if junit is not None and (why := _unwritable(junit)):
         _refuse(f"--junit is {junit}, which {why}")
-    for place in (resume, corpus):
+    for name, place in (("--resume", resume), ("--corpus", corpus)):
         if place is not None and place.exists() and not place.is_dir():
-            _refuse(f"{place} is a file: name a directory")
+            _refuse(f"{name} is {place}, which is a file: name a directory")
     try:
         if scheduler is not None:
             scheduler = scheduler_address(scheduler)
@@ -1023,7 +1023,7 @@ def _directory(out: Path | None, *, seed: int) -> RunDirectory:
     try:
         return RunDirectory.create(out, seed=seed)
     except RecordError as error:
-        _refuse(str(error))
+        _refuse(str(error) if out is None else f"--out: {error}")
 
 
 def _write_junit(file: Path, readings: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> None:

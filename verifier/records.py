@@ -1050,7 +1050,9 @@ class RunDirectory:
             path.mkdir(parents=True, exist_ok=True)
             _clear(path)
         except OSError as error:
-            raise RecordError(f"{path}: cannot be written: {error.strerror or error}") from None
+            raise RecordError(
+                f"{path}: cannot be written: {error.strerror or error}; name a directory that can"
+            ) from None
         return cls(path)
 
     @property
