@@ -5,6 +5,8 @@ violated by what is true.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,15 +21,16 @@ from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, VIOLATED
 FLOW = vf.GradientFlow()
 
 
-def claim(value: float, tuning: str = "optimal") -> vf.Claim:
+def claim(predicted: float | vf.Prediction, **more: Any) -> vf.Claim:
+    prediction = predicted if isinstance(predicted, vf.Prediction) else vf.Exponent(predicted)
     return vf.Claim(
         id="X1/hidden",
         title="t",
         statement="s",
         source="n",
         domain=st.nothing(),
-        predict=lambda instance: vf.Exponent(value),
-        tuning=tuning,
+        predict=lambda instance: prediction,
+        **more,
     )
 
 
@@ -115,29 +118,25 @@ def test_a_faint_part_of_a_transform_is_waited_for(c: float) -> None:
 def test_a_ratio_that_grows_slowly_after_it_grew_fast_is_not_at_rest(s: float, verdict: str) -> None:
     """bias / (R^2 lambda^2s) of a target smoother than declared: lambda^(2 - 2s) for s > 1, without end."""
     instance = vf.Instance(vf.PowerLaw(2.0), vf.SmootherTarget(s=s, excess=0.3), vf.Noise(1.0))
-    bounded = vf.Claim(
-        id="X1/bounded",
-        title="t",
-        statement="s",
-        source="n",
-        domain=st.nothing(),
-        predict=lambda instance: vf.Bound(),
-        observable=BiasRatio(),
-    )
-    assert assess(bounded, instance).verdict == verdict
+    assert assess(claim(vf.Bound(), observable=BiasRatio()), instance).verdict == verdict
 
 
 def test_what_a_descent_leaves_of_finitely_many_eigenfunctions_is_not_the_slowest_term() -> None:
     """Its bias falls below the smallest double; the variance alone has an exponent."""
     instance = vf.Instance(vf.PowerLaw(2.0), vf.SingleEigenfunction(1), vf.Noise(1.0), filter=FLOW)
-    rule = dataclasses.replace(claim(0.75), tuning=_half)
-    found = assess(rule, instance)
-    assert found.verdict == CONSISTENT
-    assert assess(dataclasses.replace(claim(0.65), tuning=_half), instance).verdict == VIOLATED
+    assert assess(claim(0.75, tuning=power_rule(0.5)), instance).verdict == CONSISTENT
+    assert assess(claim(0.65, tuning=power_rule(0.5)), instance).verdict == VIOLATED
 
 
-def _half(instance: vf.Instance, n: float) -> float:
-    return float(np.sqrt(1.0 / n))
+def power_rule(power: float) -> Callable[[vf.Instance, float], float]:
+    return lambda instance, n: float(n**-power)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("power", [1.0, 3.0])
+def test_a_flow_far_beyond_interpolation_is_nan_without_a_warning(power: float) -> None:
+    instance = vf.Instance(vf.PowerLaw(1.5), vf.CriticalTarget(2.0), vf.Noise(1.0), filter=FLOW)
+    assert assess(claim(1.0 / 3.0, tuning=power_rule(power)), instance).verdict in (CONSISTENT, INCONCLUSIVE)
 
 
 @pytest.mark.parametrize("degree", [2.0, 2.2, 3.0])
@@ -146,5 +145,5 @@ def test_a_simulation_that_leaves_much_open_calls_nothing_consistent(degree: flo
     instance = vf.Instance(
         vf.PowerLaw(2.0), vf.CriticalTarget(0.5), vf.Noise(1.0), filter=vf.MultiPass(degree, averaged=True)
     )
-    found = vf.judge(claim(2.0 / 3.0 + 0.4, "schedule"), instance)
+    found = vf.judge(claim(2.0 / 3.0 + 0.4, tuning="schedule"), instance)
     assert found.verdict != CONSISTENT
