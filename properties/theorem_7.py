@@ -23,11 +23,15 @@ has with Sigma, :math:`2\beta S/(2\beta S + 1)`.
 *Eigenvectors* (docs/kernel-drift.md). With :math:`K_t = \Sigma^{1/2}M_t\Sigma^{1/2}` and
 :math:`a^2 \le M_t \le b^2`, b- = b+ = beta, the interval is the point alpha. A turn at every scale can hand on what is about to be
 learnt to a slower direction, and cost a piece of the exponent; if the variation of ln M up to t grows more slowly than ln t, it
-should not.
+should not, for s <= 1/2. For s > 1/2 a drift that stops does: with :math:`T = 1 + c\,uv^*`, :math:`u_i` or :math:`v_i \sim
+i^{-\gamma}`, what a flow under T*T has not learnt has a part of the first directions that decays along that column, of the index
+1/2 + (2 gamma - 1)/(2 beta), and it stays when the features move back (the source condition relative to the last kernel, or to
+every kernel, does not see it).
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -41,14 +45,19 @@ from properties.strategies.drift import (
     front_drifts,
     gain_drifts,
     half_learning_drifts,
+    lasting_schedules,
     moderate_noises,
+    moved_and_back,
+    schedules,
     stopping_drifts,
     turns,
     turns_that_fade,
     turns_that_stop,
 )
 from verifier.claims import AtLeast, AtMost, Exponent, Reading
-from verifier.instances import Instance, PowerLaw, TurningDrift
+from verifier.instances import Instance, NoDrift, PowerLaw, Ridge, TransformedDrift, TurningDrift
+from verifier.risk.operators import metric
+from verifier.risk.smoothness import index_after
 from verifier.testing import check
 
 SOURCE = "Theorem 7 and Assumption T3, section 3.2; proof in the appendix"
@@ -59,6 +68,9 @@ rough_flows = instances(
     st.builds(PowerLaw, beta=betas(1.2, 3.0)), hardest_targets(smoothness(0.2, 0.5), ("S-tail",)), moderate_noises()
 )
 by_the_front = drifting(flows, front_drifts)
+moved = instances(
+    st.builds(PowerLaw, beta=betas(1.2, 3.0)), hardest_targets(smoothness(0.2, 1.5), ("S-tail",)), moderate_noises()
+)
 
 
 def tails(instance: Instance) -> tuple[float, float]:
@@ -113,6 +125,34 @@ def with_what_is_kept(instance: Instance) -> AtLeast:
     v = instance.drift.growth() / (instance.beta * math.log(instance.drift.ratio))
     kept = instance.s * max(0.0, 1.0 - v)
     return AtLeast(2.0 * kept / (2.0 * kept + 1.0 / instance.beta))
+
+
+def relative_to_the_last(instance: Instance) -> AtLeast:
+    """alpha with the index relative to the last kernel in the place of s."""
+    drift = instance.drift
+    assert isinstance(drift, TransformedDrift)
+    still = dataclasses.replace(instance, drift=NoDrift(), filter=Ridge(), transform=drift.transforms[-1])
+    index = index_after(still, instance.s)
+    return AtLeast(2.0 * index / (2.0 * index + 1.0 / instance.beta))
+
+
+def index_of_the_column(instance: Instance) -> float:
+    """1/2 + (2 gamma - 1)/(2 beta), gamma the slowest decay of a direction along which T*T couples."""
+    drift = instance.drift
+    assert isinstance(drift, TransformedDrift)
+    gamma = min(column.gamma for transform in drift.transforms for column in metric(transform).columns)
+    return 0.5 + (2.0 * gamma - 1.0) / (2.0 * instance.beta)
+
+
+def by_the_column(instance: Instance) -> Exponent:
+    """alpha with the smaller one of s and the index of the column in the place of s."""
+    index = min(instance.s, index_of_the_column(instance))
+    return Exponent(2.0 * index / (2.0 * index + 1.0 / instance.beta))
+
+
+def off_the_column(instance: Instance) -> bool:
+    """s differs from the index of the column by .1 or more, so that one of the two parts of the bias leads."""
+    return abs(instance.s - index_of_the_column(instance)) >= 0.1
 
 
 def what_is_half_learnt_leads(instance: Instance) -> bool:
@@ -238,6 +278,42 @@ READINGS = (
         "eigenvectors moved for ever by transforms of summable ln(condition) leave the exponent alpha, for .2 <= s <= 1/2",
         domain=drifting(rough_flows, turns_that_fade),
         note="The variation of ln M is bounded.",
+    ),
+    reading(
+        "moved-features",
+        "features moved by boundedly invertible transforms until a fixed time leave an exponent of alpha or more",
+        domain=drifting(moved, schedules),
+        predict=lambda instance: AtLeast(alpha(instance)),
+        prediction="exponent >= 2s/(2s + 1/beta), b- = b+ = beta",
+        latex=r"\alpha \ge \frac{2s}{2s + 1/\beta}",
+        expected="FALSIFIED",
+        note="For s > 1/2 a transform that couples one direction with all others lowers the index, as in Theorem 2.",
+    ),
+    keeps_alpha(
+        "moved-features-s-up-to-half",
+        "features moved by boundedly invertible transforms, until a fixed time or for ever, leave alpha for .2 <= s <= 1/2",
+        domain=drifting(rough_flows, lasting_schedules),
+        note="Finitely many transforms of finite rank: what is not yet learnt meets them less and less.",
+    ),
+    reading(
+        "moved-features-last-source",
+        "features moved until a fixed time leave alpha or more, with the index of the source condition of the last kernel",
+        domain=drifting(moved, schedules),
+        predict=relative_to_the_last,
+        prediction="exponent >= 2s/(2s + 1/beta), s the index with the last kernel",
+        latex=r"\alpha \ge \frac{2s}{2s + 1/\beta}",
+        expected="FALSIFIED",
+        note="Features that move away and back leave what the flow under the moved ones did not learn.",
+    ),
+    reading(
+        "moved-and-back",
+        "after one transform of rank one and back the exponent is that of the smaller of s and the index of its slowest column",
+        hypotheses=(noisy_labels, off_the_column),
+        domain=drifting(moved, moved_and_back),
+        predict=by_the_column,
+        prediction="exponent = 2s'/(2s' + 1/beta), s' = min(s, 1/2 + (2 gamma - 1)/(2 beta))",
+        latex=r"\alpha = \frac{2s'}{2s' + 1/\beta},\quad s' = \min\bigl(s, \tfrac12 + \tfrac{2\gamma - 1}{2\beta}\bigr)",
+        note="What mathematics gives: a loss for s > 1/2 that no later kernel makes good.",
     ),
 )
 

@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from properties.strategies import decimals
-from verifier.instances import FrontDrift, GradientFlow, Instance, Noise, SteppedDrift, TurningDrift
+from properties.strategies.transforms import coupling_transforms, rank_one_transforms
+from verifier.instances import (
+    FrontDrift,
+    GradientFlow,
+    Identity,
+    Instance,
+    Noise,
+    SteppedDrift,
+    Transform,
+    TransformedDrift,
+    TurningDrift,
+)
 
 STEEPEST = 2.0
 """Largest ratio of the tail index of a drifting kernel to that of Sigma."""
@@ -125,3 +136,33 @@ def turns_that_stop(draw: st.DrawFn, beta: float) -> TurningDrift:
 def turns_that_fade(draw: st.DrawFn, beta: float) -> TurningDrift:
     """The same with logarithms of the condition numbers that have a finite sum."""
     return dataclasses.replace(draw(turns(beta, (4.0, 2.0, 9.0, 16.0))), fading=draw(st.sampled_from([2.0, 3.0])))
+
+
+STARTS = (1.0, 0.1, 10.0, 100.0)
+"""Times at which features are moved: before, and well after, the first of them are learnt."""
+
+
+@st.composite
+def schedules(draw: st.DrawFn, beta: float, factors: tuple[float, ...] = (0.0,)) -> TransformedDrift:
+    """Transforms at one to three drawn times, each staying until the next; with a factor, again and again."""
+    times = tuple(sorted(draw(st.lists(st.sampled_from(STARTS), min_size=1, max_size=3, unique=True))))
+    moved: SearchStrategy[Transform] = coupling_transforms() | st.just(Identity())
+    transforms = tuple(draw(moved) for _ in range(len(times) + 1))
+    factor = draw(st.sampled_from([found for found in factors if found == 0.0 or found > times[-1] / times[0]]))
+    return TransformedDrift(times=times, transforms=transforms, factor=factor)
+
+
+def lasting_schedules(beta: float) -> SearchStrategy[TransformedDrift]:
+    """The same, some of them for ever."""
+    return schedules(beta, factors=(0.0, 30.0, 2000.0))
+
+
+def _reaches_all(transform: Transform) -> bool:
+    return any(math.isfinite(d.gamma) for factor in transform.factors for d in factor.directions)
+
+
+@st.composite
+def moved_and_back(draw: st.DrawFn, beta: float) -> TransformedDrift:
+    """A transform of rank one with a power of the index among its directions, from the start to a drawn time, then none."""
+    smooth = rank_one_transforms().filter(_reaches_all)
+    return TransformedDrift(times=(draw(st.sampled_from(STARTS)),), transforms=(draw(smooth), Identity()))

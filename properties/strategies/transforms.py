@@ -153,6 +153,13 @@ def transforms() -> SearchStrategy[Transform]:
     return _any_of([st.just(Identity()), *kinds, several, *[rank_one_transforms()] * 3, *[several] * 2])
 
 
+def coupling_transforms() -> SearchStrategy[Transform]:
+    """Transforms that move eigenvectors, rank-one ones more often: they alone reach all of them."""
+    turned = _any_of([block_rotations(), banded_shears(), reflections()])
+    several = compositions(_any_of([rank_one_transforms(), rank_one_transforms(), turned]))
+    return _any_of([rank_one_transforms(), rank_one_transforms(), turned, several])
+
+
 def _any_of(kinds: Sequence[SearchStrategy[Any]]) -> SearchStrategy[Any]:
     """One of the kinds, each as likely as another: st.one_of would count the kinds inside a kind."""
     return st.sampled_from(range(len(kinds))).flatmap(lambda k: kinds[k])

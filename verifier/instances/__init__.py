@@ -15,7 +15,15 @@ from verifier.instances.designs import (
     UncentredDesign,
     UniformDesign,
 )
-from verifier.instances.drift import DiagonalDrift, Drift, FrontDrift, NoDrift, SteppedDrift, TurningDrift
+from verifier.instances.drift import (
+    DiagonalDrift,
+    Drift,
+    FrontDrift,
+    NoDrift,
+    SteppedDrift,
+    TransformedDrift,
+    TurningDrift,
+)
 from verifier.instances.empirical import EmpiricalSpectrum, FittedTail
 from verifier.instances.features import AllFeatures, Features, FourierFeatures, GaussianFeatures, NystromFeatures
 from verifier.instances.filters import (
@@ -175,6 +183,7 @@ __all__ = [
     "StudentDesign",
     "Target",
     "Transform",
+    "TransformedDrift",
     "TransformerNTK",
     "Truncated",
     "TurningDrift",

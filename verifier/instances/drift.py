@@ -4,7 +4,8 @@ The residual of a flow under the kernel :math:`K_t` obeys :math:`\dot r = -K_t r
 covariance :math:`\Sigma` of the instance, in whose eigenbasis the target is given. It is studied in the Gaussian sequence model
 (:mod:`verifier.risk.drift`). A *diagonal* drift changes eigenvalues only, :math:`l_i(t) = g\,l_i^{\rho}` with the gain g and the
 ratio :math:`\rho` piecewise constant in t, so that the tail index is :math:`\rho\beta` for a while; the band of the paper is
-:math:`b_\pm = \rho_\pm\beta`.
+:math:`b_\pm = \rho_\pm\beta`. Two more move eigenvectors, :math:`K_t = \Sigma^{1/2}M_t\Sigma^{1/2}` with :math:`M_t` boundedly
+invertible: pair by pair at the front of learning (:class:`TurningDrift`), or all at once (:class:`TransformedDrift`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifier.instances.ingredient import Ingredient, whole, within
+from verifier.instances.transforms import FullRotation, Transform
 
 Array = NDArray[np.float64]
 
@@ -244,3 +246,72 @@ class TurningDrift(Ingredient):
         which = f", the first {self.moves} pairs" if self.moves else ""
         fading = f", fading as k^-{self.fading:g}" if self.fading else ""
         return f"pairs (i, {self.ratio} i) turned from ln(t l_i) = {self.start:g} by {stages}{which}{fading}"
+
+
+FACTORS = (10.0, 1e4)
+"""Range of the factor in time after which a schedule of transforms begins again."""
+
+SHORTEST_PERIOD = 3.0
+"""Shortest period in ln i of a multiplier in a schedule of transforms: faster ones would need thousands of nodes."""
+
+
+@dataclass(frozen=True)
+class TransformedDrift(Ingredient):
+    r"""A kernel of moved features: :math:`K_t = \Sigma^{1/2}T_k^*T_k\Sigma^{1/2}` between the times :math:`t_k` and
+    :math:`t_{k+1}`, with boundedly invertible :math:`T_k` that may couple one direction with all others.
+
+    ``times`` :math:`t_1 < t_2 < \dots` in [1e-2, 1e4]; ``transforms`` :math:`T_0, T_1, \dots`, one more, of infinitely many
+    coordinates. ``factor`` F: 0 for a drift that stops, the last transform staying; otherwise in [10, 1e4] and above the ratio of
+    the last time to the first one, and :math:`T_1, T_2, \dots` are gone through again and again, from the times :math:`F^mt_k` on.
+    ValueError for anything else.
+    """
+
+    times: tuple[float, ...]
+    transforms: tuple[Transform, ...]
+    factor: float = 0.0
+
+    def __post_init__(self) -> None:
+        times = _ordered("times", self.times, (0.01, LATEST), 1.0)
+        if not isinstance(self.transforms, (tuple, list)) or len(self.transforms) != len(times) + 1:
+            raise ValueError(f"transforms={self.transforms!r} must be {len(times) + 1} transforms, one more than times")
+        for k, transform in enumerate(self.transforms):
+            if not isinstance(transform, Transform) or isinstance(transform, FullRotation):
+                raise ValueError(
+                    f"transforms[{k}]={transform!r} must be a transform of infinitely many coordinates, such as RankOneTransform"
+                )
+            if transform.period is not None and transform.period < SHORTEST_PERIOD:
+                raise ValueError(
+                    f"transforms[{k}]={transform!r} oscillates with the period {transform.period:g} in ln i; in a drift it must be "
+                    f"at least {SHORTEST_PERIOD:g}, a frequency of at most {2.0 * math.pi / SHORTEST_PERIOD:.3g}"
+                )
+        factor = within("factor", self.factor, 0.0, FACTORS[1])
+        if factor and (not times or factor < FACTORS[0] or factor <= times[-1] / times[0]):
+            raise ValueError(
+                f"factor={factor:g} must be 0, or in [{FACTORS[0]:g}, {FACTORS[1]:g}] and above the ratio of the last of the "
+                f"times {times!r} to the first one"
+            )
+        object.__setattr__(self, "times", times)
+        object.__setattr__(self, "transforms", tuple(self.transforms))
+        object.__setattr__(self, "factor", factor)
+
+    @property
+    def onset(self) -> float:
+        """ln t from which on the drift is over, or goes through its transforms again and again."""
+        return math.log(self.times[-1]) if self.times else 0.0
+
+    def schedule(self, latest: float) -> tuple[tuple[float, int], ...]:
+        """The time from which each transform acts, and which one it is, for all that begin before the time ``latest``."""
+        found = [(0.0, 0)]
+        turn = 1.0
+        while turn * self.times[0] < latest if self.times else False:
+            found += [(turn * time, k) for k, time in enumerate(self.times, 1) if turn * time < latest]
+            if not self.factor:
+                break
+            turn *= self.factor
+        return tuple(found)
+
+    def describe(self) -> str:
+        parts = [self.transforms[0].describe()]
+        parts += [f"{t.describe()} from t = {at:g} on" for at, t in zip(self.times, self.transforms[1:], strict=True)]
+        again = f", and so on at {self.factor:g} times as late" if self.factor else ""
+        return f"features moved by T: {', then '.join(parts)}{again}"

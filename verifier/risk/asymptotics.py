@@ -62,6 +62,7 @@ from verifier.instances import (
     SmootherTarget,
     SteppedDrift,
     StochasticDescent,
+    TransformedDrift,
     Truncated,
 )
 from verifier.risk.equivalents import Tuning
@@ -171,9 +172,10 @@ def _of_the_risk(instance: Instance, tuning: Tuning, index: float | None, formul
 
 def _of_a_drift(instance: Instance, tuning: Tuning, index: float) -> float | None:
     """The oracle's exponent where the kernel stops: coefficients and what a flow needs to learn them are then as if it never
-    moved.
+    moved. So they are where features are moved, for an index of 1/2 and less.
     """
-    if tuning != "optimal" or not isinstance(instance.drift, SteppedDrift):
+    kept = isinstance(instance.drift, SteppedDrift) or (isinstance(instance.drift, TransformedDrift) and index <= 0.5)
+    if tuning != "optimal" or not kept:
         return None
     tail = 2.0 * instance.beta * index
     return tail / (tail + 1.0)

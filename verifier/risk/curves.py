@@ -35,6 +35,7 @@ from verifier.risk.sampled import simulate_samples
 from verifier.risk.simulate import Problem, Replicates, head_problems, problem, simulate
 from verifier.risk.simulators import Simulator, simulated_by, simulator_of
 from verifier.risk.single_pass_samples import simulate_single_pass
+from verifier.risk.transformed_drift_samples import simulate_transformed_drift
 
 Array = NDArray[np.float64]
 
@@ -265,6 +266,7 @@ SIMULATORS: dict[Kind, Callable[[Instance, Pairs, Replicates, int | None], Array
     Kind.UNCENTRED: _dependent,
     Kind.DRIFTING: simulate_drift,
     Kind.TURNING: simulate_drift,
+    Kind.MOVED: lambda inst, pairs, draws, directions: simulate_transformed_drift(inst, pairs, draws),
     Kind.DESCENT: simulate_filter,
     # exact in the mean whatever its directions
     Kind.SINGLE_PASS: lambda inst, pairs, draws, directions: simulate_single_pass(inst, pairs, draws),

@@ -45,6 +45,14 @@ START_OF_CHAINS = -9.0
 """ln of l t of the slowest direction of a chain."""
 
 
+def check_averaged(pairs: Sequence[tuple[int, float]], draws: Replicates) -> None:
+    """Raise ValueError where noise and signs are not averaged, or a flow would not stop."""
+    if not draws.averaged:
+        raise ValueError(f"noise={draws.noise!r}, signs={draws.signs!r}: under a drifting kernel both are averaged")
+    if any(not lam > 0.0 for _, lam in pairs):
+        raise ValueError(f"lam={min(lam for _, lam in pairs)!r} must be positive: a flow stops at the time 1/lambda")
+
+
 def simulate_drift(
     instance: Instance, pairs: Sequence[tuple[int, float]], draws: Replicates, directions: int | None = None
 ) -> Array:
@@ -53,10 +61,7 @@ def simulate_drift(
     ``directions`` p, by default 128. ``draws.noise`` and ``draws.signs`` must be "averaged"; ``draws.controls`` is without effect.
     All pairs meet the same noise. Work p ln(t)/STEP whatever the number of replicates.
     """
-    if not draws.averaged:
-        raise ValueError(f"noise={draws.noise!r}, signs={draws.signs!r}: under a drifting kernel both are averaged")
-    if any(not lam > 0.0 for _, lam in pairs):
-        raise ValueError(f"lam={min(lam for _, lam in pairs)!r} must be positive: a flow stops at the time 1/lambda")
+    check_averaged(pairs, draws)
     if isinstance(instance.drift, TurningDrift):
         return _simulate_turning(instance, pairs, draws)
     p = DIRECTIONS if directions is None else directions

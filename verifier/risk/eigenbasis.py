@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -125,26 +125,9 @@ def eigenbasis(instance: Instance, coordinates: int) -> Eigenbasis:
 
 @lru_cache(maxsize=64)
 def _eigenbasis(spectrum: Any, target: Any, transform: Any, p: int) -> Eigenbasis:
-    finite = math.isfinite(spectrum.size)
     local = all(d.entries is not None for factor in transform.factors for d in factor.directions)
     local = local and not isinstance(transform, FullRotation)
-    multipliers = tuple(factor for factor in transform.factors if factor.period is not None or factor.alternates)
-    index = np.arange(1.0, p + 1.0)
-    x, weight, odd = np.log(index), np.ones(p), index % 2 == 1
-    lattice: Lattice | None = None
-    end: float | None = None
-    if not finite:
-        periods = {float(part.period) for part in (spectrum, *multipliers) if part.period is not None}
-        alternates = any(factor.alternates for factor in multipliers)
-        lattice = Lattice(math.inf, p, float(spectrum.tail_index), tuple(sorted(periods)), alternates)
-        start = math.log(p + 0.5)
-        end = start + CELL_DEPTH / lattice.decay
-        cells, widths = panels(start, end, lattice.width, CELL_POINTS)
-        widths *= np.exp(cells)
-        for parity in (True, False) if alternates else (False,):
-            x = np.append(x, cells)
-            weight = np.append(weight, 0.5 * widths if alternates else widths)
-            odd = np.append(odd, np.full(cells.shape, parity))
+    x, weight, odd, lattice, end = _coordinates(spectrum, (transform,), p)
     log_l = spectrum.log_eigenvalues(x)
     f, far = _coefficients(spectrum, target, x, weight, p)
     far_levels = np.exp(spectrum.log_eigenvalues(far)) * _gains(transform, far, parity_of(far))
@@ -173,6 +156,58 @@ def _eigenbasis(spectrum: Any, target: Any, transform: Any, p: int) -> Eigenbasi
             )
     multiplicity = np.maximum(weight[p:] - 1.0, 0.0)
     return Eigenbasis(values[order], f[order] ** 2, others, multiplicity, far_trace, far_levels, far_energies)
+
+
+def _coordinates(
+    spectrum: Any, transforms: Sequence[Any], p: int
+) -> tuple[Array, Array, NDArray[np.bool_], Lattice | None, float | None]:
+    """Log-indices, weights and parities of the coordinates, good for all the transforms, and the log-index of their end: none where
+    the spectrum is finite.
+    """
+    index = np.arange(1.0, p + 1.0)
+    x, weight, odd = np.log(index), np.ones(p), index % 2 == 1
+    if math.isfinite(spectrum.size):
+        return x, weight, odd, None, None
+    factors = [factor for transform in transforms for factor in transform.factors]
+    periods = {float(part.period) for part in (spectrum, *factors) if part.period is not None}
+    alternates = any(factor.alternates for factor in factors)
+    lattice = Lattice(math.inf, p, float(spectrum.tail_index), tuple(sorted(periods)), alternates)
+    start = math.log(p + 0.5)
+    end = start + CELL_DEPTH / lattice.decay
+    cells, widths = panels(start, end, lattice.width, CELL_POINTS)
+    widths *= np.exp(cells)
+    for parity in (True, False) if alternates else (False,):
+        x = np.append(x, cells)
+        weight = np.append(weight, 0.5 * widths if alternates else widths)
+        odd = np.append(odd, np.full(cells.shape, parity))
+    return x, weight, odd, lattice, end
+
+
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """Coordinates on which several transforms of one infinite spectrum are matrices: the ``weight`` (q,) of each, the target's
+    coefficients ``f`` (q,) and its energy ``beyond`` them; for each transform the eigenvalues and eigenvectors of W, and the
+    ``rates`` (q,), the diagonal part of W.
+    """
+
+    weight: Array
+    f: Array
+    beyond: float
+    kernels: tuple[Decomposition, ...]
+    rates: tuple[Array, ...]
+
+
+def moved(spectrum: Any, target: Any, transforms: Sequence[Any], p: int) -> Moved:
+    """The transforms on p coordinates one by one and on cells beyond them."""
+    x, weight, odd, lattice, end = _coordinates(spectrum, transforms, p)
+    assert lattice is not None
+    assert end is not None
+    log_l = spectrum.log_eigenvalues(x)
+    f, _ = _coefficients(spectrum, target, x, weight, p)
+    beyond = lattice.tail(lambda y, o: _log_energy(spectrum, target, y), end)
+    kernels = [_singular(_root(t, spectrum.size, x, log_l, weight, odd, end)) for t in transforms]
+    rates = [np.exp(log_l) * _gains(t, x, odd) for t in transforms]
+    return Moved(weight, f, beyond, tuple(kernels), tuple(rates))
 
 
 def _log_energy(spectrum: Any, target: Any, x: Array) -> Array:

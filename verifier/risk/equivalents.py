@@ -39,6 +39,7 @@ from verifier.risk.means import UncentredEquivalent
 from verifier.risk.multi_pass import MultiPassEquivalent
 from verifier.risk.multihead import multihead_equivalent
 from verifier.risk.single_pass import SinglePassEquivalent
+from verifier.risk.transformed_drift import TransformedDriftEquivalent
 from verifier.risk.turning import TurningEquivalent
 
 Array = NDArray[np.float64]
@@ -53,6 +54,7 @@ ENGINES: dict[Kind, Callable[[Instance, float], Equivalent]] = {
     Kind.DEPENDENT: DependentEquivalent,
     Kind.DRIFTING: DriftEquivalent,
     Kind.TURNING: TurningEquivalent,
+    Kind.MOVED: TransformedDriftEquivalent,
     Kind.DESCENT: FilterEquivalent,
     Kind.SINGLE_PASS: SinglePassEquivalent,
     Kind.MULTI_PASS: MultiPassEquivalent,

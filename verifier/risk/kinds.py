@@ -18,6 +18,7 @@ from verifier.instances import (
     NoDrift,
     NystromFeatures,
     SinglePass,
+    TransformedDrift,
     TurningDrift,
     UncentredDesign,
 )
@@ -37,6 +38,7 @@ class Kind(Enum):
     HEADS = auto()
     DRIFTING = auto()
     TURNING = auto()
+    MOVED = auto()
     DESCENT = auto()
     SINGLE_PASS = auto()
     MULTI_PASS = auto()
@@ -59,6 +61,8 @@ def kind(instance: Instance) -> Kind:
     if instance.dependence != Independent():
         return Kind.DEPENDENT
     if instance.drift != NoDrift():
+        if isinstance(instance.drift, TransformedDrift):
+            return Kind.MOVED
         return Kind.TURNING if isinstance(instance.drift, TurningDrift) else Kind.DRIFTING
     if isinstance(instance.filter, Descent):
         return Kind.DESCENT

@@ -32,6 +32,7 @@ from verifier.instances import (
     RotatedMixture,
     SingleEigenfunction,
     StochasticDescent,
+    TransformedDrift,
     Truncated,
     log_index_at,
 )
@@ -259,14 +260,16 @@ def _drifting_range(instance: Instance, start: float, tuning: Tuning) -> tuple[f
     r"""Interval of ln n on which the curve of a drifting kernel is followed, up to e^600 samples.
 
     From where the drift is what it will be: what was learnt early is forgotten at the square or so of the time at which a drift
-    stops. To ln t = 300, the best time being at most of the order :math:`n^{\rho_+/(2s + 1/\beta)}`; with eigenvectors that turn,
-    to the last time at which their chains are known.
+    stops. To ln t = 300, the best time being at most of the order :math:`n^{\rho_+/(2s + 1/\beta)}`; with eigenvectors that move,
+    to the last time at which their propagator is known.
     """
     drift = instance.drift
     balance = 2.0 * instance.target.l2_index + 1.0 / instance.beta  # ln n over ln t where nothing drifts
     if isinstance(drift, DiagonalDrift):
         onset = float(getattr(drift, "onset", 0.0)) / min(1.0, *drift.ratios)
         return max(start, 2.0 * onset * balance), min(DEEPEST * balance / max(1.0, *drift.ratios), FARTHEST)
+    if isinstance(drift, TransformedDrift):
+        start = max(start, 2.0 * drift.onset * balance)
     engine = equivalent(instance, -1.0)
     assert isinstance(engine, SequenceEquivalent)
     if tuning == "optimal":
