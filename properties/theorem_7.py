@@ -307,7 +307,7 @@ READINGS = (
     ),
     reading(
         "moved-and-back",
-        "after one transform of rank one and back the exponent is that of the smaller of s and the index of its slowest column",
+        "after a transform of rank one and back, once or for ever, the exponent is that of min(s, index of its slowest column)",
         hypotheses=(noisy_labels, off_the_column),
         domain=drifting(moved, moved_and_back),
         predict=by_the_column,

@@ -163,6 +163,9 @@ def _reaches_all(transform: Transform) -> bool:
 
 @st.composite
 def moved_and_back(draw: st.DrawFn, beta: float) -> TransformedDrift:
-    """A transform of rank one with a power of the index among its directions, from the start to a drawn time, then none."""
-    smooth = rank_one_transforms().filter(_reaches_all)
-    return TransformedDrift(times=(draw(st.sampled_from(STARTS)),), transforms=(draw(smooth), Identity()))
+    """A transform of rank one with a power of the index among its directions up to a drawn time, then none; once, or for ever."""
+    moved, back = draw(rank_one_transforms().filter(_reaches_all)), Identity()
+    time = draw(st.sampled_from(STARTS))
+    if draw(st.booleans()):
+        return TransformedDrift(times=(time, 10.0 * time), transforms=(moved, back, moved), factor=100.0)
+    return TransformedDrift(times=(time,), transforms=(moved, back))

@@ -124,10 +124,10 @@ class SequenceEquivalent(Equivalent):
         return self._splines
 
     def log_last_size(self) -> float:
-        """ln n, in whole numbers, up to which the best time is known."""
+        """ln n, in whole numbers, up to which the best time is known; 0 where it is at none."""
         log_n = np.arange(1.0, LOG_FARTHEST)
         known = np.flatnonzero(self.optimum(np.exp(log_n)) > math.exp(-self.latest))
-        return float(log_n[known[-1]])
+        return float(log_n[known[-1]]) if known.size else 0.0
 
     def size_at_optimum(self, kappa: float) -> float:
         """The first n = e^4, e^8, ... at which the best time is 1/kappa or later; infinite where there is none up to e^600."""

@@ -44,6 +44,9 @@ MOST_KEPT = 2**28
 """Bytes of decompositions that a process keeps: those of p = 4096 and 2048 take 168 MB together."""
 
 CELL_POINTS = 6
+FLOW_POINTS = (
+    16  # where exp(-t l) is summed; with 6, up to 2e-3 of the risk was missed where the cells are being learnt
+)
 CELL_DEPTH = 36.0  # panels reach to where the eigenvalues are exp(-36) of the p-th
 
 
@@ -159,7 +162,7 @@ def _eigenbasis(spectrum: Any, target: Any, transform: Any, p: int) -> Eigenbasi
 
 
 def _coordinates(
-    spectrum: Any, transforms: Sequence[Any], p: int
+    spectrum: Any, transforms: Sequence[Any], p: int, points: int = CELL_POINTS
 ) -> tuple[Array, Array, NDArray[np.bool_], Lattice | None, float | None]:
     """Log-indices, weights and parities of the coordinates, good for all the transforms, and the log-index of their end: none where
     the spectrum is finite.
@@ -174,7 +177,7 @@ def _coordinates(
     lattice = Lattice(math.inf, p, float(spectrum.tail_index), tuple(sorted(periods)), alternates)
     start = math.log(p + 0.5)
     end = start + CELL_DEPTH / lattice.decay
-    cells, widths = panels(start, end, lattice.width, CELL_POINTS)
+    cells, widths = panels(start, end, lattice.width, points)
     widths *= np.exp(cells)
     for parity in (True, False) if alternates else (False,):
         x = np.append(x, cells)
@@ -199,7 +202,7 @@ class Moved:
 
 def moved(spectrum: Any, target: Any, transforms: Sequence[Any], p: int) -> Moved:
     """The transforms on p coordinates one by one and on cells beyond them."""
-    x, weight, odd, lattice, end = _coordinates(spectrum, transforms, p)
+    x, weight, odd, lattice, end = _coordinates(spectrum, transforms, p, FLOW_POINTS)
     assert lattice is not None
     assert end is not None
     log_l = spectrum.log_eigenvalues(x)

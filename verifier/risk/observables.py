@@ -265,11 +265,12 @@ def _drifting_range(instance: Instance, start: float, tuning: Tuning) -> tuple[f
     """
     drift = instance.drift
     balance = 2.0 * instance.target.l2_index + 1.0 / instance.beta  # ln n over ln t where nothing drifts
+    unit = max(0.0, float(instance.spectrum.log_eigenvalues(np.zeros(1))[0]))  # at l_1 = 1 it is learnt at t = 1
     if isinstance(drift, DiagonalDrift):
         onset = float(getattr(drift, "onset", 0.0)) / min(1.0, *drift.ratios)
         return max(start, 2.0 * onset * balance), min(DEEPEST * balance / max(1.0, *drift.ratios), FARTHEST)
     if isinstance(drift, TransformedDrift):
-        start = max(start, 2.0 * drift.onset * balance)
+        start = max(start, 2.0 * (drift.onset + unit) * balance)
     engine = equivalent(instance, -1.0)
     assert isinstance(engine, SequenceEquivalent)
     if tuning == "optimal":

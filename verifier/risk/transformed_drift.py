@@ -26,6 +26,9 @@ w - 1 that they do not.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +37,7 @@ from scipy.linalg import cholesky, lapack
 from verifier.instances import CriticalTarget, Instance, PowerLaw, TransformedDrift
 from verifier.instances.transforms import Transform
 from verifier.risk.drift import FAINT, SequenceEquivalent
-from verifier.risk.lattice import IndexNodes, Lattice
+from verifier.risk.lattice import Lattice
 from verifier.risk.operators import log_multiplier, metric
 from verifier.risk.quadrature import HEAD
 
@@ -43,10 +46,31 @@ Array = NDArray[np.float64]
 LATEST = 60.0
 """ln(t l_1) up to which flows are followed."""
 
+NOTHING = 1e-100
+"""Less than any power of t that the squared bias can have by then."""
+
 PANEL = 0.8
 """Lengths of the panels of the lattice, relative to those that sums over resolvents need: exp(-t l) is steeper than they are. At
 1.05 <= beta <= 3 sums are within 4e-7 of those of shorter panels, with multipliers that oscillate within 4e-5.
 """
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    r"""What is known of a stage when it begins, of N nodes.
+
+    ``values`` (N,) the eigenvalues of its kernel; ``turn`` (N, N) into its eigenvectors from those of the stage before, or from the
+    nodes, and ``faded`` (N,) what that stage has left of its own; ``norms`` (3, N) of :math:`|G_j|^2`, :math:`G_j\cdot H_j` and
+    :math:`|H_j|^2`; ``rates`` (N,) the diagonal part of the kernel and ``decayed`` (N,) its integral so far.
+    """
+
+    start: float
+    values: Array
+    turn: Array
+    faded: Array
+    norms: Array
+    rates: Array
+    decayed: Array
 
 
 class TransformedDriftEquivalent(SequenceEquivalent):
@@ -56,53 +80,29 @@ class TransformedDriftEquivalent(SequenceEquivalent):
 
     def __init__(self, instance: Instance, log_reach: float) -> None:
         super().__init__(instance, log_reach)
-        assert isinstance(instance.drift, TransformedDrift)
-        assert isinstance(instance.spectrum, PowerLaw)
-        assert isinstance(instance.target, CriticalTarget)
-        log_scale = math.log(instance.spectrum.scale)
-        self.latest = LATEST - log_scale
-        self._follow(instance.spectrum, instance.target, instance.drift)
+        spectrum, target, drift = instance.spectrum, instance.target, instance.drift
+        assert isinstance(drift, TransformedDrift)
+        assert isinstance(spectrum, PowerLaw)
+        assert isinstance(target, CriticalTarget)
+        self.latest = _latest(spectrum)
+        self._stages = _stages(spectrum, drift)
+        self._starts = np.array([stage.start for stage in self._stages])
+        lattice, end = _lattice(spectrum.beta, drift.transforms)
+        nodes = lattice.nodes(end)
+        self._further = nodes.weight - 1.0
 
-    def _follow(self, spectrum: PowerLaw, target: CriticalTarget, drift: TransformedDrift) -> None:
-        """What is known of each stage at its beginning."""
-        nodes = _nodes(spectrum.beta, drift.transforms)
-        log_l = spectrum.log_eigenvalues(nodes.log_index)
-        kernels = [_kernel(spectrum, t, nodes) for t in drift.transforms]
-        rates = [np.exp(log_l + 2.0 * log_multiplier(t.factors, nodes.log_index, nodes.odd)) for t in drift.transforms]
-        log_energy = target.log_energy(nodes.log_index, log_l) + 2.0 * target.l2_index * log_l
-        f = np.exp(0.5 * (log_energy + np.log(nodes.weight)))
+        def log_energy(log_index: Array) -> Array:
+            log_l = spectrum.log_eigenvalues(log_index)
+            return np.asarray(target.log_energy(log_index, log_l) + 2.0 * target.l2_index * log_l)
+
+        self._beyond = float(np.exp(end + log_energy(np.array([end])))[0]) / (2.0 * spectrum.beta * target.l2_index)
+        f = np.exp(0.5 * (log_energy(nodes.log_index) + np.log(nodes.weight)))
         # What comes of the first directions decays more slowly than the rest, however small it is, where s > 1/2.
         both = np.stack([f, np.where(np.arange(len(f)) < HEAD, f, 0.0)], axis=1)
-        assert nodes.far is not None
-        far = np.array([nodes.far])
-        log_l_far = spectrum.log_eigenvalues(far)
-        outside = far + target.log_energy(far, log_l_far) + 2.0 * target.l2_index * log_l_far
-        self._beyond = float(np.exp(outside)[0]) / (2.0 * spectrum.beta * target.l2_index)
-        self._further = nodes.weight - 1.0
-        schedule = drift.schedule(math.exp(self.latest))
-        self._starts = np.array([start for start, _ in schedule])
-        self._stages: list[tuple[Array, Array, Array, Array, Array]] = []
-        state, decayed = np.eye(len(f)), np.zeros_like(f)
-        turned: dict[tuple[int, int], Array] = {}
-        before: tuple[int, Array, Array] | None = None
-        for (start, k), end in zip(schedule, [*self._starts[1:], math.inf], strict=True):
-            values, vectors = kernels[k]
-            if before is None:
-                state, both = vectors.T.copy(), vectors.T @ both
-            else:
-                last, faded, own = before
-                if (last, k) not in turned:
-                    turned[last, k] = vectors.T @ kernels[last][1]
-                state = turned[last, k] @ (faded[:, None] * state)
-                both = turned[last, k] @ (faded[:, None] * own)
-            missing = vectors.T - state
-            norms = np.stack([np.sum(state**2, axis=1), np.sum(state * missing, axis=1), np.sum(missing**2, axis=1)])
-            self._stages.append((values, both**2, norms, rates[k], decayed))
-            if math.isfinite(end):
-                exposure = values * (end - start)
-                # Zero below e^-200: products of such numbers are not normal doubles, and slow.
-                before = k, np.where(exposure < 200.0, np.exp(-np.minimum(exposure, 200.0)), 0.0), both
-                decayed = decayed + rates[k] * (end - start)
+        self._energies = []
+        for stage in self._stages:
+            both = stage.turn @ (stage.faded[:, None] * both)
+            self._energies.append(both**2)
 
     def leading(self, log_time: Array) -> tuple[Array, Array]:
         """Squared bias, and variance over sigma^2/n, at each ln t, shape (k,)."""
@@ -110,9 +110,11 @@ class TransformedDriftEquivalent(SequenceEquivalent):
         return bias, noise
 
     def parts(self, n: Array, kappa: Array) -> tuple[Array, ...]:
-        """Squared bias that comes of the first 64 directions, when the flow stops at 1/kappa."""
+        """Squared bias that comes of the first 64 directions, when the flow stops at 1/kappa; none where they are learnt to the
+        end, faster than by any power of t.
+        """
         bias, _, first = self._at(-np.log(kappa))
-        return (np.minimum(first, bias),)
+        return (np.minimum(first, bias),) if first[-1] > NOTHING else ()
 
     def _at(self, log_time: Array) -> tuple[Array, Array, Array]:
         time = np.exp(log_time)
@@ -120,28 +122,69 @@ class TransformedDriftEquivalent(SequenceEquivalent):
         bias, noise, first = np.empty_like(time), np.empty_like(time), np.empty_like(time)
         for k in np.unique(stage):
             here = stage == k
-            values, energy, (own, crossed, missing), rate, decayed = self._stages[k]
-            since = (time[here] - self._starts[k])[:, None]
-            exposure = np.minimum(values * since, 350.0)
+            at, (own, crossed, missing) = self._stages[k], self._stages[k].norms
+            since = (time[here] - at.start)[:, None]
+            exposure = np.minimum(at.values * since, 350.0)
             kept, learnt = np.exp(-2.0 * exposure), -np.expm1(-exposure)
-            bias[here], first[here] = (kept @ energy).T
-            alone = -np.expm1(-np.minimum(decayed + rate * since, 700.0))
+            bias[here], first[here] = (kept @ self._energies[k]).T
+            alone = -np.expm1(-np.minimum(at.decayed + at.rates * since, 700.0))
             noise[here] = learnt**2 @ own + 2.0 * learnt @ crossed + missing.sum() + alone**2 @ self._further
         return bias + self._beyond, noise, first
 
 
-def _nodes(beta: float, transforms: tuple[Transform, ...]) -> IndexNodes:
-    """Nodes for all indices of which anything is learnt by the latest time, the same for all transforms."""
+def _lattice(beta: float, transforms: tuple[Transform, ...]) -> tuple[Lattice, float]:
+    """The indices, and the log-index up to which anything is learnt by the latest time: the same for all transforms, and for most
+    schedules.
+    """
     periods = sorted({float(t.period) for t in transforms if t.period is not None})
     alternates = any(factor.alternates for t in transforms for factor in t.factors)
     lattice = Lattice(math.inf, max(t.head for t in transforms), beta / PANEL, tuple(periods), alternates)
-    most = max(2.0 * math.log(t.frame_bounds()[1]) for t in transforms)
-    return lattice.nodes((LATEST + max(most, 0.0) + FAINT) / beta)
+    fastest = max(0.0, *(2.0 * math.log(t.frame_bounds()[1]) for t in transforms))
+    return lattice, (LATEST + 5.0 * math.ceil(fastest / 5.0) + FAINT) / beta
 
 
-def _kernel(spectrum: PowerLaw, transform: Transform, nodes: IndexNodes) -> tuple[Array, Array]:
+def _latest(spectrum: PowerLaw) -> float:
+    return LATEST - math.log(spectrum.scale)
+
+
+@lru_cache(maxsize=4)
+def _stages(spectrum: PowerLaw, drift: TransformedDrift) -> tuple[Stage, ...]:
+    """The stages of a schedule, whatever the target."""
+    transforms: tuple[Any, ...] = drift.transforms
+    lattice, end = _lattice(spectrum.beta, transforms)
+    nodes = lattice.nodes(end)
+    log_l = spectrum.log_eigenvalues(nodes.log_index)
+    kernels = [_kernel(spectrum, t, lattice, end) for t in transforms]
+    rates = [np.exp(log_l + 2.0 * log_multiplier(t.factors, nodes.log_index, nodes.odd)) for t in transforms]
+    turns: dict[tuple[int, int], Array] = {}
+    schedule = drift.schedule(math.exp(_latest(spectrum)))
+    found: list[Stage] = []
+    state = np.eye(len(log_l))
+    for place, (start, k) in enumerate(schedule):
+        values, vectors = kernels[k]
+        if not found:
+            turn, faded, decayed = vectors.T, np.ones_like(log_l), np.zeros_like(log_l)
+        else:
+            last, before = schedule[place - 1][1], found[-1]
+            if (last, k) not in turns:
+                turns[last, k] = vectors.T @ kernels[last][1]
+            turn = turns[last, k]
+            since = start - before.start
+            exposure = before.values * since
+            # Zero below e^-200: products of such numbers are not normal doubles, and slow.
+            faded = np.where(exposure < 200.0, np.exp(-np.minimum(exposure, 200.0)), 0.0)
+            decayed = before.decayed + before.rates * since
+        state = turn @ (faded[:, None] * state)
+        missing = vectors.T - state
+        norms = np.stack([np.sum(state**2, axis=1), np.sum(state * missing, axis=1), np.sum(missing**2, axis=1)])
+        found.append(Stage(start, values, turn, faded, norms, rates[k], decayed))
+    return tuple(found)
+
+
+@lru_cache(maxsize=48)
+def _kernel(spectrum: PowerLaw, transform: Any, lattice: Lattice, end: float) -> tuple[Array, Array]:
     """Eigenvalues of a kernel on the nodes, and its eigenvectors as columns."""
-    low = metric(transform)
+    low, nodes = metric(transform), lattice.nodes(end)
     x, odd = nodes.log_index, nodes.odd
     columns = np.zeros((len(x), len(low.columns)))
     for j, column in enumerate(low.columns):

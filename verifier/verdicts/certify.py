@@ -164,7 +164,7 @@ def certify(
     quantile = student_quantile(z, replicates)
     difference = curve.risk - expected
     beyond = np.maximum(np.abs(difference) - systematic - 1e-9 * expected, 0.0)
-    scores = np.sign(difference) * beyond / (curve.stderr + 1e-300)
+    scores = np.sign(difference) * beyond / (curve.stderr + 1e-12 * expected + 1e-300)
     off = beyond > quantile * curve.stderr
     fit = fit_slope(curve)
     equivalent_slope = fit.project(expected)

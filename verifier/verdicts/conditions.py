@@ -27,6 +27,7 @@ from verifier.instances import (
     Dependent,
     DisjointHeads,
     DisjointMixture,
+    Drift,
     Exponential,
     FourierFeatures,
     FrontDrift,
@@ -51,6 +52,7 @@ from verifier.instances import (
     RotatedMixture,
     SinglePass,
     Spectrum,
+    TransformedDrift,
     Truncated,
     TurningDrift,
     UncentredDesign,
@@ -496,11 +498,21 @@ def _comes_to_rest(instance: Instance) -> bool:
     drift = instance.drift
     if isinstance(drift, TurningDrift):
         return drift.growth() == 0.0
+    if isinstance(drift, TransformedDrift):
+        return drift.factor == 0.0
     return not isinstance(drift, FrontDrift) or len(set(zip(drift.ratios, drift.gains, strict=True))) == 1
+
+
+def _turns_nothing(drift: Drift) -> bool:
+    if isinstance(drift, TransformedDrift):
+        return all(transform.commutes for transform in drift.transforms)
+    return not isinstance(drift, TurningDrift)
 
 
 def _stopped(instance: Instance) -> Instance:
     drift = instance.drift
+    if isinstance(drift, TransformedDrift):
+        return dataclasses.replace(instance, drift=dataclasses.replace(drift, factor=0.0))
     if not isinstance(drift, TurningDrift) or drift.moves:
         return instance
     return dataclasses.replace(instance, drift=dataclasses.replace(drift, moves=3))
@@ -627,6 +639,11 @@ CONDITIONS: tuple[AnyCondition, ...] = (
         "the kernel comes to rest (its drift stops, or its eigenvectors are turned with a bounded variation)",
         _comes_to_rest,
         _stopped,
+    ),
+    Condition(
+        "eigenvectors-stay",
+        "the kernel has the same eigenvectors at all times",
+        lambda instance: _turns_nothing(instance.drift),
     ),
     Condition(
         "never-steeper",
