@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 FINER = 4
 """Points looked at for every one of the grid."""
 
-_HALVINGS = 40
+_HALVINGS = 24  # of two steps of the fine grid, 1e-8 in u: the risk, which is level there, shows its square
 
 
 def balanced(grid: Array, curves: Sequence[CubicSpline], log_weights: Sequence[Array]) -> Array:

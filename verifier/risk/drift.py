@@ -130,10 +130,8 @@ class SequenceEquivalent(Equivalent):
         return float(log_n[known[-1]]) if known.size else 0.0
 
     def size_at_optimum(self, kappa: float) -> float:
-        """The first n = e^4, e^8, ... at which the best time is 1/kappa or later; infinite where there is none up to e^600."""
-        log_n = np.arange(4.0, 600.0, 4.0)
-        late = np.flatnonzero(self.optimum(np.exp(log_n)) <= kappa)
-        return float(np.exp(log_n[late[0]])) if late.size else math.inf
+        """The first n at which the best time is 1/kappa or later; infinite where there is none."""
+        return self.first_size_at_optimum(kappa)
 
 
 class DriftEquivalent(SequenceEquivalent):

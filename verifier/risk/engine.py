@@ -395,6 +395,15 @@ class Equivalent:
         )
         return max(df1, df2 - (self.variance + bias) * falls / rises) if rises > 0.0 else math.inf
 
+    def first_size_at_optimum(self, kappa: float) -> float:
+        """The first n = e^4, e^8, ... whose best kappa, by :meth:`optimum`, is at most ``kappa``; infinite where there is none."""
+        for log_n in np.split(np.arange(4.0, LOG_FARTHEST, 4.0), [30]):  # beyond n = e^120 only where it is needed
+            n = np.exp(log_n)
+            below = np.flatnonzero(self.optimum(n) <= kappa)
+            if below.size:
+                return float(n[below[0]])
+        return math.inf
+
     def _refine(self, n: Array, u: Array, lower: Array, upper: Array) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
         """One Newton step of ln kappa towards the minimum of ln E, kept inside a bracket that shrinks with it."""
         sums = self._curved_seen(n, np.exp(u))

@@ -100,15 +100,8 @@ class FeatureEquivalent(Equivalent):
         return gamma
 
     def size_at_optimum(self, kappa: float) -> float:
-        """The first n = e^4, e^8, ... at which the ridge that minimises the risk has a gamma of at most ``kappa``; infinite where
-        there is none up to e^600.
-        """
-        for log_n in np.split(np.arange(4.0, LOG_FARTHEST, 4.0), [30]):
-            n = np.exp(log_n)
-            below = np.flatnonzero(self.optimum(n) <= kappa)
-            if below.size:
-                return float(n[below[0]])
-        return math.inf
+        """The first n at which the ridge that minimises the risk has a gamma of at most ``kappa``; infinite where there is none."""
+        return self.first_size_at_optimum(kappa)
 
     def optimum(self, n: Array) -> Array:
         """The gamma of the ridge that minimises the risk."""

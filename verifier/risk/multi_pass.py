@@ -18,7 +18,7 @@ the mean square of residuals on the samples, which are smaller than those on fre
 multiplied by :math:`e^{-D/n}`, or by its mean over the times of the steps that are averaged. What is left is a share of the order
 N/n of V, N the effective dimension (:meth:`MultiPassEquivalent.missed`).
 
-*The step.* It is at most ``LARGEST_STEP`` over the trace, half of that of a single pass: a sample with one input so long that its
+*The step.* It is at most ``largest_step`` over the trace, half of that of a single pass: a sample with one input so long that its
 step goes astray, :math:`\eta|x|^2 > 2`, meets it again in every pass. The probability of that falls exponentially with the inverse
 of the step, but is never zero with Gaussian inputs; the equivalent is the risk on typical samples.
 
@@ -37,13 +37,10 @@ from numpy.typing import NDArray
 from verifier.instances import GradientFlow, Instance, MultiPass, SinglePass
 from verifier.risk.filters import FilterEquivalent, contour
 from verifier.risk.single_pass import SinglePassEquivalent
-from verifier.risk.steps import StepEquivalent, mean_decay
+from verifier.risk.steps import StepEquivalent, mean_decay, mean_learnt
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
-
-LARGEST_STEP = 0.25
-"""Largest step times the trace of the covariance."""
 
 MEAN_TIMES = (0.125, 0.375, 0.625, 0.875)
 """Shares of T at which the residuals of the steps that are averaged are evaluated."""
@@ -60,10 +57,7 @@ class _MeanFlow(FilterEquivalent):
         return mean_decay(ell / lam)
 
     def _learnt(self, ell: Array, time: Array) -> Array:
-        u = ell * time
-        small = np.minimum(u, 0.01)
-        series = small / 2.0 * (1.0 - small / 3.0 * (1.0 - small / 4.0 * (1.0 - small / 5.0)))
-        return np.asarray(np.where(u < 0.01, series, 1.0 + np.expm1(-u) / np.maximum(u, 0.01)))
+        return mean_learnt(ell * time)
 
     def _leading(self, u: Array) -> tuple[Array, Array]:
         modes, lam = self._modes, np.exp(u)[:, None]
@@ -80,7 +74,7 @@ class _Draws(SinglePassEquivalent):
 class MultiPassEquivalent(StepEquivalent):
     """The sums of one instance learnt by draws from its samples; kappa stands for 1/(eta T), the step's bound included."""
 
-    largest_step = LARGEST_STEP
+    largest_step = 0.25
     fresh = False
 
     def __init__(self, instance: Instance, log_reach: float) -> None:

@@ -39,7 +39,7 @@ from verifier.instances import (
 from verifier.risk.coordinates import largest_factor
 from verifier.risk.dependent_streams import can_be_streamed
 from verifier.risk.drift import SequenceEquivalent
-from verifier.risk.engine import LOG_KAPPA_MIN
+from verifier.risk.engine import LOG_FARTHEST, LOG_KAPPA_MIN
 from verifier.risk.equivalents import (
     Tuning,
     effective_dimension,
@@ -99,7 +99,6 @@ class Observable(Protocol):
 
 
 MOST_INDEX = 50.0  # an index beyond which the bias is no matter
-FARTHEST = 600.0  # ln n beyond which no curve is followed
 LARGEST_SAMPLE = 9e18  # a sample size that is an integer of 64 bits
 AMPLE_SAMPLE = 1e12  # the last sample size of a simulation at a fixed width
 AS_MATRICES = 1600  # the last sample size of a simulation whose correlations over time are handled as matrices
@@ -146,16 +145,16 @@ class ExcessRisk:
         end = DEEPEST / power if power != beta else float(log_index_at(spectrum, np.array([-DEEPEST]))[0])
         if power == beta and features.finite:
             # No gamma lies below the eigenvalue at min(n, m).
-            ahead = np.linspace(0.0, FARTHEST, 512)
+            ahead = np.linspace(0.0, LOG_FARTHEST, 512)
             end = float(ahead[np.flatnonzero(np.minimum(ahead, features.log_width(ahead)) <= end)[-1]])
         if isinstance(features, FourierFeatures) and features.degree > 0.0:
             # Frequencies that are drawn once are followed, and what is lost, m^-2s, must be a double.
             end = min(end, (DEEPEST / max(instance.s, 1.0) - math.log(features.factor)) / features.degree)
         start = max(start, self.log_resolving_size(instance, tuning))
         if isinstance(instance.filter, StochasticDescent):
-            end = min(end, FARTHEST / instance.filter.degree)  # the number of steps is a double
+            end = min(end, LOG_FARTHEST / instance.filter.degree)  # the number of steps is a double
             start = max(start, log_free_size(instance, tuning))
-        return start, min(end, FARTHEST)
+        return start, min(end, LOG_FARTHEST)
 
     def log_resolving_size(self, instance: Instance, tuning: Tuning) -> float:
         """ln n at which kappa falls below the last irregular eigenvalue, so that what follows is the tail's own curve."""
@@ -163,21 +162,25 @@ class ExcessRisk:
         if head == 0.0:
             return 0.0
         if math.isinf(head):
-            return FARTHEST
+            return LOG_FARTHEST
         level = float(instance.spectrum.log_eigenvalues(np.array([head]))[0])
         if level - 1.0 < LOG_KAPPA_MIN:
-            return FARTHEST
+            return LOG_FARTHEST
         engine, kappa = equivalent(instance, level - 1.0), math.exp(level - 1.0)
         if tuning == "optimal":
             size = engine.size_at_optimum(kappa) * largest_factor(instance)
-            return min(4.0 * math.ceil(math.log(max(size, 2.0)) / 4.0), FARTHEST) if math.isfinite(size) else FARTHEST
-        for log_n in np.split(np.arange(4.0, FARTHEST, 4.0), [30]):  # beyond n = e^120 only where a head needs it
+            return (
+                min(4.0 * math.ceil(math.log(max(size, 2.0)) / 4.0), LOG_FARTHEST)
+                if math.isfinite(size)
+                else LOG_FARTHEST
+            )
+        for log_n in np.split(np.arange(4.0, LOG_FARTHEST, 4.0), [30]):  # beyond n = e^120 only where a head needs it
             # kappa(n, lambda) grows with lambda: it has fallen to this one where the ridge has to the one that belongs to it.
             n = np.exp(log_n)
             below = np.flatnonzero(ridge(instance, n, tuning) <= engine.ridge_of(n, kappa))
             if below.size:
                 return float(log_n[below[0]])
-        return FARTHEST
+        return LOG_FARTHEST
 
     def log_periods(self, instance: Instance, tuning: Tuning) -> tuple[float, ...]:
         r"""Periods of the curve in ln n, from those of spectrum, target and transform in ln i; none where nothing
@@ -268,14 +271,14 @@ def _drifting_range(instance: Instance, start: float, tuning: Tuning) -> tuple[f
     unit = max(0.0, float(instance.spectrum.log_eigenvalues(np.zeros(1))[0]))  # at l_1 = 1 it is learnt at t = 1
     if isinstance(drift, DiagonalDrift):
         onset = float(getattr(drift, "onset", 0.0)) / min(1.0, *drift.ratios)
-        return max(start, 2.0 * onset * balance), min(DEEPEST * balance / max(1.0, *drift.ratios), FARTHEST)
+        return max(start, 2.0 * onset * balance), min(DEEPEST * balance / max(1.0, *drift.ratios), LOG_FARTHEST)
     if isinstance(drift, TransformedDrift):
         start = max(start, 2.0 * (drift.onset + unit) * balance)
     engine = equivalent(instance, -1.0)
     assert isinstance(engine, SequenceEquivalent)
     if tuning == "optimal":
-        return start, min(engine.log_last_size(), FARTHEST)
-    log_n = np.arange(start, FARTHEST, 1.0)
+        return start, min(engine.log_last_size(), LOG_FARTHEST)
+    log_n = np.arange(start, LOG_FARTHEST, 1.0)
     early = np.flatnonzero(ridge(instance, np.exp(log_n), tuning) >= math.exp(-engine.latest))
     return start, float(log_n[early[-1]]) if early.size else start
 
@@ -320,14 +323,14 @@ def log_irregular(instance: Instance) -> float:
         return x + target.log_energy(x, log_l) + 2.0 * (target.l2_index - 1.0) * log_l
 
     level = float(np.max(log_share(np.linspace(0.0, start, 400)))) + LEADING
-    ahead = start + np.arange(0.0, 4.0 * FARTHEST, 0.25)
+    ahead = start + np.arange(0.0, 4.0 * LOG_FARTHEST, 0.25)
     reached = np.flatnonzero(log_share(ahead) >= level)
     return float(ahead[reached[0]]) if reached.size else math.inf
 
 
 class Crossover(NamedTuple):
     """Where the heaviest component of a mixture has taken over: ln of the index, and of the sample size that resolves it
-    (at least ``FARTHEST`` where that is beyond what can be followed).
+    (at least ``LOG_FARTHEST`` where that is beyond what can be followed).
     """
 
     log_index: float
@@ -335,7 +338,7 @@ class Crossover(NamedTuple):
 
     def describe(self) -> str:
         """One sentence for people."""
-        if self.log_n >= FARTHEST:
+        if self.log_n >= LOG_FARTHEST:
             return "the heaviest tail of the mixture takes over at a sample size beyond reach"
         index, n = (round(value / math.log(10.0)) for value in self)
         return f"the heaviest tail of the mixture takes over at about i = 10^{index}, n = 10^{n}"
@@ -353,7 +356,7 @@ def log_free_size(instance: Instance, tuning: Tuning) -> float:
     """ln n from e^2 beyond which on the step of a single pass is the rule's, not the largest that there is; 0 where that is never
     left.
     """
-    log_n = np.arange(1.0, FARTHEST)
+    log_n = np.arange(1.0, LOG_FARTHEST)
     n = np.exp(log_n)
     lam = np.asarray(ridge(instance, n, tuning))
     engine = equivalent(instance, -20.0)  # its trace is all that is asked for
@@ -378,7 +381,7 @@ def saturated_index(instance: Instance) -> float:
     if index_under is not None:  # what it declares is relative to another covariance
         return index_after(instance, min(float(index_under(spectrum.tail_index)), most))
     support = target.support(200.0)
-    settled = min(float(getattr(spectrum, "log_crossover", 0.0)), FARTHEST)
+    settled = min(float(getattr(spectrum, "log_crossover", 0.0)), LOG_FARTHEST)
     far = (
         np.array([100.0, 200.0]) + settled
         if support is None
@@ -539,7 +542,7 @@ def _ridge_range(instance: Instance) -> tuple[float, float]:
     crossover = float(getattr(instance.spectrum, "log_crossover", 0.0))
     if crossover > 0.0:  # what comes before is the curve of a lighter tail
         resolved = (
-            -float(instance.spectrum.log_eigenvalues(np.array([crossover]))[0]) if crossover < FARTHEST else DEEPEST
+            -float(instance.spectrum.log_eigenvalues(np.array([crossover]))[0]) if crossover < LOG_FARTHEST else DEEPEST
         )
         start = max(start, resolved + 2.0)
     return start, DEEPEST

@@ -22,7 +22,7 @@ All singularities lie on the real axis up to one. With :math:`z = e^{\zeta/n}` a
 integrals take ``POLES``/2 evaluations of sums, whatever n. Where :math:`\eta n l_i > 1` the term of the target in the mean is
 summed by its residues, since what is lost there falls below any absolute error.
 
-*The step.* A rule's lambda is :math:`1/(\eta n)`; the step is at most ``LARGEST_STEP`` over the trace, beyond which the squares of
+*The step.* A rule's lambda is :math:`1/(\eta n)`; the step is at most ``largest_step`` over the trace, beyond which the squares of
 the inputs, however small the ridge that the rule asks for, would carry the iterate away.
 """
 
@@ -41,9 +41,6 @@ Complex = NDArray[np.complex128]
 POLES = 16
 """The error of either term is below 1e-7 of the risk."""
 
-LARGEST_STEP = 0.5
-"""Largest step times the trace of the covariance."""
-
 _CHUNK = 40_000
 
 
@@ -53,7 +50,7 @@ class SinglePassEquivalent(StepEquivalent):
     _own = True
     """Whether what steps leave of the target is a part of its term; otherwise that is the noise alone that residuals make of it."""
 
-    largest_step = LARGEST_STEP
+    largest_step = 0.5
     fresh = True
 
     def __init__(self, instance: Instance, log_reach: float) -> None:

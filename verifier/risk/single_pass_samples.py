@@ -100,10 +100,8 @@ class _Tail:
         self._sum = np.zeros(count)
         self._later = [np.zeros_like(self._energy), np.zeros_like(self._noise)]
         self._total = [np.zeros_like(self._energy), np.zeros_like(self._noise)]
-        self._apart = [
-            np.zeros_like(self._energy),
-            np.zeros_like(self._noise),
-        ]  # (total - later)/u, without cancellation
+        # (total - later)/u, without cancellation
+        self._apart = [np.zeros_like(self._energy), np.zeros_like(self._noise)]
         self._measure()
 
     def _measure(self) -> None:

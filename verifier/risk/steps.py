@@ -25,7 +25,7 @@ from scipy.interpolate import CubicSpline
 
 from verifier.instances import Instance
 from verifier.risk.balance import balanced
-from verifier.risk.engine import LOG_FARTHEST, LOG_KAPPA_MIN, DiagonalSums, Equivalent
+from verifier.risk.engine import LOG_KAPPA_MIN, DiagonalSums, Equivalent
 
 Array = NDArray[np.float64]
 
@@ -85,10 +85,8 @@ class StepEquivalent(Equivalent):
         return np.maximum(self._bound(n), np.exp(balanced(grid, curves, [weights[j] for j in chosen])))
 
     def size_at_optimum(self, kappa: float) -> float:
-        """The first n = e^4, e^8, ... at which 1/(eta T) of the best step is ``kappa`` or less; infinite where there is none."""
-        n = np.exp(np.arange(4.0, LOG_FARTHEST, 4.0))
-        below = np.flatnonzero(self.optimum(n) <= kappa)
-        return float(n[below[0]]) if below.size else math.inf
+        """The first n at which 1/(eta T) of the best step is ``kappa`` or less; infinite where there is none."""
+        return self.first_size_at_optimum(kappa)
 
     def _table_down_to(self, log_n: float) -> tuple[Array, Array]:
         """ln kappa, increasing, and the three sums of the leading terms, shape (3, k), down to where the noise at e^``log_n``
@@ -116,7 +114,7 @@ class StepEquivalent(Equivalent):
         modes = self._modes
         u, v = (ell / kappa[:, None] for ell in (modes.eigenvalues, modes.target_eigenvalues))
         if self.averaged:
-            left, learnt = mean_decay(v), 1.0 - mean_decay(u)
+            left, learnt = mean_decay(v), mean_learnt(u)
             small = np.minimum(u, _SMALL)  # where 1 - 2 g(u) + g(2u) would cancel
             series = small**2 / 3.0 * (1.0 - small * (0.75 - 0.35 * small))
             drawn = np.where(u < _SMALL, series, 1.0 - 2.0 * mean_decay(u) + mean_decay(2.0 * u))
@@ -130,3 +128,10 @@ def mean_decay(u: Array) -> Array:
     """(1 - exp(-u))/u, the mean of exp(-u t) over 0 < t < 1, at u >= 0."""
     safe = np.maximum(u, np.finfo(np.float64).tiny)
     return np.asarray(-np.expm1(-safe) / safe)
+
+
+def mean_learnt(u: Array) -> Array:
+    """1 - (1 - exp(-u))/u, the mean of 1 - exp(-u t) over 0 < t < 1, at u >= 0: by its series where it would cancel."""
+    small = np.minimum(u, 0.01)
+    series = small / 2.0 * (1.0 - small / 3.0 * (1.0 - small / 4.0 * (1.0 - small / 5.0)))
+    return np.asarray(np.where(u < 0.01, series, 1.0 + np.expm1(-u) / np.maximum(u, 0.01)))

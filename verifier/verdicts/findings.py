@@ -16,8 +16,9 @@ from verifier.claims import Claim
 from verifier.instances import CarriedCoefficients, CarriedFunction, CriticalTarget, Instance
 from verifier.provenance import version, versions
 from verifier.records import ROLES, SCHEMA, Role, counterexample_name, finite_or_none
+from verifier.risk.engine import LOG_FARTHEST
 from verifier.risk.equivalents import Tuning
-from verifier.risk.observables import FARTHEST, ExcessRisk, crossover
+from verifier.risk.observables import ExcessRisk, crossover
 from verifier.risk.smoothness import source_indices
 from verifier.verdicts.extrapolate import local_exponents
 from verifier.verdicts.falsify import ERROR, VACUOUS, Finding
@@ -191,7 +192,7 @@ def crossover_record(instance: Instance, tuning: Tuning) -> dict[str, Any] | Non
     found = crossover(instance, tuning)
     if found is None:
         return None
-    index, n = (value / math.log(10.0) if found.log_n < FARTHEST else None for value in found)
+    index, n = (value / math.log(10.0) if found.log_n < LOG_FARTHEST else None for value in found)
     return {"log10_index": index, "log10_n": n, "text": found.describe()}
 
 
