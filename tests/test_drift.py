@@ -165,3 +165,21 @@ def test_the_last_kink_is_no_end():
     log_time = np.arange(40.0, 300.0, 0.5)
     _, noise = engine.leading(log_time)
     np.testing.assert_allclose(np.log(noise), 1.1 * log_time / 5.0, atol=0.2)
+
+
+@pytest.mark.parametrize(
+    ("drift", "beta", "s", "n"),
+    [
+        (SteppedDrift((1.0, 10.0), (0.8, 2.0, 0.8)), 3.53, 1.89, 1e10),
+        (SteppedDrift((1000.0,), (1.52, 0.4)), 5.103, 1.25, 1e10),
+        (SteppedDrift((10.0,), (2.0, 1.1)), 5.4, 1.13, 1e3),
+        (TURNS, 2.0, 0.4, 1e3),
+    ],
+)
+def test_the_best_time_beside_a_stop_is_the_best(drift, beta, s, n):
+    """Through a table of even steps the best time was missed where a drift stops, by up to 2e4 of the risk."""
+    instance = drifting(drift, s, beta)
+    best = optimal_ridge(instance, n=n)
+    others = best * np.exp(np.linspace(-3.0, 3.0, 601))
+    risks = equivalent_risk(instance, n=np.full(601, n), lam=others)
+    assert equivalent_risk(instance, n=n, lam=best) <= risks.min() * (1.0 + 1e-4)

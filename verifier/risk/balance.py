@@ -22,7 +22,8 @@ def balanced(grid: Array, curves: Sequence[CubicSpline], log_weights: Sequence[A
     """The u within ``grid`` (its ends left out) at which the sum is smallest, shape (k,): that of the smallest value on a grid
     ``FINER`` times as fine, by bisection of the derivative. ``log_weights``: ln w_j, shape (k,) each.
     """
-    fine = np.linspace(grid[0], grid[-1], FINER * len(grid))
+    steps = np.arange(len(grid))
+    fine = np.interp(np.arange(FINER * (len(grid) - 1) + 1) / FINER, steps, grid)
     first, *others = (curve(fine) + weight[:, None] for curve, weight in zip(curves, log_weights, strict=True))
     values = first
     for other in others:

@@ -40,6 +40,11 @@ PANEL = 4.0
 EARLIEST = -12.0
 """ln of l_1 times the earliest time looked at."""
 
+MISSED = 0.003
+"""ln of the factor by which the curves of bias and variance may be missed between two times of a table."""
+
+_HALVINGS = 7
+_LEAST = 1e-250
 _LARGEST_LOG = 700.0
 _LINEAR = -40.0  # ln of an exposure below which 1 - exp(-L) is L
 _CHUNK = 40_000
@@ -66,8 +71,8 @@ class SequenceEquivalent(Equivalent):
     latest = _LARGEST_LOG - 60.0
     """ln t up to which ``leading`` can be asked for."""
 
-    table_step = 1.0
-    """Step in ln t of the table from which the best time is found; the risk shows the square of what it is missed by."""
+    table_step = 2.0
+    """Largest step in ln t of the table from which the best time is found."""
 
     def effective_ridge(self, n: Array, lam: Array) -> Array:
         """lambda itself: eigenvalues and eigenvectors are known."""
@@ -94,6 +99,9 @@ class SequenceEquivalent(Equivalent):
 
     def optimum(self, n: Array) -> Array:
         """kappa of the time at which the risk is smallest at each n, shape (k,)."""
+        return self._recalled("optimum", self._best, n)
+
+    def _best(self, n: Array) -> Array:
         log_n = np.log(n)
         grid, bias, noise = self._curves(float(log_n.max()))
         heard = math.log(self.variance) - log_n
@@ -101,8 +109,7 @@ class SequenceEquivalent(Equivalent):
 
     def _curves(self, log_n: float) -> tuple[Array, CubicSpline, CubicSpline]:
         """ln of squared bias and of variance over sigma^2/n as functions of ln t, up to where the noise of e^``log_n`` samples
-        alone
-        exceeds the best risk; kept.
+        alone exceeds the best risk; kept.
         """
         if log_n > self._table_to:
             start = EARLIEST - float(self.instance.spectrum.log_eigenvalues(np.zeros(1))[0])
@@ -118,10 +125,31 @@ class SequenceEquivalent(Equivalent):
                 grid, bias, noise = (
                     np.concatenate(pair) for pair in ((grid, more), (bias, added[0]), (noise, added[1]))
                 )
-            tiny = np.finfo(np.float64).tiny
-            self._splines = (grid, CubicSpline(grid, np.log(np.maximum(bias, tiny))), CubicSpline(grid, np.log(noise)))
+            self._splines = self._with_middles(grid, bias, noise)
             self._table_to = log_n
         return self._splines
+
+    def _with_middles(self, grid: Array, bias: Array, noise: Array) -> tuple[Array, CubicSpline, CubicSpline]:
+        """The curves through a table and through the middles of its steps, of steps that were missed there by ``MISSED`` again, and
+        so on: the curves bend where a drift stops, and where the last direction that a piece learns is gone.
+        """
+        wanted = np.arange(len(grid) - 1)
+        for _ in range(_HALVINGS):
+            curves = [CubicSpline(grid, np.log(np.maximum(values, _LEAST))) for values in (bias, noise)]
+            middle = 0.5 * (grid[wanted] + grid[wanted + 1])
+            found = self.leading(middle)
+            off = [np.abs(c(middle) - np.log(np.maximum(f, _LEAST))) for c, f in zip(curves, found, strict=True)]
+            missed = (np.maximum(*off) > MISSED) & (found[0] > _LEAST)
+            grid, bias, noise = (
+                np.insert(known, wanted + 1, added)
+                for known, added in ((grid, middle), (bias, found[0]), (noise, found[1]))
+            )
+            if not missed.any():
+                break
+            place = (wanted + np.arange(len(wanted)))[missed]
+            wanted = np.sort(np.concatenate([place, place + 1]))
+        curves = [CubicSpline(grid, np.log(np.maximum(values, _LEAST))) for values in (bias, noise)]
+        return grid, curves[0], curves[1]
 
     def log_last_size(self) -> float:
         """ln n, in whole numbers, up to which the best time is known; 0 where it is at none."""
@@ -162,7 +190,7 @@ class DriftEquivalent(SequenceEquivalent):
         """
         if self._fixed:
             return ()
-        found = np.concatenate([self._by_piece(some) for some in self._chunks(-np.log(kappa))], axis=1)
+        found = self._recalled("pieces", self._by_pieces, kappa)
         return tuple(np.maximum(part, np.min(part[part > 0.0])) for part in found if part[-1] > 0.0)
 
     def fleeting(self, n: Array, kappa: Array) -> tuple[Array, ...]:
@@ -177,8 +205,12 @@ class DriftEquivalent(SequenceEquivalent):
         ]
         if not learnt:
             return ()
-        found = np.concatenate([self._by_piece(some) for some in self._chunks(-np.log(kappa))], axis=1)
+        found = self._recalled("pieces", self._by_pieces, kappa)
         return (np.sum(found[learnt[0] + 1 :], axis=0),)
+
+    def _by_pieces(self, kappa: Array) -> Array:
+        """Squared bias of the indices in each piece, shape (pieces, k)."""
+        return np.concatenate([self._by_piece(some) for some in self._chunks(-np.log(kappa))], axis=1)
 
     def _by_piece(self, log_time: Array) -> Array:
         log_index, bias, _ = self._summands(log_time, self._edges(log_time))

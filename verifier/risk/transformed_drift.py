@@ -76,7 +76,7 @@ class Stage:
 class TransformedDriftEquivalent(SequenceEquivalent):
     """The sums of one instance whose features are moved; kappa is 1/t."""
 
-    table_step = 0.75
+    table_step = 1.5
 
     def __init__(self, instance: Instance, log_reach: float) -> None:
         super().__init__(instance, log_reach)

@@ -48,7 +48,7 @@ _CHUNK = 60_000
 class TurningEquivalent(SequenceEquivalent):
     """The sums of one instance whose kernel is turned; kappa is 1/t."""
 
-    table_step = 0.75
+    table_step = 1.5
 
     def __init__(self, instance: Instance, log_reach: float) -> None:
         super().__init__(instance, log_reach)
