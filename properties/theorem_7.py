@@ -55,7 +55,7 @@ from properties.strategies.drift import (
     turns_that_stop,
 )
 from verifier.claims import AtLeast, AtMost, Exponent, Reading
-from verifier.instances import Instance, NoDrift, PowerLaw, Ridge, TransformedDrift, TurningDrift
+from verifier.instances import Identity, Instance, NoDrift, PowerLaw, Ridge, Transform, TurningDrift
 from verifier.risk.operators import metric
 from verifier.risk.smoothness import index_after
 from verifier.testing import check
@@ -127,21 +127,23 @@ def with_what_is_kept(instance: Instance) -> AtLeast:
     return AtLeast(2.0 * kept / (2.0 * kept + 1.0 / instance.beta))
 
 
+def transforms(instance: Instance) -> tuple[Transform, ...]:
+    """T of each stage of a drift of features; none of any other kernel."""
+    found: tuple[Transform, ...] = getattr(instance.drift, "transforms", (Identity(),))
+    return found
+
+
 def relative_to_the_last(instance: Instance) -> AtLeast:
     """alpha with the index relative to the last kernel in the place of s."""
-    drift = instance.drift
-    assert isinstance(drift, TransformedDrift)
-    still = dataclasses.replace(instance, drift=NoDrift(), filter=Ridge(), transform=drift.transforms[-1])
+    still = dataclasses.replace(instance, drift=NoDrift(), filter=Ridge(), transform=transforms(instance)[-1])
     index = index_after(still, instance.s)
     return AtLeast(2.0 * index / (2.0 * index + 1.0 / instance.beta))
 
 
 def index_of_the_column(instance: Instance) -> float:
-    """1/2 + (2 gamma - 1)/(2 beta), gamma the slowest decay of a direction along which T*T couples."""
-    drift = instance.drift
-    assert isinstance(drift, TransformedDrift)
-    gamma = min(column.gamma for transform in drift.transforms for column in metric(transform).columns)
-    return 0.5 + (2.0 * gamma - 1.0) / (2.0 * instance.beta)
+    """1/2 + (2 gamma - 1)/(2 beta), gamma the slowest decay of a direction along which T*T couples; infinite without one."""
+    gammas = (column.gamma for transform in transforms(instance) for column in metric(transform).columns)
+    return 0.5 + (2.0 * min(gammas, default=math.inf) - 1.0) / (2.0 * instance.beta)
 
 
 def by_the_column(instance: Instance) -> Exponent:
