@@ -18,8 +18,10 @@ theorem escapes it is measured (docs/calibration.md, tests/test_extrapolate.py).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -205,8 +207,8 @@ def _limit(centres: Array, values: Array) -> float | None:
     return None
 
 
-def growth(log_x: Array, log_ratio: Array, upper: bool = True) -> tuple[float, float]:
-    """Change of the supremum (or infimum) of ln(ratio) from [T/4, T/2] to [T/2, T] in t = ln x, and the same one doubling
+def growth(log_x: Array, log_ratio: Array, upper: bool | Callable[[Array], Any] = True) -> tuple[float, float]:
+    """Change of the supremum (or infimum, or what a function gives) of ln(ratio) from [T/4, T/2] to [T/2, T] in t = ln x, and the same one doubling
     of t earlier. A bounded ratio that settles has both near zero; a factor (ln x)^c changes by c ln 2 each time.
     """
     levels = _levels(log_x, log_ratio, upper, 3)
@@ -231,9 +233,11 @@ def fades(log_x: Array, log_ratio: Array, upper: bool = True) -> bool:
     return bool(min(last, middle, first) > 0.0 and last * first < PACE * middle**2)
 
 
-def _levels(log_x: Array, log_ratio: Array, upper: bool, count: int) -> list[float]:
-    """Supremum (or infimum) of ln(ratio) on [T/2, T], [T/4, T/2], ..., as many of ``count`` as hold points."""
-    extreme = np.max if upper else np.min
+def _levels(log_x: Array, log_ratio: Array, upper: bool | Callable[[Array], Any], count: int) -> list[float]:
+    """Supremum (or infimum, or what a function gives) of ln(ratio) on [T/2, T], [T/4, T/2], ..., as many of ``count`` as hold
+    points.
+    """
+    extreme = upper if callable(upper) else np.max if upper else np.min
     t = log_x - log_x[0] + 1.0
     end = float(t[-1])
     levels: list[float] = []
