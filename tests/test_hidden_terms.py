@@ -147,3 +147,48 @@ def test_a_simulation_that_leaves_much_open_calls_nothing_consistent(degree: flo
     )
     found = vf.judge(claim(2.0 / 3.0 + 0.4, tuning="schedule"), instance)
     assert found.verdict != CONSISTENT
+
+
+@pytest.mark.parametrize("farther", [False, True])
+def test_crests_that_are_met_at_other_phases_are_no_growth(farther: bool) -> None:
+    """A ratio of a period that the points do not share; its extremes over one period and the next are the same to 1e-3."""
+    instance = vf.Instance(vf.PowerLaw(3.617), vf.LacunaryTarget(s=0.14, ratio=70.0), vf.Noise(5.0))
+    found = assess(claim(vf.Theta(alpha(0.14, 3.617))), instance, farther=farther)
+    assert found.verdict != VIOLATED, found.reason
+
+
+def test_finitely_many_eigenvalues_are_judged_where_the_last_is_resolved() -> None:
+    """In the limit sigma^2 p/n, for every p; until the p-th eigenvalue is resolved, n^-alpha."""
+    for size in (1000, 10**6, 10**9):
+        instance = vf.Instance(vf.Truncated(vf.PowerLaw(2.5), size), vf.CriticalTarget(0.8), vf.Noise(1.0))
+        assert assess(claim(1.0), instance).verdict == CONSISTENT
+        assert assess(claim(alpha(0.8, 2.5)), instance).verdict == VIOLATED
+
+
+EXPONENTIALS = [(2.1, 1.532, FLOW), (4.0, 0.83, FLOW), (12.0, 0.29, vf.Ridge()), (0.3, 0.419, FLOW)]
+
+
+@pytest.mark.parametrize(("rate", "s", "descent"), EXPONENTIALS)
+def test_steps_of_an_exponential_spectrum_are_no_exponent(rate: float, s: float, descent: vf.Filter) -> None:
+    """ln n/n in steps, one for each eigenvalue."""
+    instance = vf.Instance(vf.Exponential(rate), vf.CriticalTarget(s), vf.Noise(1.0), filter=descent)
+    for farther in (False, True):
+        assert assess(claim(1.0), instance, farther=farther).verdict != VIOLATED
+        assert assess(claim(0.95), instance, farther=farther).verdict != CONSISTENT
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "more", [{"dependence": vf.Repeated(vf.Blocks(4), "repeated")}, {"features": vf.GaussianFeatures(1.0, 1.0)}]
+)
+def test_an_exponential_spectrum_with_other_ingredients_is_judged(more: dict[str, Any]) -> None:
+    instance = vf.Instance(vf.Exponential(1.0), vf.CriticalTarget(0.7), vf.Noise(1.0), **more)
+    assert assess(claim(1.0), instance, farther=True).verdict in (CONSISTENT, INCONCLUSIVE)
+
+
+@pytest.mark.parametrize("target", [vf.CriticalTarget(0.85), vf.LacunaryTarget(0.85, ratio=10.0)])
+def test_a_mean_does_not_hide_the_tail(target: vf.Target) -> None:
+    """(f_0 kappa/l_0)^2 exceeds kappa^2s until kappa is (l_0/f_0)^(1/(1 - s)); the curve looks saturated."""
+    instance = vf.Instance(vf.PowerLaw(2.0), target, vf.Noise(1.0), design=vf.UncentredDesign(0.003, 300.0))
+    assert assess(claim(alpha(0.85, 2.0)), instance).verdict == CONSISTENT
+    assert assess(claim(alpha(1.0, 2.0)), instance).verdict == VIOLATED

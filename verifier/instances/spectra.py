@@ -64,6 +64,8 @@ class SpectrumDefaults:
     head: int = 1
     tail_index: float | None = None
     period: float | None = None
+    gap: float = 0.0
+    """ln of the ratio of one eigenvalue to the next, where it does not tend to zero."""
     assumption_r: tuple[float, float] | None = None
 
     def log_eigenvalues(self, log_index: Array) -> Array:
@@ -221,6 +223,10 @@ class Exponential(SpectrumDefaults, Ingredient):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rate", within("rate", self.rate, 0.2, 50.0))
+
+    @property
+    def gap(self) -> float:  # type: ignore[override]
+        return self.rate
 
     @property
     def head(self) -> int:  # type: ignore[override]

@@ -250,7 +250,9 @@ class Equivalent:
             return kappa
         m, ridge = n[solve], lam[solve]
         ceiling = np.log(ridge + self._trace(m) / m)
-        grid, table = self._grid(float(log_kappa_floor(self.instance, m, ridge).min()), float(ceiling.max()))
+        # What lies below is no kappa, whatever it is.
+        low_end = max(float(log_kappa_floor(self.instance, m, ridge).min()), LOG_KAPPA_MIN - 4.0)
+        grid, table = self._grid(low_end, float(ceiling.max()))
         excess = np.exp(grid) * (1.0 - self._table_seen(m, table).df1 / m[:, None]) - ridge[:, None]
         start = grid[np.argmax(excess > 0.0, axis=1)]
         root = np.exp(np.minimum(start, ceiling))

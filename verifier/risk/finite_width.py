@@ -71,7 +71,7 @@ class FeatureEquivalent(Equivalent):
         # z <= tr/gamma: beyond gamma = 2 tr/min(n, m) neither factor is below 1/2, so that lambda is gamma/4 at least.
         ceiling = np.log(4.0 * ridge + 2.0 * self.trace / few)
         low_end = float(log_kappa_floor(self.instance, size, ridge).min())
-        grid, table = self._grid(low_end if math.isfinite(low_end) else LOG_KAPPA_MIN, float(ceiling.max()))
+        grid, table = self._grid(max(low_end, LOG_KAPPA_MIN), float(ceiling.max()))
         excess = _features_excess(grid, table.df1, few[:, None], many[:, None], ridge[:, None])
         first = np.argmax(excess > 0.0, axis=1)
         upper, lower = grid[first], grid[np.maximum(first - 1, 0)]
@@ -253,4 +253,4 @@ class LandmarkEquivalent(Equivalent):
 def _features_excess(u: Array, z: Array, few: Array, many: Array, ridge: Array) -> Array:
     """(1 - z/few)(1 - z/many) - ridge/gamma, of the sign of gamma - gamma(ridge): negative where z exceeds either number."""
     least = 1.0 - z / few
-    return np.where(least > 0.0, least * (1.0 - z / many), least) - ridge * np.exp(-u)
+    return np.where(least > 0.0, least * (1.0 - z / many), least) - ridge * np.exp(-np.maximum(u, -700.0))

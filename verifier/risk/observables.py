@@ -22,6 +22,7 @@ from scipy.interpolate import CubicSpline
 from verifier.instances import (
     CarriedFunction,
     DiagonalDrift,
+    ExponentialTarget,
     FourierFeatures,
     GaussianFeatures,
     Instance,
@@ -34,6 +35,7 @@ from verifier.instances import (
     StochasticDescent,
     TransformedDrift,
     Truncated,
+    UncentredDesign,
     log_index_at,
 )
 from verifier.risk.coordinates import largest_factor
@@ -99,6 +101,7 @@ class Observable(Protocol):
 
 
 MOST_INDEX = 50.0  # an index beyond which the bias is no matter
+FEW_END = 30.0  # ln n up to which finitely many eigenvalues are followed that are resolved at n = 100
 LARGEST_SAMPLE = 9e18  # a sample size that is an integer of 64 bits
 AMPLE_SAMPLE = 1e12  # the last sample size of a simulation at a fixed width
 AS_MATRICES = 1600  # the last sample size of a simulation whose correlations over time are handled as matrices
@@ -124,7 +127,7 @@ class ExcessRisk:
         spectrum, features = instance.spectrum, instance.features
         start = max(math.log(100.0), *(float(getattr(part, "log_onset", 0.0)) for part in (features, instance.context)))
         if math.isfinite(spectrum.size) or spectrum.tail_index is None:
-            return start, 30.0
+            return self._range_of_few(instance, tuning, start)
         beta = spectrum.tail_index
         if instance.drift != NoDrift():
             return _drifting_range(instance, start, tuning)
@@ -156,6 +159,23 @@ class ExcessRisk:
             start = max(start, log_free_size(instance, tuning))
         return start, min(end, LOG_FARTHEST)
 
+    def _range_of_few(self, instance: Instance, tuning: Tuning, start: float) -> tuple[float, float]:
+        """The range for finitely many eigenvalues: from where the last of them is resolved. Where that one is below the smallest
+        kappa, as it is of an exponential spectrum, from the start to where kappa reaches exp(-300).
+        """
+        if instance.sigma == 0.0:
+            return start, FEW_END
+        last = float(instance.spectrum.log_eigenvalues(np.array([math.log(instance.spectrum.size)]))[0])
+        if isinstance(instance.filter, StochasticDescent):
+            start = max(start, log_free_size(instance, tuning))
+        if last < -DEEPEST:
+            farthest = LOG_FARTHEST
+            if isinstance(instance.filter, StochasticDescent):
+                farthest = min(DEEPEST, LOG_FARTHEST) / instance.filter.degree
+            return start, max(min(self._log_size_at(instance, tuning, -DEEPEST), farthest), start)
+        start = max(start, self._log_size_at(instance, tuning, last))
+        return start, min(start + FEW_END - math.log(100.0), LOG_FARTHEST)
+
     def log_resolving_size(self, instance: Instance, tuning: Tuning) -> float:
         """ln n at which kappa falls below the last irregular eigenvalue, so that what follows is the tail's own curve."""
         head = log_irregular(instance)
@@ -163,7 +183,11 @@ class ExcessRisk:
             return 0.0
         if math.isinf(head):
             return LOG_FARTHEST
-        level = float(instance.spectrum.log_eigenvalues(np.array([head]))[0])
+        beyond = np.logaddexp(head, 0.0)  # the first index of the tail: spikes may end far above it
+        return self._log_size_at(instance, tuning, float(instance.spectrum.log_eigenvalues(np.array([beyond]))[0]))
+
+    def _log_size_at(self, instance: Instance, tuning: Tuning, level: float) -> float:
+        """ln n at which kappa falls below exp(level - 1)."""
         if level - 1.0 < LOG_KAPPA_MIN:
             return LOG_FARTHEST
         engine, kappa = equivalent(instance, level - 1.0), math.exp(level - 1.0)
@@ -312,20 +336,34 @@ def log_irregular(instance: Instance) -> float:
     spectrum, target = instance.spectrum, instance.target
     start = max(math.log(max(spectrum.head, target.head)), float(getattr(spectrum, "log_crossover", 0.0)))
     carried = hasattr(target, "index_under")
-    if math.isinf(start) or not (carried or isinstance(spectrum, Purified) or hasattr(spectrum, "log_crossover")):
+    mean = log_share_of_the_mean(instance)
+    hidden = carried or isinstance(spectrum, Purified) or hasattr(spectrum, "log_crossover") or mean > -math.inf
+    if math.isinf(start) or not hidden:
         return start
     index = target.index_under(spectrum.tail_index) if carried else target.l2_index  # type: ignore[attr-defined]
-    if target.support(math.log(2.0)) is not None or getattr(target, "supremum", False) or index >= 1.0 - 1e-9:
+    single = isinstance(target, SingleEigenfunction | ExponentialTarget)
+    if single or getattr(target, "supremum", False) or index >= 1.0 - 1e-9:
         return start
+    count = 1.0 if target.support(math.log(2.0)) is None else 0.0  # lacunary terms are not summed over indices
 
     def log_share(x: Array) -> Array:
         log_l = spectrum.log_eigenvalues(x)
-        return x + target.log_energy(x, log_l) + 2.0 * (target.l2_index - 1.0) * log_l
+        return count * x + target.log_energy(x, log_l) + 2.0 * (target.l2_index - 1.0) * log_l
 
-    level = float(np.max(log_share(np.linspace(0.0, start, 400)))) + LEADING
+    level = max(float(np.max(log_share(np.linspace(0.0, start, 400)))), mean) + LEADING
     ahead = start + np.arange(0.0, 4.0 * LOG_FARTHEST, 0.25)
+    if log_share(ahead[-2:-1])[0] <= log_share(ahead[:1])[0]:
+        return start  # smoother than declared: the bias is saturated in the limit
     reached = np.flatnonzero(log_share(ahead) >= level)
     return float(ahead[reached[0]]) if reached.size else math.inf
+
+
+def log_share_of_the_mean(instance: Instance) -> float:
+    r"""ln of what the mean of uncentred inputs has of :math:`\sum f_i^2/l_i^2`, :math:`f_0^2/l_0^2`."""
+    design = instance.design
+    if not isinstance(design, UncentredDesign) or design.intercept == 0.0:
+        return -math.inf
+    return 2.0 * math.log(design.intercept) - 4.0 * math.log(design.mean)
 
 
 class Crossover(NamedTuple):

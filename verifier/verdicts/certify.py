@@ -166,6 +166,22 @@ def certify(
     beyond = np.maximum(np.abs(difference) - systematic - 1e-9 * expected, 0.0)
     scores = np.sign(difference) * beyond / (curve.stderr + 1e-12 * expected + 1e-300)
     off = beyond > quantile * curve.stderr
+    if not np.all(curve.risk > 0.0):  # what remains of terms that are many orders larger
+        lost = n[int(np.argmax(~(curve.risk > 0.0)))]
+        return Certification(
+            agrees=False,
+            n=tuple(int(m) for m in n),
+            simulated=tuple(map(float, curve.risk)),
+            stderr=tuple(map(float, curve.stderr)),
+            equivalent=tuple(map(float, expected)),
+            z=tuple(map(float, scores)),
+            slope=math.nan,
+            slope_stderr=math.inf,
+            equivalent_slope=math.nan,
+            replicates=replicates,
+            precision=math.inf,
+            text=f"the simulated risk at n = {lost} is lost in its errors, which leave no positive number",
+        )
     fit = fit_slope(curve)
     equivalent_slope = fit.project(expected)
     # Only what changes along the curve moves a slope, or an exponent: at a fixed width its part of the error does not. With

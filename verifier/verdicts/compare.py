@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifier.claims import AtLeast, AtMost, Exponent, Prediction, StraightLine, Theta
-from verifier.verdicts.extrapolate import Asymptote, fades, growth
+from verifier.verdicts.extrapolate import Asymptote, fades, growth, mean_growth
 from verifier.verdicts.judgement import CONSISTENT, INCONCLUSIVE, VIOLATED, Evidence, Judgement
 
 Array = NDArray[np.float64]
@@ -27,6 +27,9 @@ SETTLED_GROWTH = 0.03
 
 WAVY = 0.01
 """Amplitude of a persistent oscillation of the local exponent above which a curve is not a straight line."""
+
+DRIFTING = 0.5 * DECISIVE_GROWTH
+"""ln of the factor by which the mean must grow with the supremum: crests that are met at other phases are no growth."""
 
 LASTING = 0.8
 """Share of an earlier oscillation that a lasting one must keep: one that fades as 1 / ln n keeps 0.6 of it."""
@@ -80,13 +83,15 @@ def _compare_theta(p: Prediction, limit: Asymptote, tolerance: float, evidence: 
 
 def growth_verdict(log_x: Array, log_ratio: Array, upper: bool) -> tuple[float, int]:
     """Growth over the last doubling of ln x (of the supremum, or minus that of the infimum), and 2 where it is unbounded,
-    1 where it has not settled, 0 where it has. A factor (ln x)^c grows by the same c ln 2 over each doubling, for ever. What grew
-    much more before is no sign of rest where it still grows by more than ``DECISIVE_GROWTH``.
+    1 where it has not settled, 0 where it has. A factor (ln x)^c grows by the same c ln 2 over each doubling, for ever, and so does
+    its mean, which hardly notices between which points the crests of an oscillation fall. What grew much more before is no sign of
+    rest where it still grows by more than ``DECISIVE_GROWTH``.
     """
     sign = 1.0 if upper else -1.0
     last, earlier = (sign * g for g in growth(log_x, log_ratio, upper))
     lasting = last > 0.5 * earlier
-    unbounded = last > DECISIVE_GROWTH and lasting and not fades(log_x, log_ratio, upper)
+    drifts = sign * mean_growth(log_x, log_ratio)[0] > DRIFTING
+    unbounded = last > DECISIVE_GROWTH and lasting and drifts and not fades(log_x, log_ratio, upper)
     settled = last <= (SETTLED_GROWTH if lasting else DECISIVE_GROWTH)
     return last, 2 if unbounded else 0 if settled else 1
 

@@ -18,8 +18,10 @@ theorem escapes it is measured (docs/calibration.md, tests/test_extrapolate.py).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -209,7 +211,16 @@ def growth(log_x: Array, log_ratio: Array, upper: bool = True) -> tuple[float, f
     """Change of the supremum (or infimum) of ln(ratio) from [T/4, T/2] to [T/2, T] in t = ln x, and the same one doubling
     of t earlier. A bounded ratio that settles has both near zero; a factor (ln x)^c changes by c ln 2 each time.
     """
-    levels = _levels(log_x, log_ratio, upper, 3)
+    return _growth(log_x, log_ratio, np.max if upper else np.min)
+
+
+def mean_growth(log_x: Array, log_ratio: Array) -> tuple[float, float]:
+    """The same of the mean of ln(ratio)."""
+    return _growth(log_x, log_ratio, np.mean)
+
+
+def _growth(log_x: Array, log_ratio: Array, level: Callable[[Array], Any]) -> tuple[float, float]:
+    levels = _levels(log_x, log_ratio, level, 3)
     if len(levels) < 3:
         raise ValueError("log_x has no point in one of the last three halvings of its range; use a finer grid")
     return levels[0] - levels[1], levels[1] - levels[2]
@@ -223,7 +234,7 @@ def fades(log_x: Array, log_ratio: Array, upper: bool = True) -> bool:
     second, since it is its square but for the factor of the next term. Measured (tests/test_judge.py): the quotient is .96 and
     more at s = 1, where there is a logarithm, .93 and less at s = .999, where there is none; unseen by it are oscillations.
     """
-    levels = _levels(log_x, log_ratio, upper, 4)
+    levels = _levels(log_x, log_ratio, np.max if upper else np.min, 4)
     if len(levels) < 4:
         return False
     sign = 1.0 if upper else -1.0
@@ -231,9 +242,8 @@ def fades(log_x: Array, log_ratio: Array, upper: bool = True) -> bool:
     return bool(min(last, middle, first) > 0.0 and last * first < PACE * middle**2)
 
 
-def _levels(log_x: Array, log_ratio: Array, upper: bool, count: int) -> list[float]:
-    """Supremum (or infimum) of ln(ratio) on [T/2, T], [T/4, T/2], ..., as many of ``count`` as hold points."""
-    extreme = np.max if upper else np.min
+def _levels(log_x: Array, log_ratio: Array, level: Callable[[Array], Any], count: int) -> list[float]:
+    """Supremum, infimum or mean of ln(ratio) on [T/2, T], [T/4, T/2], ..., as many of ``count`` as hold points."""
     t = log_x - log_x[0] + 1.0
     end = float(t[-1])
     levels: list[float] = []
@@ -241,5 +251,5 @@ def _levels(log_x: Array, log_ratio: Array, upper: bool, count: int) -> list[flo
         inside = (t > end / 2 ** (k + 1)) & (t <= end / 2**k)
         if not inside.any():
             break
-        levels.append(float(extreme(log_ratio[inside])))
+        levels.append(float(level(log_ratio[inside])))
     return levels

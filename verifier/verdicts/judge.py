@@ -321,10 +321,22 @@ def _longest_period(observable: Any, instance: Instance, tuning: Tuning) -> floa
     periods = [
         getattr(part, "period", None) or 0.0 for part in (instance.spectrum, instance.target, instance.transform)
     ]
+    gap = float(getattr(instance.spectrum, "gap", 0.0))
+    if gap > 0.0 and isinstance(observable, ExcessRisk):
+        return gap * _size_in_kappa(instance, tuning)  # a step of the curve for every eigenvalue
     if max(periods) == 0.0 or not isinstance(observable, ExcessRisk):
         return 0.0
     index = instance.s if tuning == "schedule" else saturated_index(instance)
     return max(periods) / balanced_power(instance.dependence, 2.0 * (instance.spectrum.tail_index or 1.0) * index)
+
+
+def _size_in_kappa(instance: Instance, tuning: Tuning) -> float:
+    """How fast ln n grows in ln 1/kappa where the degrees of freedom stay logarithmic: no faster than this."""
+    if tuning == "optimal":
+        return 2.0 * saturated_index(instance) + 1.0
+    lam = ridge(instance, np.exp(np.array([FIRST_REACH / 2.0, FIRST_REACH])), tuning)
+    falls = -2.0 * float(np.diff(np.log(lam))[0]) / FIRST_REACH
+    return 1.0 / max(falls, SLOWER)
 
 
 def _followed(claim: Claim, instance: Instance, farther: bool) -> tuple[Evidence, bool]:
