@@ -192,3 +192,12 @@ def test_a_mean_does_not_hide_the_tail(target: vf.Target) -> None:
     instance = vf.Instance(vf.PowerLaw(2.0), target, vf.Noise(1.0), design=vf.UncentredDesign(0.003, 300.0))
     assert assess(claim(alpha(0.85, 2.0)), instance).verdict == CONSISTENT
     assert assess(claim(alpha(1.0, 2.0)), instance).verdict == VIOLATED
+
+
+def test_noise_that_large_residuals_make_does_not_hide_the_tail() -> None:
+    """It falls as 1/n, which no step changes, up to n = e^450; behind it are 2s/(2s + 1) = .83 of the tail and of label noise."""
+    instance = vf.Instance(
+        vf.Spiked(4.768, 100, 1e6), vf.CriticalTarget(2.49, source_norm="RKHS"), vf.Noise(1.0), filter=vf.SinglePass()
+    )
+    assert assess(claim(4.98 / 5.98), instance).verdict != VIOLATED
+    assert assess(claim(1.0), instance).verdict != CONSISTENT

@@ -245,7 +245,7 @@ class ExcessRisk:
         watched of the plain case, where irregular heads of spectra and crossovers say so.
         """
         plain = instance.diagonal and not instance.features.finite and not instance.context.several
-        if plain and instance.drift == NoDrift():
+        if plain and instance.drift == NoDrift() and not isinstance(instance.filter, StochasticDescent):
             return ()
         return tuple(_log(part) for part in watched_parts(instance, n=np.exp(log_x), lam=tuning))
 

@@ -75,6 +75,9 @@ class StepEquivalent(Equivalent):
 
     def optimum(self, n: Array) -> Array:
         """1/(eta T) of the best constant step, shape (k,)."""
+        return self._recalled("optimum", self._best, n)
+
+    def _best(self, n: Array) -> Array:
         log_n = np.log(n)
         grid, terms = self._table_down_to(float(log_n.max()))
         heard = math.log(self.variance)
@@ -83,6 +86,14 @@ class StepEquivalent(Equivalent):
         tiny = np.finfo(np.float64).tiny
         curves = [CubicSpline(grid, np.log(np.maximum(terms[j], tiny))) for j in chosen]
         return np.maximum(self._bound(n), np.exp(balanced(grid, curves, [weights[j] for j in chosen])))
+
+    def parts(self, n: Array, kappa: Array) -> tuple[Array, ...]:
+        """The leading terms: beside the noise that large residuals make, which falls as 1/n, they may lead far out only."""
+        size = max(1, _CHUNK // self._sums.nodes)
+        pieces = [self._leading(kappa[i : i + size]) for i in range(0, len(kappa), size)]
+        bias, learnt, drawn = np.concatenate(pieces, axis=1)
+        noise = () if self.fresh else (self.variance * learnt / n,)
+        return (bias, *noise, self.variance * drawn / n**self.degree)
 
     def size_at_optimum(self, kappa: float) -> float:
         """The first n at which 1/(eta T) of the best step is ``kappa`` or less; infinite where there is none."""
