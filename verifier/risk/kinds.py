@@ -38,6 +38,7 @@ class Kind(Enum):
     DRIFTING = auto()
     TURNING = auto()
     DESCENT = auto()
+    DEPENDENT_DESCENT = auto()
     SINGLE_PASS = auto()
     MULTI_PASS = auto()
     MIXTURE_SAMPLES = auto()
@@ -57,7 +58,7 @@ def kind(instance: Instance) -> Kind:
     if isinstance(instance.design, UncentredDesign):
         return Kind.UNCENTRED
     if instance.dependence != Independent():
-        return Kind.DEPENDENT
+        return Kind.DEPENDENT_DESCENT if isinstance(instance.filter, Descent) else Kind.DEPENDENT
     if instance.drift != NoDrift():
         return Kind.TURNING if isinstance(instance.drift, TurningDrift) else Kind.DRIFTING
     if isinstance(instance.filter, Descent):
