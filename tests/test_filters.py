@@ -285,7 +285,7 @@ def test_instances_are_recorded_and_described() -> None:
     ("change", "words"),
     [
         ({"features": vf.GaussianFeatures(10.0, 0.0)}, "finitely many features"),
-        ({"dependence": vf.Dependent(vf.AR1(0.5))}, "depend on one another"),
+        ({"dependence": vf.PerCoordinate((0.5, 0.2))}, "correlations over time differ"),
         ({"noise": vf.Noise(0.0)}, "label noise"),
         ({"target": vf.BallTarget(0.5)}, "single target"),
         ({"design": vf.RademacherDesign()}, "Gaussian inputs"),

@@ -17,13 +17,18 @@ from verifier.instances.dependence import Dependence, Independent
 from verifier.instances.designs import Design, GaussianDesign, MixtureSamples, UncentredDesign
 from verifier.instances.drift import Drift, NoDrift
 from verifier.instances.features import AllFeatures, Features, FourierFeatures, NystromFeatures
-from verifier.instances.filters import Filter, GradientFlow, Ridge
+from verifier.instances.filters import Descent, Filter, GradientDescent, GradientFlow, Ridge
 from verifier.instances.ingredient import Ingredient, recorded
 from verifier.instances.mixtures import Mixture, RotatedMixture
 from verifier.instances.noise import Noise
 from verifier.instances.spectra import PowerLaw, Spectrum, power_tail, tail_index
 from verifier.instances.targets import CriticalTarget, SingleEigenfunction, Target
 from verifier.instances.transforms import FullRotation, Identity, Transform
+
+MOST_DEPENDENT_STEP = 0.1
+"""Largest step of gradient descent, in units of 1/l_1, on samples that depend on one another: up to ten times l_1 no eigenvalue of
+a sample oscillates.
+"""
 
 MOST_TRANSFORMED = 4096
 """Largest finite number of directions that a transform may act on; infinitely many are no trouble."""
@@ -136,10 +141,21 @@ class Instance:
             )
 
     def _check_filter(self) -> None:
-        if self.features.finite or self.dependence != Independent():
+        if self.features.finite or isinstance(self.dependence, PerCoordinate | VectorAutoregression):
             raise ValueError(
-                f"filter={self.filter!r}: no equivalent is known here of a descent on finitely many features, or on samples that "
-                f"depend on one another; got {self.features!r} and {self.dependence!r}"
+                f"filter={self.filter!r}: no equivalent is known here of a descent on finitely many features, or on coordinates "
+                f"whose correlations over time differ; got {self.features!r} and {self.dependence!r}"
+            )
+        if self.dependence != Independent() and not isinstance(self.filter, Descent):
+            raise ValueError(
+                f"filter={self.filter!r}: no equivalent is known here of stochastic descent on samples that depend on one another; "
+                f"got {self.dependence!r}, use GradientFlow(), GradientDescent() or HeavyBall()"
+            )
+        step = self.filter.step if isinstance(self.filter, GradientDescent) else 0.0
+        if self.dependence != Independent() and step > MOST_DEPENDENT_STEP:
+            raise ValueError(
+                f"filter={self.filter!r}: on samples that depend on one another, {self.dependence!r}, the largest eigenvalue of a "
+                f"sample exceeds l_1 by far; use a step of at most {MOST_DEPENDENT_STEP:g}"
             )
         if self.design != GaussianDesign() or not self.diagonal:
             raise ValueError(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from verifier.instances import Instance
 from verifier.instances.ingredient import whole
+from verifier.risk.dependent_filter_samples import simulate_dependent_filter
 from verifier.risk.dependent_samples import MOST_SAMPLES, simulate_dependent
 from verifier.risk.dependent_streams import can_be_streamed, simulate_dependent_stream
 from verifier.risk.drift_samples import simulate_drift
@@ -268,6 +269,7 @@ SIMULATORS: dict[Kind, Callable[[Instance, Pairs, Replicates, int | None], Array
     Kind.TURNING: simulate_drift,
     Kind.MOVED: lambda inst, pairs, draws, directions: simulate_transformed_drift(inst, pairs, draws),
     Kind.DESCENT: simulate_filter,
+    Kind.DEPENDENT_DESCENT: simulate_dependent_filter,
     # exact in the mean whatever its directions
     Kind.SINGLE_PASS: lambda inst, pairs, draws, directions: simulate_single_pass(inst, pairs, draws),
     # more directions than the leading ones of other samples cost next to nothing

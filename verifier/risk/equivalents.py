@@ -29,6 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 from verifier.instances import Instance, log_index_at
 from verifier.risk.coordinates import is_profiled, profile_ridge, profile_terms
 from verifier.risk.dependent import DependentEquivalent
+from verifier.risk.dependent_filters import DependentFilterEquivalent
 from verifier.risk.drift import DriftEquivalent
 from verifier.risk.engine import LOG_KAPPA_MIN, Equivalent, log_kappa_floor
 from verifier.risk.filters import FilterEquivalent
@@ -56,6 +57,7 @@ ENGINES: dict[Kind, Callable[[Instance, float], Equivalent]] = {
     Kind.TURNING: TurningEquivalent,
     Kind.MOVED: TransformedDriftEquivalent,
     Kind.DESCENT: FilterEquivalent,
+    Kind.DEPENDENT_DESCENT: DependentFilterEquivalent,
     Kind.SINGLE_PASS: SinglePassEquivalent,
     Kind.MULTI_PASS: MultiPassEquivalent,
 }

@@ -30,6 +30,7 @@ of a sample, and more, are left out: they interpolate it.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,15 +72,20 @@ def contour(poles: int = POLES) -> tuple[Complex, Complex]:
 
 
 def ridges(instance: Instance, lam: Array) -> tuple[Complex, Complex]:
+    """The complex ridges and weights of an instance's filter, as :func:`ridges_of` gives them."""
+    assert isinstance(instance.filter, Descent)
+    return ridges_of(instance.filter, lam, largest_eigenvalue(instance))
+
+
+def ridges_of(descent: Descent, lam: Array, largest: float) -> tuple[Complex, Complex]:
     """The complex ridges z and weights w of a filter at each lambda, shape (k, poles/2) each: half of them, the others are their
-    conjugates.
+    conjugates. ``largest`` is l_1.
     """
     zeta, weight = contour()
     scaled = lam[:, None] * zeta
-    assert isinstance(instance.filter, Descent)
-    where, slope = instance.filter.at_decay(-scaled, largest_eigenvalue(instance))
+    where, slope = descent.at_decay(-scaled, largest)
     z = -where
-    amplitude = 1.0 + instance.filter.excess(-scaled, largest_eigenvalue(instance))
+    amplitude = 1.0 + descent.excess(-scaled, largest)
     return z, np.asarray(weight * lam[:, None] * slope * amplitude / z)
 
 
@@ -97,11 +103,12 @@ class FilterEquivalent(Equivalent):
         assert isinstance(instance.filter, Descent)
         self._descent = instance.filter
         self._modes = self._sums.modes
-        self._earliest = self._descent.earliest(largest_eigenvalue(instance))
+        self._largest = largest_eigenvalue(instance)
+        self._earliest = self._descent.earliest(self._largest)
 
     def _ridges(self, lam: Array) -> tuple[Complex, Complex]:
         """Complex ridges and weights of the filter at each lambda, as :func:`ridges` gives them."""
-        return ridges(self.instance, lam)
+        return ridges_of(self._descent, lam, self._largest)
 
     def _left(self, ell: Array, lam: Array) -> Array:
         """g at eigenvalues (columns) and lambdas (rows, shape (k, 1))."""
@@ -136,11 +143,11 @@ class FilterEquivalent(Equivalent):
     def terms(self, n: Array, kappa: Array) -> tuple[Array, Array]:
         """Terms of the excess risk from target and noise at (n, kappa)."""
         lam = self.ridge(n, kappa)
-        few = kappa - lam <= SETTLED * kappa  # N/n is so small that the leading terms are all
+        few = self._few(lam, kappa)
         bias, noise = np.empty_like(n), np.empty_like(n)
         if few.any():
             bias[few], noise[few] = self._leading(np.log(kappa[few]))
-            noise[few] /= n[few]
+            noise[few] *= self._passed_alone(n[few], kappa[few]) / n[few]
         size, many = max(1, _CHUNK // (POLES * self._sums.nodes)), np.flatnonzero(~few)
         # Beyond interpolation, lambda far below kappa, there are no complex ridges to be found: NaN there.
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -149,8 +156,22 @@ class FilterEquivalent(Equivalent):
                 bias[part], noise[part] = self._corrected(n[part], lam[part], kappa[part])
         return bias, self.variance * noise
 
+    def _few(self, lam: Array, kappa: Array) -> NDArray[np.bool_]:
+        """Where N/n is so small that the leading terms are all."""
+        return np.asarray(kappa - lam <= SETTLED * kappa)
+
+    def _passed_alone(self, n: Array, kappa: Array) -> Array | float:
+        """What the noise of the leading terms is multiplied by: one on independent samples."""
+        return 1.0
+
+    def _passed_on(self, n: Array, kappa: Array, z: Complex, found: Complex, df1: Complex) -> tuple[Any, Any, Any]:
+        """What risk and noise of the samples are multiplied by, for every pair of poles, and the latter at the real effective
+        ridge: ones on independent samples; z, effective ridges and degrees of freedom of shape (k, P).
+        """
+        return 1.0, 1.0, 1.0
+
     def _corrected(self, n: Array, lam: Array, kappa: Array) -> tuple[Array, Array]:
-        _, weight, found = self.solved(n, lam, kappa)
+        z, weight, found = self.solved(n, lam, kappa)
         modes = self._modes
         near = np.minimum(kappa, self._earliest)
         plain, plain_weight = self._ridges(near)
@@ -165,8 +186,9 @@ class FilterEquivalent(Equivalent):
         lost = 2.0 * np.real(lost) + self._left(modes.target_eigenvalues, near[:, None])
         # Both kinds of sums over two poles by partial fractions: 1/((l+a)(l+b)) = (1/(l+a) - 1/(l+b))/(b-a).
         both = [found, weight, part @ modes.target_energy, part**2 @ modes.target_energy]
-        both += [share @ modes.multiplicity, share**2 @ modes.multiplicity]
-        kappas, w, energy, energy2, df1, df2 = (np.concatenate([a, a.conj()], axis=1) for a in both)
+        both += [share @ modes.multiplicity, share**2 @ modes.multiplicity, z]
+        kappas, w, energy, energy2, df1, df2, z = (np.concatenate([a, a.conj()], axis=1) for a in both)
+        inputs, noise, level = self._passed_on(n, kappa, z, kappas, df1)
         place = np.arange(POLES)
         apart = kappas[:, :, None] - kappas[:, None, :]
         apart[:, place, place] = 1.0
@@ -177,10 +199,13 @@ class FilterEquivalent(Equivalent):
         taken = (taken[:, :, None] - taken[:, None, :]) / apart
         taken[:, place, place] = df2
         taken /= n[:, None, None]
-        pair = w[:, :, None] * w[:, None, :] * taken / (1.0 - taken)
+        weights = w[:, :, None] * w[:, None, :]
+        pair = weights * (inputs * taken) / (1.0 - inputs * taken)
         target = lost**2 @ modes.target_energy + np.real(np.sum(pair * bias, axis=(1, 2)))
-        noise = kept**2 @ modes.multiplicity / n + np.real(np.sum(pair * taken, axis=(1, 2)))
-        return target, noise
+        heard = level * (kept**2 @ modes.multiplicity) / n + np.real(np.sum(pair * (noise * taken), axis=(1, 2)))
+        # Poles do not hear what one real ridge does.
+        heard = heard + np.real(np.sum(weights * (noise - np.reshape(level, (-1, 1, 1))) * taken, axis=(1, 2)))
+        return target, heard
 
     def optimum(self, n: Array) -> Array:
         """kappa at which the leading terms of the risk are smallest, shape of n; not below the one with d1 = .9 n."""
@@ -237,9 +262,8 @@ class FilterEquivalent(Equivalent):
 
     def _decay(self, ell: Array) -> tuple[Array, Array]:
         """psi and A - 1 at real eigenvalues."""
-        largest = largest_eigenvalue(self.instance)
-        decay = self._descent.log_decay(ell, largest)
-        return decay, np.asarray(self._descent.excess(decay, largest))
+        decay = self._descent.log_decay(ell, self._largest)
+        return decay, np.asarray(self._descent.excess(decay, self._largest))
 
     def _learnt(self, ell: Array, time: Array) -> Array:
         """1 - g at eigenvalues (columns) and times 1/lambda (rows)."""

@@ -40,6 +40,7 @@ class Kind(Enum):
     TURNING = auto()
     MOVED = auto()
     DESCENT = auto()
+    DEPENDENT_DESCENT = auto()
     SINGLE_PASS = auto()
     MULTI_PASS = auto()
     MIXTURE_SAMPLES = auto()
@@ -59,7 +60,7 @@ def kind(instance: Instance) -> Kind:
     if isinstance(instance.design, UncentredDesign):
         return Kind.UNCENTRED
     if instance.dependence != Independent():
-        return Kind.DEPENDENT
+        return Kind.DEPENDENT_DESCENT if isinstance(instance.filter, Descent) else Kind.DEPENDENT
     if instance.drift != NoDrift():
         if isinstance(instance.drift, TransformedDrift):
             return Kind.MOVED

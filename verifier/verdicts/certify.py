@@ -23,6 +23,7 @@ from verifier.instances import (
     Dependent,
     Descent,
     FourierFeatures,
+    Independent,
     Instance,
     MixtureSamples,
     MultiPass,
@@ -33,6 +34,7 @@ from verifier.instances import (
 )
 from verifier.instances.processes import SHORT_MEMORY
 from verifier.risk.curves import Curve, learning_curve
+from verifier.risk.dependent_filters import DependentFilterEquivalent
 from verifier.risk.equivalents import equivalent_for, equivalent_risk
 from verifier.risk.mixtures import mixture_risk
 from verifier.risk.multi_pass import MultiPassEquivalent
@@ -107,7 +109,8 @@ def agreement_constant(instance: Instance) -> float:
     if instance.drift != NoDrift():
         return 0.5
     if isinstance(instance.filter, Descent | MultiPass):
-        return max(4.0, 3.0 * instance.s * (2.0 * instance.s + 1.0))
+        least = 4.0 if instance.dependence == Independent() else max(4.0, 0.5 * correlation_time(instance.dependence))
+        return max(least, 3.0 * instance.s * (2.0 * instance.s + 1.0))
     return max(4.0 if instance.sigma > 0.0 else 12.0, 0.5 * correlation_time(instance.dependence))
 
 
@@ -132,6 +135,10 @@ def relative_error(instance: Instance, n: Array, lam: Array) -> Array:
 
     Where steps draw from the samples, half of min(1, N/n) of what the draws add in addition, N the effective dimension:
     measured, it is what was found within the errors at n = 50 and 150 (docs/early-stopping.md).
+
+    On dependent samples the eigenvalue that a direction has in a sample varies by 2 l^2 J_x/n
+    (:mod:`verifier.risk.dependent_filters`), and the bias of a descent is larger by J_x times what :func:`agreement_constant`
+    allows for: that is added for the bias's share of the risk.
     """
     error = agreement_constant(instance) * (1.0 / n + 1.0 / np.maximum(instance.features.width(n), 1.0))
     if isinstance(instance.features, FourierFeatures):
@@ -141,7 +148,19 @@ def relative_error(instance: Instance, n: Array, lam: Array) -> Array:
         drawn = equivalent_for(instance, n, lam)
         assert isinstance(drawn, MultiPassEquivalent)
         error = error + drawn.missed(n, drawn.effective_ridge(n, lam))
+    if isinstance(instance.filter, Descent) and instance.dependence != Independent():
+        error = error + _of_fluctuating_directions(instance, n, lam)
     return error
+
+
+def _of_fluctuating_directions(instance: Instance, n: Array, lam: Array) -> Array:
+    """3 s (2s + 1) (J_x - 1)/n of the bias, relative to the risk."""
+    descent = equivalent_for(instance, n, lam)
+    assert isinstance(descent, DependentFilterEquivalent)
+    kappa = descent.effective_ridge(n, lam)
+    bias, noise = descent.terms(n, kappa)
+    grown = np.maximum(descent.inputs_factor(n, kappa) - 1.0, 0.0)
+    return np.asarray(3.0 * instance.s * (2.0 * instance.s + 1.0) * grown / n * bias / (bias + noise))
 
 
 def certify(
@@ -190,6 +209,8 @@ def certify(
     # large.
     constant = not instance.features.grows and not isinstance(instance.features, NystromFeatures | FourierFeatures)
     constant = constant and not isinstance(instance.filter, MultiPass)
+    of_descent = isinstance(instance.filter, Descent) and instance.dependence != Independent()
+    constant = constant and not of_descent
     moving = agreement_constant(instance) / sizes if constant else relative
     allowed = quantile * fit.stderr + float(np.abs(fit.weights) @ moving)
     slope_off = abs(fit.exponent - equivalent_slope) > allowed
@@ -197,6 +218,7 @@ def certify(
     where = f"at n = {n[int(np.argmax(off))]}" if off.any() else "in the slope"
     law = "c (1/n + 1/m)" if instance.features.finite else "c/n"
     law += " + N/(2n) of what draws add" if isinstance(instance.filter, MultiPass) else ""
+    law += " + 3 s (2s + 1) (J_x - 1)/n of the bias" if of_descent else ""
     law += " + (d1/n)^2" if isinstance(instance.features, FourierFeatures) else ""
     within = f"{quantile:.1f} standard errors + {law}, c = {agreement_constant(instance):g}"
     text = (
