@@ -2,11 +2,13 @@
 
 import dataclasses
 import importlib.util
+import itertools
 import json
 import unittest
 
 import numpy as np
 import pytest
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 import verifier as vf
@@ -130,6 +132,63 @@ def test_the_counterexample_to_bi_lipschitz_maps_in_numbers() -> None:
 
 
 # ---------------------------------------------------------------------------------------------- with the extra
+
+
+@needs_jax
+@pytest.mark.parametrize(
+    "transformer",
+    [
+        dataclasses.replace(SMALL, depth=1),
+        pytest.param(dataclasses.replace(SMALL, width=9, heads=3, depth=3, sticky=0.6), marks=pytest.mark.thorough),
+        pytest.param(dataclasses.replace(SMALL, heads=1, depth=1, context=1), marks=pytest.mark.thorough),
+        pytest.param(dataclasses.replace(SMALL, heads=8, depth=1, context=16), marks=pytest.mark.thorough),
+    ],
+    ids=["one block", "three heads", "one token", "heads of size one"],
+)
+def test_outputs_and_kernels_are_those_of_explicit_jacobians(transformer: TransformerNTK) -> None:
+    import jax
+
+    model, tokens = ntk.network(transformer), ntk.sequences(transformer, transformer.samples)
+    # Scale and shift start at one and zero, where mistakes about them would not show.
+    rng = np.random.default_rng(1)
+    model = jax.tree.map(lambda leaf: leaf + 0.1 * rng.standard_normal(leaf.shape), model)
+    program = jax.jit(
+        jax.vmap(
+            jax.value_and_grad(lambda m, x, layer_norm, residual: m(x, layer_norm, residual)),
+            in_axes=(None, 0, None, None),
+        ),
+        compiler_options={"xla_backend_optimization_level": 0},
+    )
+    for layer_norm, residual in itertools.product((True, False), repeat=2):
+        switched = dataclasses.replace(transformer, layer_norm=layer_norm, residual=residual)
+        with jax.enable_x64(True):
+            expected, gradient = jax.tree.map(np.asarray, program(model, tokens, layer_norm, residual))
+        assert ntk.outputs(switched, model, tokens) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+        found = ntk.kernels(switched, tokens, model=model)
+        for name, leaves in ntk._leaves(gradient).items():
+            kernel = sum(leaf.reshape(len(leaf), -1) @ leaf.reshape(len(leaf), -1).T for leaf in leaves)
+            assert found.parts[name] == pytest.approx(kernel, rel=1e-9, abs=1e-9 * np.abs(kernel).max())
+
+
+def test_drawn_shapes_are_free_and_shrink_to_the_small_network() -> None:
+    drawn: list[TransformerNTK] = []
+
+    @settings(max_examples=150, database=None, derandomize=True, phases=[Phase.generate])
+    @given(transformers())
+    def collect(transformer: TransformerNTK) -> None:
+        drawn.append(transformer)
+
+    collect()
+    shapes = {(each.width, each.heads, each.depth, each.context) for each in drawn}
+    assert len(shapes) > 75
+    assert {each.heads for each in drawn} == set(range(1, 9))
+    assert {each.depth for each in drawn} == {1, 2, 3}
+    assert {4, 16} < {each.context for each in drawn} <= set(range(4, 17))
+    assert min(each.width for each in drawn) == 16
+    assert max(each.width for each in drawn) > 56
+    simplest = TransformerNTK(width=16, heads=1, depth=1, context=4, vocabulary=128)
+    assert find(transformers(), lambda each: each.heads > 2) == dataclasses.replace(simplest, width=18, heads=3)
+    assert find(transformers(width=40), lambda each: each.heads > 5).heads == 8  # 6 and 7 do not divide it
 
 
 @needs_jax

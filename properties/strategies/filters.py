@@ -22,6 +22,15 @@ def descents() -> SearchStrategy[Filter]:
     )
 
 
+def small_steps() -> SearchStrategy[Filter]:
+    """Gradient flow, and gradient descent of small steps, without and with momentum: those that dependent samples keep stable."""
+    return (
+        st.just(GradientFlow())
+        | st.sampled_from([step for step in STEPS if step <= 0.1]).map(GradientDescent)
+        | st.sampled_from(((0.01, 0.5), (0.01, 0.7))).map(lambda parts: HeavyBall(*parts))
+    )
+
+
 def last_iterate() -> SearchStrategy[Filter]:
     """A single pass, of which the last iterate is taken."""
     return st.just(SinglePass(averaged=False))

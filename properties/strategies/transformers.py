@@ -9,29 +9,26 @@ from hypothesis.strategies import SearchStrategy
 
 from verifier.instances import Instance, TransformerNTK
 
-SHAPES: tuple[dict[str, int], ...] = (
-    {"width": 32, "heads": 2, "depth": 1, "context": 8},
-    {"width": 32, "heads": 4, "depth": 1, "context": 8},
-    {"width": 16, "heads": 2, "depth": 1, "context": 8},
-    {"width": 64, "heads": 4, "depth": 1, "context": 4},
-    {"width": 32, "heads": 1, "depth": 1, "context": 16},
-    {"width": 32, "heads": 2, "depth": 2, "context": 8},
-    {"width": 16, "heads": 8, "depth": 2, "context": 16},
-    {"width": 24, "heads": 3, "depth": 3, "context": 4},
-)
-"""A program is compiled for each, which takes a second, many times what running it does: eight, the simplest first."""
+WIDTHS = (16, 64)
+MOST_HEADS = 8
+MOST_BLOCKS = 3
+CONTEXTS = (4, 16)
 
 
-def transformers(**fixed: Any) -> SearchStrategy[TransformerNTK]:
-    """Transformers of several widths, heads, depths and contexts on Zipf tokens that repeat or not, with LayerNorm and residual
-    connections or without; some fields ``fixed``.
+@st.composite
+def transformers(draw: st.DrawFn, /, **fixed: Any) -> TransformerNTK:
+    """Transformers of all widths, heads, depths and contexts within bounds, on Zipf tokens that repeat or not, with LayerNorm and
+    residual connections or without; some fields ``fixed``. The simplest: one block of width 16 with one head, on 4 tokens.
     """
-
-    def built(shape: dict[str, int], fields: dict[str, Any]) -> TransformerNTK:
-        return TransformerNTK(**({"vocabulary": 128} | shape | fields | fixed))
-
-    fields = st.fixed_dictionaries(
+    fields: dict[str, Any] = {"vocabulary": 128} | fixed
+    of_heads = [h for h in range(1, MOST_HEADS + 1) if fields.get("width", 0) % h == 0]
+    heads = fields.setdefault("heads", draw(st.sampled_from(of_heads)))
+    narrowest, widest = WIDTHS
+    fields.setdefault("width", heads * draw(st.integers(-(-narrowest // heads), widest // heads)))
+    drawn = st.fixed_dictionaries(
         {
+            "depth": st.integers(1, MOST_BLOCKS),
+            "context": st.integers(*CONTEXTS),
             "zipf": st.sampled_from([1.0, 0.5, 0.8, 1.2, 1.5]),
             "sticky": st.sampled_from([0.0, 0.3, 0.6]),
             "layer_norm": st.sampled_from([True, False]),
@@ -39,7 +36,7 @@ def transformers(**fixed: Any) -> SearchStrategy[TransformerNTK]:
             "seed": st.integers(0, 9999),
         }
     )
-    return st.builds(built, st.sampled_from(SHAPES), fields)
+    return TransformerNTK(**(draw(drawn) | fields))
 
 
 def transformer_instances(**fixed: Any) -> SearchStrategy[Instance]:

@@ -5,23 +5,25 @@ parameters are partitioned, and the gradients of disjoint parts add: :math:`K = 
 W_k, W_v and W_o. Weights are standard normal, divided by the root of their fan-in in the forward pass (NTK parametrisation), so
 that kernels keep their size as the width grows.
 
-Double precision throughout: the tail is many orders below the first eigenvalue. jax and equinox are imported on first use, the
-program is compiled once a shape; LayerNorm and residual connections are switched at run time.
+Double precision throughout: the tail is many orders below the first eigenvalue. The network is a module of equinox, which jax can
+differentiate and train; here its gradients are taken by :mod:`verifier.risk.gradients`, without a program to be compiled for each
+shape. jax and equinox are imported on first use.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from verifier.instances.transformer import TransformerNTK
+from verifier.risk import gradients as by_hand
+from verifier.risk.gradients import EPSILON
 from verifier.risk.streams import stream
 
 Array = NDArray[np.float64]
@@ -31,14 +33,11 @@ EXTRA = ("jax", "equinox")
 BATCH = 64
 """Sequences whose gradients are taken at once."""
 
-MOST_ENTRIES = 50_000_000
-"""Entries of a Jacobian that is held at once (400 MB)."""
+MOST_ENTRIES = 60_000_000
+"""Entries of a Jacobian that is held at once (480 MB): all of it on 512 sequences, for three blocks of width 64."""
 
 MLP_RATIO = 2
 """Hidden width of an MLP over the width."""
-
-EPSILON = 1e-5
-"""Added to the variance by LayerNorm."""
 
 WHOLE, EMBEDDINGS, NORMS, READOUT = "whole", "embeddings", "layer norms", "readout"
 
@@ -152,42 +151,21 @@ def sequences(transformer: TransformerNTK, samples: int, *key: str | int) -> Tok
     return np.asarray(np.take_along_axis(fresh, last, axis=1), dtype=np.int64)
 
 
-@lru_cache(maxsize=1)
-def _programs() -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Outputs, and gradients with respect to all parameters, of a batch of sequences: compiled once a shape."""
-    jax, _, _ = _jax()
-
-    def output(model: Any, sequence: Any, layer_norm: Any, residual: Any) -> Any:
-        return model(sequence, layer_norm, residual)
-
-    axes = (None, 0, None, None)
-    # Networks are small, and many shapes are met: compiling costs more than running, so little is optimised.
-    options = {"xla_backend_optimization_level": 0}
-    return (
-        jax.jit(jax.vmap(output, in_axes=axes), compiler_options=options),
-        jax.jit(jax.vmap(jax.grad(output), in_axes=axes), compiler_options=options),
-    )
-
-
 def outputs(transformer: TransformerNTK, model: Any, tokens: Tokens) -> Array:
     """f at each sequence, shape (N,)."""
-    return np.concatenate([batch for batch in _batches(transformer, model, tokens, _programs()[0])])
+    model, layer_norm, residual = _doubles(model), transformer.layer_norm, transformer.residual
+    found = [by_hand.outputs(model, batch, layer_norm=layer_norm, residual=residual) for batch in _batches(tokens)]
+    return np.concatenate(found)
 
 
-def _batches(transformer: TransformerNTK, model: Any, tokens: Tokens, program: Callable[..., Any]) -> Iterator[Any]:
-    """What a program returns of each batch; the last one is filled up, so that there is one shape, and cut again."""
+def _doubles(model: Any) -> Any:
+    """The network with parameters that are arrays of numpy, of double precision; a trained one may hold others."""
     jax, _, _ = _jax()
-    for start in range(0, len(tokens), BATCH):
-        batch = tokens[start : start + BATCH]
-        filled = np.concatenate([batch, np.repeat(batch[:1], BATCH - len(batch), axis=0)])
-        with jax.enable_x64(True):
-            found = program(model, filled, np.asarray(transformer.layer_norm), np.asarray(transformer.residual))
-        yield jax.tree.map(partial(_first, len(batch)), found)
+    return jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float64), model)
 
 
-def _first(count: int, leaf: Any) -> Array:
-    """The first rows of what jax returned, as an array of numpy."""
-    return np.asarray(leaf)[:count]
+def _batches(tokens: Tokens) -> list[Tokens]:
+    return [tokens[start : start + BATCH] for start in range(0, len(tokens), BATCH)]
 
 
 def _leaves(gradient: Any) -> dict[str, list[Any]]:
@@ -256,7 +234,8 @@ def kernels(
     model = network(transformer) if model is None else model
     tokens = sequences(transformer, transformer.samples) if tokens is None else tokens
     counts = parameters(model)
-    tile = max(BATCH, entries // (2 * sum(counts.values())) // BATCH * BATCH)
+    most = entries // sum(counts.values())
+    tile = len(tokens) if len(tokens) <= most else max(BATCH, most // 2 // BATCH * BATCH)  # a tile or two are held
     starts = range(0, len(tokens), tile)
     found = {name: np.zeros((len(tokens), len(tokens))) for name in counts}
     for a in starts:
@@ -274,10 +253,12 @@ def jacobian(
     transformer: TransformerNTK, model: Any, tokens: Tokens, counts: dict[str, int] | None = None
 ) -> dict[str, Array]:
     """Gradients of f at each sequence, by part, each of shape (N, parameters of the part)."""
+    model = _doubles(model)
     counts = parameters(model) if counts is None else counts
     rows = {name: np.empty((len(tokens), count)) for name, count in counts.items()}
     start = 0
-    for gradient in _batches(transformer, model, tokens, _programs()[1]):
+    for batch in _batches(tokens):
+        gradient = by_hand.gradients(model, batch, layer_norm=transformer.layer_norm, residual=transformer.residual)
         for name, leaves in _leaves(gradient).items():
             column = 0
             for leaf in leaves:
