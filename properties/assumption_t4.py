@@ -23,7 +23,7 @@ zero: at leading order the noise is sigma^2 sum_h rho_x(h) rho_eps(h) sum_i (1 -
 * short memory: alpha(beta_NTK) for every s, as descent does not saturate, and the same n_eff;
 * the exponent of a ridge regression that saturates, 2 min(s, 1)/(2 min(s, 1) + 1/beta_NTK), is too small for s > 1;
 * n(1 - rho)/(1 + rho) is as wrong of descent as of ridge regression;
-* long memory of inputs and noise: J is a power of n or of n/d1, whose order is that of ridge regression, and so are the two regimes.
+* long memory of inputs and noise: J is a power of n or of n/d1, of the order of ridge regression's, and so are the two regimes.
 """
 
 from __future__ import annotations
@@ -228,8 +228,7 @@ READINGS = (
     ),
     descent(
         "descent-long-memory-two-regimes",
-        "for H_x + H_eps >= 1.55 a descent stopped at the best time has the exponent of Remark 3 in its two regimes, with the tail of "
-        "the heaviest head, s <= 1",
+        "for H_x + H_eps >= 1.55 a descent stopped at the best time has the exponent of Remark 3 in its two regimes, s <= 1",
         domain=flow_on_long.filter(lambda instance: diverges(instance.dependence)),
         hypotheses=(assumption_r, noisy_labels, long_joint_memory, off_the_border),
         predict=in_two_regimes,
