@@ -21,6 +21,7 @@ from verifier.instances import (
     MovingAverage,
     Noise,
     PowerLaw,
+    RegimeSwitching,
     Repeated,
     SinglePass,
     Sticky,
@@ -119,6 +120,13 @@ def test_equivalent_against_the_simulation(spectrum, dependence):
     risks = simulate_dependent_filter(instance, [(100, float(lam[0])), (400, float(lam[1]))], Replicates(24))
     error = 4.0 * risks.std(axis=0, ddof=1) / np.sqrt(24)
     assert np.all(np.abs(risks.mean(axis=0) - expected) < error + 5.0 / n * expected)
+
+
+def test_the_bias_of_a_smooth_target_stays_above_rounding():
+    instance = flow(PowerLaw(3.4), Repeated(RegimeSwitching(3.0), "fresh"), s=2.0)
+    log_n = np.linspace(40.0, 300.0, 9)
+    slopes = np.diff(np.log(np.asarray(equivalent_risk(instance, n=np.exp(log_n))))) / np.diff(log_n)
+    np.testing.assert_allclose(slopes, -4.0 / (4.0 + 1.0 / 3.4), atol=0.01)
 
 
 def test_what_has_no_equivalent_is_refused():

@@ -259,6 +259,15 @@ class DependentFilterEquivalent(FilterEquivalent, DependentEquivalent):
         sums = self.sums(kappa)
         return self._responses.at(np.minimum(sums.df1 / n, self._responses.capacity), n), sums
 
+    def terms(self, n: Array, kappa: Array) -> tuple[Array, Array]:
+        """Terms of the excess risk from target and noise at (n, kappa)."""
+        bias, noise = super().terms(n, kappa)
+        # What pairs of poles add to the bias is then below rounding, and their own rounding above the bias of a smooth target.
+        few = super()._few(self.ridge(n, kappa), kappa)
+        if few.any():
+            bias[few] = self._leading(np.log(kappa[few]))[0]
+        return bias, noise
+
     def inputs_factor(self, n: Array, kappa: Array) -> Array:
         """J_x at the real effective ridge, shape of n."""
         return self._at(n, kappa)[0].inputs
