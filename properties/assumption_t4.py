@@ -18,17 +18,16 @@ and the dependence through functions of d1/n. So nothing is new where both are p
 The estimator is ridge regression, and descent that is stopped early (Theorem 6), whose risk on dependent samples is that of ridge
 regressions with complex ridges, pair by pair (verifier/risk/dependent_filters.py). There too the spectrum enters through sums at
 effective ridges and the dependence through factors J of the shares d1/n, which tend to those of ridge regression as d1/n does to
-zero: at leading order the noise is sigma^2 sum_h rho_x(h) rho_eps(h) sum_i (1 - g(l_i))^2 / n. So
+zero: at leading order the noise is sigma^2 sum_h rho_x(h) rho_eps(h) sum_i (1 - g(l_i))^2 / n. So, with short memory,
 
-* short memory: alpha(beta_NTK) for every s, as descent does not saturate, and the same n_eff;
-* the exponent of a ridge regression that saturates, 2 min(s, 1)/(2 min(s, 1) + 1/beta_NTK), is too small for s > 1;
-* n(1 - rho)/(1 + rho) is as wrong of descent as of ridge regression;
-* long memory of inputs and noise: J is a power of n or of n/d1, of the order of ridge regression's, and so are the two regimes.
+* the exponent is alpha(beta_NTK) for every s, as descent does not saturate;
+* that of a ridge regression that saturates, 2 min(s, 1)/(2 min(s, 1) + 1/beta_NTK), is too small for s > 1.
+
+Long memory under a descent has an equivalent too, and no readings: a search takes a minute.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from properties.hypotheses import alpha, assumption_r, noisy_labels
@@ -51,7 +50,7 @@ from properties.strategies.filters import filtered, small_steps
 from properties.strategies.mixtures import disjoint_instances, mixtures
 from properties.theorem_4 import COLLAPSE, the_factor
 from verifier.claims import Exponent, Reading
-from verifier.instances import Dependent, GradientFlow, Instance
+from verifier.instances import Instance
 from verifier.risk.collapse import LagOneFactor, OffTheFactor, ScoreFactor
 from verifier.testing import check
 
@@ -80,9 +79,6 @@ up_to_2 = smoothness(0.05, 2.0)
 smooth_heads = instances(mixtures(), hardest_targets(up_to_2, ("S-tail",)), noise) | disjoint_instances(up_to_2, noise)
 stopped = filtered(dependent_instances(smooth_heads, short_dependences()), small_steps())
 both_long = dependent_instances(led, separable(fractional(HURSTS), fractional(HURSTS)))
-flow_on_long = dependent_instances(led, fractional((0.7, 0.8, 0.9)).map(lambda both: Dependent(both, both))).map(
-    lambda instance: dataclasses.replace(instance, filter=GradientFlow())
-)
 
 
 def exactly(instance: Instance) -> Exponent:
@@ -195,47 +191,6 @@ READINGS = (
         prediction="exponent = 2 min(s, 1)/(2 min(s, 1) + 1/beta_min)",
         expected="FALSIFIED",
         note="Dependence does not make a descent saturate: for s > 1 it is faster than any ridge.",
-    ),
-    descent(
-        "descent-effective-sample-size",
-        "curves of descents on AR(1) inputs and noise of one rho collapse on n(1 - rho)/(1 + rho)",
-        observable=OffTheFactor(LagOneFactor()),
-        domain=filtered(dependent_instances(codiagonal, autoregressive(inputs=True, noise=True)), small_steps()),
-        predict=the_factor,
-        prediction=f"n/n_eff -> {LagOneFactor().text}",
-        latex=COLLAPSE,
-        expected="FALSIFIED",
-        note="The factor of Figure 3 is no better for a descent than for ridge regression.",
-    ),
-    descent(
-        "descent-effective-sample-size-of-products",
-        "for every law of short memory curves of descents collapse on n / sum_h rho_x(h) rho_eps(h)",
-        observable=OffTheFactor(ScoreFactor()),
-        domain=filtered(dependent_instances(codiagonal, short_dependences()), small_steps()),
-        predict=the_factor,
-        prediction=f"n/n_eff -> {ScoreFactor().text}",
-        latex=COLLAPSE,
-        expected="SURVIVED",
-        note="n_eff knows nothing of the estimator either.",
-    ),
-    descent(
-        "descent-long-memory",
-        "a descent on inputs and noise of long memory, stopped at the best time, has the exponent of the heaviest head in n",
-        domain=flow_on_long,
-        hypotheses=(assumption_r, noisy_labels, off_all_borders),
-        expected="FALSIFIED",
-        note="False for H_x + H_eps > 3/2, as of ridge regression.",
-    ),
-    descent(
-        "descent-long-memory-two-regimes",
-        "for H_x + H_eps >= 1.55 a descent stopped at the best time has the exponent of Remark 3 in its two regimes, s <= 1",
-        domain=flow_on_long.filter(lambda instance: diverges(instance.dependence)),
-        hypotheses=(assumption_r, noisy_labels, long_joint_memory, off_the_border),
-        predict=in_two_regimes,
-        prediction="exponent = (1 - a) alpha, or that of the saturated spectrum",
-        latex=r"\mathcal{E}(n) \sim n^{-\theta}",
-        expected="SURVIVED",
-        note="a = 2 H_x + 2 H_eps - 3: the noise's memory, whatever the estimator.",
     ),
 )
 
