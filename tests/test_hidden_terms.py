@@ -13,6 +13,7 @@ import pytest
 from hypothesis import strategies as st
 
 import verifier as vf
+from verifier.risk.collapse import OffTheFactor, ScoreFactor
 from verifier.risk.equivalents import optimal_ridge, risk_terms
 from verifier.risk.observables import BiasRatio
 from verifier.verdicts.judge import assess
@@ -201,3 +202,14 @@ def test_noise_that_large_residuals_make_does_not_hide_the_tail() -> None:
     )
     assert assess(claim(4.98 / 5.98), instance).verdict != VIOLATED
     assert assess(claim(1.0), instance).verdict != CONSISTENT
+
+
+@pytest.mark.parametrize("descent", [vf.Ridge(), FLOW])
+def test_no_factor_is_read_off_beyond_what_can_be_followed(descent: vf.Filter) -> None:
+    """The heavier tail leads from the index e^500 on; a descent is followed up to n = e^325, where 1.65 was read off."""
+    mixture = vf.Mixture((0.5, 0.5), (vf.PowerLaw(3.529), vf.PowerLaw(3.525, scale=0.1)))
+    instance = vf.Instance(mixture, vf.CriticalTarget(0.4), vf.Noise(10.0), filter=descent)
+    observable = OffTheFactor(ScoreFactor())
+    low, high = observable.log_range(instance, "optimal")
+    values = observable.log_values(instance, np.linspace(low, high, 4), "optimal")
+    assert np.all(np.isnan(values) | (np.abs(values) < 1e-3))

@@ -292,6 +292,8 @@ def settled_range(instance: Instance, tuning: Tuning) -> tuple[float, float, flo
     else:
         own = ExcessRisk().log_range(instance, tuning)
         low, high = max(low, own[0]), min(high, own[1])
+    if low > high:  # a mixture whose heaviest component leads beyond what can be followed
+        return low, low, -math.inf
     last = max(low, high - MARGIN - LAST)
     slow = min(max(-memory, 0.0), 1.0)
     classes = is_profiled(instance)  # whose shares of N settle as 1/N
