@@ -335,7 +335,7 @@ def test_an_audit_of_what_should_survive_raises_no_alarm(number: int, monkeypatc
     """
     survive = [one for one in properties.CLAIMS if one.expected == "SURVIVED" and one.proof is None][::4]
     half = {one.id: one for one in survive[number::PARTS]}
-    # Enough that a reading of which a seventh is undecided (T6/averaged-pass-tuned) is not called so by chance.
+    # Enough that a reading of which a seventh is undecided is not called so by chance.
     monkeypatch.setattr(calibration, "AUDIT_EXAMPLES", 24)
     monkeypatch.setattr(calibration, "registered_claims", lambda: half)
     result = measure(Part("audits", "", number), 7000)

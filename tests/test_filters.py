@@ -452,3 +452,13 @@ def test_far_directions_of_an_averaged_pass_do_not_cancel() -> None:
     samples = simulate_single_pass(instance, [(n, lam)], Replicates(32, 1))[:, 0]
     expected = float(vf.equivalent_risk(instance, n=n, lam=lam))
     assert abs(samples.mean() - expected) <= 3.5 * samples.std(ddof=1) / math.sqrt(32) + 0.01 * expected
+
+
+@pytest.mark.parametrize(("beta", "s"), [(3.0, 0.3), (2.5, 0.2)])
+def test_a_best_step_that_stays_at_its_bound_is_followed_from_the_start(beta: float, s: float) -> None:
+    """One pass is not enough, p > 1: the bound is never left, and where steps are no longer resolved it is not left either."""
+    instance = an_instance(beta, s, 5.0, vf.SinglePass(True))
+    start, end = ExcessRisk().log_range(instance, "optimal")
+    assert start < 20.0 < 200.0 < end
+    values = ExcessRisk().log_values(instance, np.array([100.0, 120.0]), "optimal")
+    assert -float(np.diff(values)[0]) / 20.0 == pytest.approx(2.0 * s, abs=2e-3)

@@ -156,7 +156,7 @@ class ExcessRisk:
         start = max(start, self.log_resolving_size(instance, tuning))
         if isinstance(instance.filter, StochasticDescent):
             end = min(end, LOG_FARTHEST / instance.filter.degree)  # the number of steps is a double
-            start = max(start, log_free_size(instance, tuning))
+            start = max(start, log_free_size(instance, tuning, min(end, LOG_FARTHEST)))
         return start, min(end, LOG_FARTHEST)
 
     def _range_of_few(self, instance: Instance, tuning: Tuning, start: float) -> tuple[float, float]:
@@ -166,12 +166,11 @@ class ExcessRisk:
         if instance.sigma == 0.0:
             return start, FEW_END
         last = float(instance.spectrum.log_eigenvalues(np.array([math.log(instance.spectrum.size)]))[0])
+        farthest = LOG_FARTHEST
         if isinstance(instance.filter, StochasticDescent):
-            start = max(start, log_free_size(instance, tuning))
+            farthest = DEEPEST / instance.filter.degree  # beyond which steps are not resolved
+            start = max(start, log_free_size(instance, tuning, farthest))
         if last < -DEEPEST:
-            farthest = LOG_FARTHEST
-            if isinstance(instance.filter, StochasticDescent):
-                farthest = min(DEEPEST, LOG_FARTHEST) / instance.filter.degree
             return start, max(min(self._log_size_at(instance, tuning, -DEEPEST), farthest), start)
         start = max(start, self._log_size_at(instance, tuning, last))
         return start, min(start + FEW_END - math.log(100.0), LOG_FARTHEST)
@@ -390,11 +389,11 @@ def crossover(instance: Instance, tuning: Tuning = "optimal") -> Crossover | Non
     return Crossover(log_index, ExcessRisk().log_resolving_size(instance, tuning))
 
 
-def log_free_size(instance: Instance, tuning: Tuning) -> float:
-    """ln n from e^2 beyond which on the step of a single pass is the rule's, not the largest that there is; 0 where that is never
-    left.
+def log_free_size(instance: Instance, tuning: Tuning, end: float) -> float:
+    """ln n from e^2 beyond which on the step of a single pass is the rule's, not the largest that there is; 0 where that is not
+    left up to ln n = ``end``, beyond which steps are not resolved.
     """
-    log_n = np.arange(1.0, LOG_FARTHEST)
+    log_n = np.arange(1.0, end)
     n = np.exp(log_n)
     lam = np.asarray(ridge(instance, n, tuning))
     engine = equivalent(instance, -20.0)  # its trace is all that is asked for
