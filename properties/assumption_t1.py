@@ -28,7 +28,7 @@ from verifier.verdicts import ntk_proofs
 SOURCE = "Assumption T1; used in appendix A.13 by Theorems 2 and 3"
 MINIMUM = r"\beta_{\mathrm{NTK}} = \min\Bigl(\min_h \beta_h,\, \beta_{\mathrm{MLP}}\Bigr)"
 EXAMPLES = 13
-"""Transformers of a search: 4 to 15 s of CPU time with confirmations, of which two on 512 sequences are half."""
+"""Transformers of a search: 5 to 11 s of CPU time with confirmations, of which two on 512 sequences are half."""
 
 
 def no_difference(instance: Instance) -> Exponent:
