@@ -53,6 +53,14 @@ def statement_markup(latex: str, text: str) -> Markup:
         return Markup('<p class="words">{}</p>').format(symbols(text or latex))
 
 
+def inline_formula(latex: str) -> Markup:
+    """A formula within a sentence, as the LaTeX source with symbols where it does not convert."""
+    try:
+        return _formula(latex, display="inline")
+    except (Exception, RecursionError):
+        return symbols(latex)
+
+
 def _prose(latex: str) -> Markup:
     pieces: list[Markup] = []
     position = 0

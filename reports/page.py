@@ -34,8 +34,8 @@ from reports.figures import Evidence, curve_figure, drawings, engine, json_block
 from reports.mathml import statement_markup
 from reports.matrix import Matrix, build_matrix
 from reports.night import night_view
+from reports.prose import blocks
 from reports.words import (
-    blocks,
     number,
     show_chance,
     show_date,

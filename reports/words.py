@@ -108,36 +108,6 @@ def show_date(value: Any) -> str:
     return f"{moment.day} {moment:%B %Y, %H:%M} {moment.tzname() or ''}".strip()
 
 
-_BULLET = "* "
-_LEAD = re.compile(r"\*([^*]+)\*")
-
-
-def blocks(text: Any) -> list[list[Markup]]:
-    """Plain prose, as the docstring of a module has it, in blocks: a paragraph is a list of one, several items are a list.
-
-    Blocks are parted by blank lines; an item begins with an asterisk, and a text may open with *a few words* to stress.
-    """
-    found: list[list[Markup]] = []
-    for block in re.split(r"\n\s*\n", str(text or "").strip()):
-        items: list[str] = []
-        for line in block.splitlines():
-            if line.startswith(_BULLET) or not items:
-                items.append(line.removeprefix(_BULLET).strip())
-            else:
-                items[-1] += " " + line.strip()
-        if items:
-            found.append([_stressed(item) for item in items])
-    return found
-
-
-def _stressed(text: str) -> Markup:
-    """Symbols as symbols, with the words between asterisks at the start stressed."""
-    lead = _LEAD.match(text)
-    if lead is None:
-        return symbols(text)
-    return Markup("<em>{}</em>{}").format(symbols(lead.group(1)), symbols(text[lead.end() :]))
-
-
 def plain_symbols(value: Any) -> str:
     """Spelled-out symbols as symbols (beta, lam, <= as β, λ, ≤), for text that is read and not typed."""
     return _SYMBOLS.sub(

@@ -18,8 +18,9 @@ import pandas as pd
 import pytest
 
 import reports
-from reports import figures, words
+from reports import figures
 from reports.page import page, pages
+from reports.prose import blocks
 
 HOSTILE = "<script>alert(1)</script>"
 EMPTY = pd.DataFrame(columns=["id", "role", "series", "x", "y", "lo", "hi"])
@@ -117,7 +118,19 @@ def test_the_explanation_of_a_module_is_shown_in_blocks(make_finding: Make, make
     assert '<p class="lead">Theorem 9: β grows.</p>' in found
     assert "<p>Why it does:</p>" in found
     assert "<li><em>First.</em> T*T &lt;script&gt;alert(1)&lt;/script&gt; goes on</li><li>second</li>" in found
-    assert words.blocks(None) == words.blocks("  \n\n ") == []
+    assert blocks(None) == blocks("  \n\n ") == []
+
+
+def test_formulas_of_an_explanation_are_set() -> None:
+    r"""A role of reStructuredText is no text for people; what does not convert, or is hostile, is shown in words."""
+    [[found]] = blocks(
+        "A kernel within :math:`c\\,i^{-b_+} \\le l_i`, of *all* i:\nsee :math:`\\nosuchmacro{x}` and beta."
+    )
+    assert found.count("<math") == 1
+    assert ":math:" not in found
+    assert found.endswith("and β.")
+    [[hostile]] = blocks(f":math:`{HOSTILE}` and :math:`\\text{{{HOSTILE}}}`")
+    assert "<script" not in hostile
 
 
 def test_a_crossover_is_named_with_its_index_and_sample_size(
