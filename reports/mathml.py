@@ -49,7 +49,7 @@ def statement_markup(latex: str, text: str) -> Markup:
         return Markup('<div class="formula" tabindex="0" role="group" aria-label="statement">{}</div>').format(
             _formula(latex, display="block")
         )
-    except (Exception, RecursionError):  # the converter fails in many ways, none of which may cost the page
+    except Exception:  # the converter fails in many ways, none of which may cost the page
         return Markup('<p class="words">{}</p>').format(symbols(text or latex))
 
 
@@ -57,7 +57,7 @@ def inline_formula(latex: str) -> Markup:
     """A formula within a sentence, as the LaTeX source with symbols where it does not convert."""
     try:
         return _formula(latex, display="inline")
-    except (Exception, RecursionError):
+    except Exception:  # as above
         return symbols(latex)
 
 
